@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Every struct and enum that crosses to user space, and nothing else. src/dataplane/generated/layouts.ts is made from
+ * this file's BTF (scripts/generate-layouts.ts): a change here is a change there, in one commit.
+ *
+ * Byte order is in the type (__be32, __be16); everything else is host order. Times are jiffies, the low 32 bits, and are
+ * compared with wrap-around (settings.hz of them make a second). Structs used as map keys have no implicit padding.
+ */
+#ifndef NATGW_TYPES_H
+#define NATGW_TYPES_H
+
+#include <linux/types.h>
+
+/* Which third of a slice a mapping lives in: each protocol has all ports of the slice to itself (RFC 7857 §5). */
+enum nat_protocol {
+	NAT_PROTOCOL_TCP = 0,
+	NAT_PROTOCOL_UDP = 1,
+	NAT_PROTOCOL_ICMP = 2, /* echo; the "port" is the identifier (RFC 5508 REQ-1) */
+	NAT_PROTOCOLS = 3,
+};
+
+enum limits {
+	/* Cells of one chunk of the slot arena: usable slots, then the occupancy bitmap of those slots. */
+	CHUNK_SLOTS = 65408,
+	CHUNK_CELLS = 65536,
+	MAX_CHUNKS = 4096,
+	MAX_NEXT_HOPS = 1024,
+};
+
+/* One per host; index 0 of the map `settings`. Written by the agent only. */
+struct settings {
+	__u32 uplink_ifindex;
+	__u32 hz;		  /* jiffies a second */
+	__u32 udp_timeout;	  /* jiffies; RFC 4787 REQ-5 */
+	__u32 tcp_established;	  /* jiffies; RFC 5382 REQ-5 */
+	__u32 tcp_transitory;	  /* jiffies; RFC 5382 REQ-5 */
+	__u32 icmp_timeout;	  /* jiffies; RFC 5508 REQ-2 */
+	__u32 route_generation;	  /* raised when `routes` changed: sessions look their next hop up again */
+	__u32 slice_count;	  /* slices[0 … slice_count − 1] may be in use */
+	__u32 session_mask;	  /* entries of `sessions` − 1; a power of two less one */
+	__u32 enabled;		  /* 0: private traffic is dropped (DROP_DISABLED), the uplink goes to the host */
+	__u64 session_secret;	  /* keys the hash over `sessions` */
+};
+
+/* A private device, index = ifindex. vni 0: not one of ours. */
+struct device {
+	__u32 vni;
+};
+
+/* Inside address of a Network → its slice. */
+struct interface_key {
+	__u32 vni;
+	__be32 address;
+};
+
+struct interface {
+	__u32 slice;   /* index into `slices`, NO_SLICE when none is assigned yet */
+	__u32 ifindex; /* the only device this address may send from */
+};
+
+enum slice_constants {
+	NO_SLICE = 0xffffffff,
+};
+
+/* A public address → where the slices of its ports begin. */
+struct address_key {
+	__be32 address;
+};
+
+enum address_flags {
+	ADDRESS_SHARED = 1, /* the host uses it too: what is outside first_port … last_port goes to the kernel */
+};
+
+struct address {
+	__u32 first_slice; /* index into `slices` of the slice that begins at first_port */
+	__u16 first_port;
+	__u16 last_port; /* inclusive */
+	__u16 slice_size; /* ports a slice */
+	__u16 flags;	  /* enum address_flags */
+};
+
+enum slice_flags {
+	SLICE_ACTIVE = 1,
+	SLICE_REACHABLE = 2, /* inside next hop resolved: `destination_mac` and `ifindex` are good */
+};
+
+/* One port slice and the interface that owns it. Written by the agent only. */
+struct slice {
+	__u64 secret;		/* keys the choice of ports (RFC 6056); never shared between slices */
+	__u32 runs[3];		/* first slot of each protocol's run: chunk << 16 | cell */
+	__be32 public_address;
+	__be32 inside_address;
+	__u32 vni;
+	__u32 ifindex;		/* device of the owner */
+	__u16 first_port;
+	__u16 size;		/* ports */
+	__u8 destination_mac[6]; /* inside next hop */
+	__u8 source_mac[6];	/* of `ifindex` */
+	__u16 flags;		/* enum slice_flags */
+	__u16 mtu;		/* of `ifindex` */
+	__u32 generation;	/* raised each time the slice gets another owner */
+	__u32 reserved;
+};
+
+/* What the programs keep about a slice, same index. Written by BPF only. */
+struct slice_state {
+	__u32 lock;	   /* held while a mapping is being made */
+	__u32 used[3];	   /* slots in use, by enum nat_protocol */
+	__u32 overflow[3]; /* of these, placed outside their probe window */
+	__u32 peak[3];	   /* most ever in use */
+	__u64 refused;	   /* new mappings refused because the slice was full */
+	__u64 reported;	   /* jiffies of the last EVENT_SLICE_FULL */
+	__u64 reserved;	   /* a cache line each, so that slices do not share one */
+};
+
+enum tcp_state {
+	TCP_NONE = 0,
+	TCP_OPENING,	 /* SYN seen from the inside */
+	TCP_ESTABLISHED,
+	TCP_FIN_OUT,	 /* FIN seen from the inside */
+	TCP_FIN_IN,	 /* FIN seen from the outside */
+	TCP_CLOSING,	 /* both */
+	TCP_RESET,	 /* RST seen: lives on for the transitory time (RFC 7857 §2.2) */
+};
+
+enum claim_state {
+	CLAIM_FREE = 0,
+	CLAIM_LIVE = 1,
+	CLAIM_DYING = 2,   /* expired when the sweep came by; freed by its next pass unless used again */
+	CLAIM_FREEING = 3, /* being taken out of the overflow index */
+};
+
+/* One peer of a mapping and what is known of the flow: RFC 4787's session. */
+struct session_data {
+	__be32 remote;
+	__be16 remote_port; /* 0 for ICMP echo */
+	__u8 tcp_state;	    /* enum tcp_state */
+	__u8 reserved;
+	__u32 expires; /* jiffies */
+	__u32 created; /* jiffies */
+	__u32 route_generation;
+	__u16 next_hop; /* index into `next_hops` */
+	__u16 reserved2;
+	__u32 out_packets;
+	__u32 in_packets;
+	__u64 out_bytes;
+	__u64 in_bytes;
+};
+
+enum slot_flags {
+	SLOT_OVERFLOW = 1,
+};
+
+/*
+ * One external (address, protocol, port): the mapping and its first session.
+ * claim = inside address (host order) << 32 | inside port << 16 | generation << 2 | enum claim_state; 0 is free.
+ */
+struct slot {
+	__u64 claim;
+	__u32 expires; /* jiffies; the latest of all its sessions */
+	__u16 flags;   /* enum slot_flags */
+	__u16 reserved;
+	struct session_data session;
+};
+
+/*
+ * A further session of a mapping. Entries of an open-addressed table, index = hash.
+ * claim = slot << 32 | generation of the slot << 2 | enum claim_state; 0 is free.
+ */
+struct session {
+	__u64 claim;
+	__u64 reserved;
+	struct session_data session;
+};
+
+/* Mappings that did not fit their probe window: inside endpoint → slot offset in the run. */
+struct overflow_key {
+	__u32 slice;
+	__u16 port; /* inside port */
+	__u8 protocol; /* enum nat_protocol */
+	__u8 pad;
+};
+
+struct overflow {
+	__u32 offset;
+};
+
+/* Where a destination outside goes. LPM over the uplink's routes. */
+struct route_key {
+	__u32 prefix_length; /* bits */
+	__be32 address;
+};
+
+enum route_flags {
+	ROUTE_ON_LINK = 1, /* the destination itself is the neighbour; a /32 appears once it is resolved */
+	ROUTE_REJECT = 2,  /* inside prefix, unreachable or not routed by the uplink */
+};
+
+struct route {
+	__u16 next_hop;
+	__u16 flags; /* enum route_flags */
+};
+
+enum next_hop_flags {
+	NEXT_HOP_RESOLVED = 1,
+};
+
+struct next_hop {
+	__u32 ifindex;
+	__u8 destination_mac[6];
+	__u8 source_mac[6];
+	__u16 mtu;
+	__u16 flags; /* enum next_hop_flags */
+	__be32 address; /* the neighbour, for people and for read-back */
+};
+
+/* An address the host itself answers on; IPv4 as ::ffff:a.b.c.d. */
+struct host_address_key {
+	__u8 address[16];
+};
+
+struct host_address {
+	__u32 ifindex;
+};
+
+enum counter {
+	COUNTER_OUT_PACKETS = 0, /* translated, inside → outside */
+	COUNTER_OUT_BYTES,
+	COUNTER_IN_PACKETS, /* translated, outside → inside */
+	COUNTER_IN_BYTES,
+	COUNTER_ICMP_ERRORS, /* translated ICMP errors, both directions; also in the packet counters */
+	COUNTER_TO_HOST_PRIVATE, /* from a private device for the host itself */
+	COUNTER_TO_HOST_UPLINK, /* from the uplink, no NAT address */
+	COUNTER_ARP_REPLIES,
+	COUNTER_MAPPINGS_CREATED,
+	COUNTER_MAPPINGS_EXPIRED,
+	COUNTER_SESSIONS_CREATED,
+	COUNTER_SESSIONS_EXPIRED,
+	COUNTER_SWEEP_PASSES,
+	COUNTERS,
+};
+
+enum drop_reason {
+	DROP_NONE = 0,
+	DROP_MALFORMED,	       /* truncated or inconsistent headers */
+	DROP_NOT_IPV4,	       /* from a private device: neither IPv4 nor for the host itself */
+	DROP_FRAGMENT,	       /* fragments are not translated yet */
+	DROP_PROTOCOL,	       /* neither TCP, UDP nor ICMP */
+	DROP_ICMP_TYPE,	       /* an ICMP type that is not translated */
+	DROP_SPOOFED_SOURCE,   /* the source address belongs to another device */
+	DROP_UNKNOWN_SOURCE,   /* no NetworkInterface has this source address */
+	DROP_NO_SLICE,	       /* the interface has no port slice (no gateway, or its pool is full) */
+	DROP_SLICE_FULL,       /* all ports of the slice are in use */
+	DROP_SESSION_TABLE_FULL,
+	DROP_CONTENDED,	       /* a lock was not had in time */
+	DROP_TCP_NOT_SYN,      /* a TCP segment that belongs to no session and opens none */
+	DROP_DESTINATION,      /* multicast, loopback, reserved, or an address inside of the same Network */
+	DROP_NO_ROUTE,	       /* no route to the destination by the uplink */
+	DROP_NO_NEIGHBOUR,     /* next hop not resolved (yet) */
+	DROP_TTL_EXPIRED,
+	DROP_TOO_BIG,	       /* larger than the MTU of the way out */
+	DROP_NO_MAPPING,       /* from outside: the port has no mapping */
+	DROP_FILTERED,	       /* from outside: mapping there, but this remote was never contacted (APDF) */
+	DROP_UNSOLICITED_ICMP, /* from outside: echo request and the like to a NAT address */
+	DROP_NOT_A_SLICE,      /* from outside: the port belongs to no slice */
+	DROP_ICMP_NO_SESSION,  /* an ICMP error that quotes no live session */
+	DROP_LEAK_PREVENTED,   /* would have left untranslated; must stay 0 */
+	DROP_DISABLED,	       /* programs attached, but not configured yet */
+	DROP_REASONS,
+};
+
+enum event_type {
+	EVENT_NEIGHBOUR_MISSING = 1, /* address: a destination on link that is not resolved */
+	EVENT_SLICE_FULL = 2,	     /* slice, protocol */
+};
+
+/* Record of the ring buffer `events`. */
+struct event {
+	__u32 type; /* enum event_type */
+	__u32 slice;
+	__be32 address;
+	__u32 protocol; /* enum nat_protocol */
+};
+
+/* Argument of the syscall program nat_flush: frees all slots of a range of a run, without grace. */
+struct flush_args {
+	__u32 slice;
+	__u32 protocol;	/* enum nat_protocol */
+	__u32 run;	/* as in struct slice */
+	__u32 size;	/* slots */
+	__u32 freed;	/* out */
+};
+
+/* Argument of nat_clock and nat_sweep: what time it is for the programs, and what a sweep found. */
+struct clock_args {
+	__u64 jiffies;	   /* out */
+	__u64 monotonic_ns; /* out; CLOCK_MONOTONIC */
+};
+
+struct sweep_args {
+	__u32 steps;   /* in: slots to visit at most */
+	__u32 visited; /* out */
+	__u32 freed;   /* out */
+	__u32 passes;  /* out: full passes completed since load */
+};
+
+#endif

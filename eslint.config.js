@@ -1,0 +1,46 @@
+import tseslint from 'typescript-eslint'
+
+// The one direction of imports (design §3): each folder may import itself and what is listed.
+const allowed = {
+  net: [],
+  errors: [],
+  api: ['net', 'errors'],
+  allocation: ['net', 'api', 'errors'],
+  store: ['net', 'api', 'errors'],
+  controllers: ['net', 'api', 'store', 'allocation', 'errors'],
+  native: ['errors'],
+  dataplane: ['net', 'api', 'allocation', 'native', 'errors'],
+  config: ['net', 'api', 'allocation', 'errors'],
+  agent: ['net', 'api', 'store', 'allocation', 'native', 'dataplane', 'config', 'errors'],
+  cli: ['net', 'api', 'store', 'allocation', 'controllers', 'native', 'dataplane', 'config', 'agent', 'errors'],
+}
+const folders = Object.keys(allowed)
+
+export default tseslint.config(
+  { ignores: ['dist/**', 'build/**', 'node_modules/**', 'src/dataplane/generated/**'] },
+  ...tseslint.configs.recommendedTypeChecked,
+  {
+    languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['eslint.config.js'] }, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+    },
+  },
+  ...folders.map((folder) => ({
+    files: [`src/${folder}/**/*.ts`],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: folders
+            .filter((other) => other !== folder && !allowed[folder].includes(other))
+            .map((other) => ({ group: [`**/${other}/**`], message: `${folder} does not import ${other} (design §3)` })),
+        },
+      ],
+    },
+  })),
+  { files: ['test/**/*.ts'], rules: { '@typescript-eslint/no-non-null-assertion': 'off', '@typescript-eslint/require-await': 'off' } },
+)

@@ -1,0 +1,155 @@
+// The whole surface of the native addon (native/*.cc). What is not here does not exist.
+// The addon knows no layouts: descriptors, bytes in, bytes out. Every failure is a NativeError-shaped throw (see below).
+
+/** Thrown by every function here: `code` is the errno name, `log` libbpf's or the verifier's text where there is one. */
+export interface NativeFailure extends Error {
+  code: string // 'EPERM', 'ENOENT', 'E2BIG', …; 'EARG' when an argument was refused before any system call
+  errno: number // positive; 0 for EARG
+  syscall: string // what was tried: 'bpf_map_update_batch', 'xdp_attach', …
+  log?: string
+}
+
+export interface MapInfo {
+  id: number
+  name: string
+  type: number // enum bpf_map_type
+  keySize: number // bytes
+  valueSize: number // bytes; per-CPU maps: of one CPU, user space sees roundUp(valueSize, 8) × possible CPUs
+  maxEntries: number
+  flags: number // BPF_F_*
+}
+
+export interface ProgramInfo {
+  id: number
+  name: string
+  type: number
+  tag: string // 16 hex digits: hash of the instructions
+  loadedAtNs: bigint // CLOCK_BOOTTIME
+}
+
+export interface LinkInfo {
+  id: number
+  type: number
+  programId: number
+  ifindex: number // of an XDP link; 0 when the device is gone
+}
+
+/** A map by descriptor. Lengths are checked against the kernel's own key and value sizes. */
+export declare class BpfMap {
+  /** Creates a map without an object file, e.g. an inner map. */
+  static create(options: {
+    name: string
+    type: number
+    keySize: number
+    valueSize: number
+    maxEntries: number
+    flags?: number
+  }): BpfMap
+  static openPinned(path: string): BpfMap
+  static openById(id: number): BpfMap
+  readonly info: MapInfo
+  /** Bytes of one value as user space sees it (per-CPU maps included). */
+  readonly userValueSize: number
+  lookup(key: Uint8Array): Uint8Array | undefined
+  /** @param flags 0 BPF_ANY, 1 BPF_NOEXIST, 2 BPF_EXIST */
+  update(key: Uint8Array, value: Uint8Array, flags?: number): void
+  /** For maps of maps: puts `inner` at `key`. */
+  updateInner(key: Uint8Array, inner: BpfMap): void
+  /** @returns false when there was nothing to delete */
+  delete(key: Uint8Array): boolean
+  nextKey(key: Uint8Array | null): Uint8Array | undefined
+  /** keys and values hold the same number of entries back to back. @returns entries written */
+  updateBatch(keys: Uint8Array, values: Uint8Array, flags?: number): number
+  deleteBatch(keys: Uint8Array): number
+  /** All entries, read with lookup_batch where the map type has it, else key by key. */
+  entries(): { keys: Uint8Array; values: Uint8Array; count: number }
+  /** mmap of a BPF_F_MMAPABLE array; valid until close(). */
+  mmap(writable: boolean): ArrayBuffer
+  pin(path: string): void
+  close(): void
+}
+
+export declare class BpfProgram {
+  static openPinned(path: string): BpfProgram
+  static openById(id: number): BpfProgram
+  readonly info: ProgramInfo
+  /**
+   * BPF_PROG_TEST_RUN.
+   * @returns retval (the XDP verdict), the packet as the program left it, nanoseconds a run, and ctx as left by a syscall program
+   */
+  testRun(options: { data?: Uint8Array; ctx?: Uint8Array; repeat?: number; flags?: number; batchSize?: number; dataOutSize?: number }): {
+    retval: number
+    data: Uint8Array
+    ctx: Uint8Array
+    durationNs: number
+  }
+  /** Attaches to a device of the calling thread's network namespace. @param mode 'native' | 'generic' */
+  attachXdp(ifindex: number, mode: 'native' | 'generic'): BpfLink
+  pin(path: string): void
+  close(): void
+}
+
+export declare class BpfLink {
+  static openPinned(path: string): BpfLink
+  readonly info: LinkInfo
+  /** Replaces the program in place. */
+  update(program: BpfProgram): void
+  pin(path: string): void
+  /** Detaches at once, whatever other references there are. */
+  detach(): void
+  close(): void
+}
+
+/** A BPF object file: open → (resize, reuse) → load → maps and programs by name → close. */
+export declare class BpfObject {
+  /** @param bytes the ELF file */
+  constructor(bytes: Uint8Array, name: string)
+  readonly mapNames: string[]
+  readonly programNames: string[]
+  setMaxEntries(map: string, maxEntries: number): void
+  /** The object's map becomes this one (same type and sizes, else the load fails). */
+  reuseMap(map: string, existing: BpfMap): void
+  /** Inner map prototype of a map of maps; needed before load(). */
+  setInnerMap(map: string, inner: BpfMap): void
+  /** Keeps a program from being loaded. */
+  skipProgram(program: string): void
+  /** @throws with `log` holding libbpf's text and the verifier's log */
+  load(): void
+  map(name: string): BpfMap
+  program(name: string): BpfProgram
+  close(): void
+}
+
+/** A BPF ring buffer on the libuv loop. */
+export declare class RingBuffer {
+  /** @param onRecords called once a wake-up with the records of that wake-up back to back, each `recordSize` bytes */
+  constructor(map: BpfMap, recordSize: number, onRecords: (records: Uint8Array, count: number) => void)
+  /** Keeps the process alive only while referenced. */
+  ref(): void
+  unref(): void
+  close(): void
+}
+
+/** NETLINK_ROUTE of the calling thread's network namespace: messages in, messages out, no meaning attached. */
+export declare class NetlinkSocket {
+  /** @param groups multicast groups (RTNLGRP_* numbers) whose messages go to onMessage */
+  constructor(groups: number[], onMessage?: (datagram: Uint8Array) => void, onOverrun?: () => void)
+  /** Sends one request (nlmsghdr included, sequence number overwritten) and gathers its answers until NLMSG_DONE, NLMSG_ERROR or the ACK. */
+  request(message: Uint8Array): Uint8Array[]
+  ref(): void
+  unref(): void
+  close(): void
+}
+
+/** Takes an advisory write lock (flock) for the life of the process. @returns the descriptor, or -1 when another holds it */
+export declare function lockFile(path: string): number
+export declare function unlockFile(fd: number): void
+/** @returns f_type of statfs(2), e.g. 0xcafe4a11 for bpffs */
+export declare function fileSystemType(path: string): number
+export declare function mountBpffs(path: string): void
+export declare function ifIndex(name: string): number
+export declare function possibleCpus(): number
+/** Pins the calling thread to one CPU (tests and bench). */
+export declare function setAffinity(cpu: number): void
+/** Moves the calling thread into the network namespace at `path`, runs `body`, and moves back, also on a throw. */
+export declare function inNetworkNamespace<T>(path: string, body: () => T): T
