@@ -1,0 +1,42 @@
+/** What the gateway's configuration file (gateway.yaml) says, after defaulting. See docs/configuration.md. */
+export interface GatewayConfig {
+  /** Names the pins and the lock, so that several gateways fit on one host (in namespaces of their own). */
+  instance: string
+  /** The device towards the internet. */
+  uplink: { interface: string }
+  /** Devices towards private machines, each with the Network it belongs to. */
+  private: PrivateDevice[]
+  /** Public addresses NAT may use. */
+  publicPrefixes: PublicPrefix[]
+  /** Folder of manifests (*.yaml, *.yml, *.json). */
+  manifests: string
+  /** File that keeps allocations and status. */
+  stateFile: string
+  /** Seconds. */
+  timers: { udp: number; tcpEstablished: number; tcpTransitory: number; icmp: number }
+  /** How programs are attached: `auto` tries native, then generic. */
+  xdpMode: 'auto' | 'native' | 'generic'
+  /** Seconds between comparisons of maps and attached programs with what they should be. */
+  driftIntervalSeconds: number
+  limits: { maxSlices: number; maxInterfaces: number; maxSessions: number; maxDevices: number }
+  log: { level: 'trace' | 'debug' | 'info' | 'warn' | 'error' }
+}
+
+export interface PrivateDevice {
+  interface: string
+  network: { namespace: string; name: string }
+  /**
+   * Inside prefixes found on this device; needed only where several devices share a Network and the kernel's routes do
+   * not tell which device an address is on.
+   */
+  prefixes: string[]
+}
+
+export interface PublicPrefix {
+  /** CIDR; a single address is a /32. */
+  prefix: string
+  /** Ports NAT may use of each address; both inclusive. */
+  ports: { first: number; last: number }
+  /** The host uses the address itself as well; what is outside `ports` goes to the host. */
+  shared: boolean
+}
