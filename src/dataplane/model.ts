@@ -1,0 +1,65 @@
+// What the data plane should do, in the terms of networking: no map, index or byte in here. `entries.ts` turns it into
+// map entries. Addresses are host-order u32 (src/net/ipv4.ts), MACs six bytes.
+
+/** All that the maps of one host should say. */
+export interface DesiredState {
+  settings: DesiredSettings
+  /** Private devices: which Network a packet that arrives there belongs to. */
+  devices: { ifindex: number; vni: number }[]
+  /** Every NetworkInterface whose Network has a device here, with or without a slice. */
+  interfaces: DesiredInterface[]
+  /** Public addresses that have at least one slice here. */
+  addresses: DesiredAddress[]
+  nextHops: DesiredNextHop[]
+  routes: DesiredRoute[]
+  /** Textual IPv4 or IPv6 addresses that the host answers on, broadcast addresses included. */
+  hostAddresses: { address: string; ifindex: number }[]
+}
+
+export interface DesiredSettings {
+  enabled: boolean
+  uplinkIfindex: number
+  /** Seconds. */
+  timers: { udp: number; tcpEstablished: number; tcpTransitory: number; icmp: number }
+}
+
+export interface DesiredInterface {
+  /** `namespace/name` of the NetworkInterface, for messages. */
+  name: string
+  vni: number
+  address: number
+  /** Device it may send from; 0 while unknown: everything from it is dropped then. */
+  ifindex: number
+  slice?: {
+    publicAddress: number
+    firstPort: number
+    /** Inside next hop; absent while the neighbour is not resolved. */
+    link?: { destinationMac: Uint8Array; sourceMac: Uint8Array; mtu: number }
+  }
+}
+
+export interface DesiredAddress {
+  address: number
+  firstPort: number
+  lastPort: number
+  sliceSize: number
+  shared: boolean
+}
+
+export interface DesiredNextHop {
+  /** Address of the neighbour. */
+  address: number
+  ifindex: number
+  mtu: number
+  sourceMac: Uint8Array
+  /** Absent while not resolved. */
+  destinationMac?: Uint8Array
+}
+
+export interface DesiredRoute {
+  address: number
+  prefixLength: number
+  /** `via`: `nextHop` is an address in nextHops; `on-link`: each destination is its own neighbour; `reject`: drop. */
+  type: 'via' | 'on-link' | 'reject'
+  nextHop?: number
+}
