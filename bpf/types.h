@@ -35,10 +35,14 @@ struct settings {
 	__u32 tcp_established;	  /* jiffies; RFC 5382 REQ-5 */
 	__u32 tcp_transitory;	  /* jiffies; RFC 5382 REQ-5 */
 	__u32 icmp_timeout;	  /* jiffies; RFC 5508 REQ-2 */
+	__u32 grace;		  /* jiffies from expiry to the port being free: longer than any packet is under way in a program */
 	__u32 route_generation;	  /* raised when `routes` changed: sessions look their next hop up again */
 	__u32 slice_count;	  /* slices[0 … slice_count − 1] may be in use */
 	__u32 session_mask;	  /* entries of `sessions` − 1; a power of two less one */
 	__u32 enabled;		  /* 0: private traffic is dropped (DROP_DISABLED), the uplink goes to the host */
+	__u8 uplink_mac[6];	  /* for ARP replies */
+	__u16 reserved;
+	__u32 reserved2;
 	__u64 session_secret;	  /* keys the hash over `sessions` */
 };
 
@@ -126,8 +130,7 @@ enum tcp_state {
 enum claim_state {
 	CLAIM_FREE = 0,
 	CLAIM_LIVE = 1,
-	CLAIM_DYING = 2,   /* expired when the sweep came by; freed by its next pass unless used again */
-	CLAIM_FREEING = 3, /* being taken out of the overflow index */
+	CLAIM_BUSY = 2, /* being made, or being taken apart: matches nothing */
 };
 
 /* One peer of a mapping and what is known of the flow: RFC 4787's session. */
@@ -148,7 +151,8 @@ struct session_data {
 };
 
 enum slot_flags {
-	SLOT_OVERFLOW = 1,
+	SLOT_OVERFLOW = 1, /* outside its probe window: found by `overflows` */
+	SLOT_SPILLED = 2,  /* has had more than one session: `expires` is the latest of them and never shortened */
 };
 
 /*
@@ -159,7 +163,7 @@ struct slot {
 	__u64 claim;
 	__u32 expires; /* jiffies; the latest of all its sessions */
 	__u16 flags;   /* enum slot_flags */
-	__u16 reserved;
+	__u16 generation; /* of the latest mapping here; outlives it */
 	struct session_data session;
 };
 

@@ -19,6 +19,8 @@ export interface DesiredState {
 export interface DesiredSettings {
   enabled: boolean
   uplinkIfindex: number
+  /** MAC of the uplink, for answering ARP. */
+  uplinkMac: Uint8Array
   /** Seconds. */
   timers: { udp: number; tcpEstablished: number; tcpTransitory: number; icmp: number }
 }

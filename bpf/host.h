@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What belongs to the host itself: it stays reachable from the private side, whatever NAT thinks of the sender. */
+#ifndef NATGW_HOST_H
+#define NATGW_HOST_H
+
+#include <linux/ipv6.h>
+#include "counters.h"
+#include "maps.h"
+#include "parse.h"
+
+static __always_inline int host_has_ipv4(__be32 address)
+{
+	struct host_address_key key = {.address = {[10] = 0xff, [11] = 0xff}};
+
+	__builtin_memcpy(&key.address[12], &address, sizeof(address));
+	return bpf_map_lookup_elem(&host_addresses, &key) != NULL;
+}
+
+/* The link's own multicast and broadcast, which no IP stack forwards. */
+static __always_inline int ipv4_is_link_scope(__be32 address)
+{
+	__u32 host = bpf_ntohl(address);
+
+	return host == 0xffffffff || (host & 0xffffff00) == 0xe0000000;
+}
+
+static __always_inline int to_host(void)
+{
+	count(COUNTER_TO_HOST_PRIVATE, 1);
+	return XDP_PASS;
+}
+
+/* A packet that is not translated: the host's own, or dropped for `reason`. */
+static __noinline int host_or_drop(__be32 destination, __u32 reason)
+{
+	if (host_has_ipv4(destination) || ipv4_is_link_scope(destination))
+		return to_host();
+	return drop(reason);
+}
+
+/* Frames from a private device that are not IPv4. */
+static __always_inline int private_other(struct ethhdr *eth, void *data_end)
+{
+	if (eth->h_proto == bpf_htons(ETH_P_ARP))
+		return to_host();
+	if (eth->h_proto == bpf_htons(ETH_P_IPV6)) {
+		struct ipv6hdr *ip = (void *)(eth + 1);
+		struct host_address_key key;
+		__u8 first, second;
+
+		if ((void *)(ip + 1) > data_end)
+			return drop(DROP_MALFORMED);
+		first = ip->daddr.s6_addr[0];
+		second = ip->daddr.s6_addr[1];
+		if ((first == 0xff && (second & 0x0f) == 2) || (first == 0xfe && (second & 0xc0) == 0x80))
+			return to_host();
+		__builtin_memcpy(key.address, &ip->daddr, sizeof(key.address));
+		if (bpf_map_lookup_elem(&host_addresses, &key))
+			return to_host();
+		return drop(DROP_NOT_IPV4);
+	}
+	/* 01:80:c2:00:00:0x, bridge-local: LLDP, LACP, EAPOL, spanning tree. */
+	if (eth->h_dest[0] == 0x01 && eth->h_dest[1] == 0x80 && eth->h_dest[2] == 0xc2 && !eth->h_dest[3] &&
+	    !eth->h_dest[4] && !(eth->h_dest[5] & 0xf0))
+		return to_host();
+	return drop(DROP_NOT_IPV4);
+}
+
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The entry points. docs/packet-flow.md walks a packet through them. */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include "types.h"
+#include "maps.h"
+#include "parse.h"
+#include "host.h"
+#include "out.h"
+#include "in.h"
+#include "arp.h"
+#include "sweep.h"
+
+#define CLOCK_MONOTONIC 1
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Types that no map definition names in full, kept in the BTF for the layouts in TypeScript. */
+const struct slot *anchor_slot __attribute__((unused));
+const struct event *anchor_event __attribute__((unused));
+const enum limits *anchor_limits __attribute__((unused));
+const enum slice_constants *anchor_slice_constants __attribute__((unused));
+const enum nat_protocol *anchor_protocol __attribute__((unused));
+const enum address_flags *anchor_address_flags __attribute__((unused));
+const enum slice_flags *anchor_slice_flags __attribute__((unused));
+const enum tcp_state *anchor_tcp_state __attribute__((unused));
+const enum claim_state *anchor_claim_state __attribute__((unused));
+const enum slot_flags *anchor_slot_flags __attribute__((unused));
+const enum route_flags *anchor_route_flags __attribute__((unused));
+const enum next_hop_flags *anchor_next_hop_flags __attribute__((unused));
+const enum counter *anchor_counter __attribute__((unused));
+const enum drop_reason *anchor_drop_reason __attribute__((unused));
+const enum event_type *anchor_event_type __attribute__((unused));
+
+static __always_inline struct settings *settings_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&settings, &zero);
+}
+
+/* On devices of private machines: a packet leaves translated, is the host's own, or is dropped. */
+SEC("xdp.frags")
+int nat_from_private(struct xdp_md *ctx)
+{
+	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
+	struct packet p = {.eth = data};
+	__u32 ifindex = ctx->ingress_ifindex, slice_index;
+	struct interface_key source = {};
+	struct interface *interface;
+	struct settings *settings;
+	struct device *device;
+	struct slice *slice;
+	int kind;
+
+	if (data + sizeof(struct ethhdr) + sizeof(struct iphdr) > data_end) {
+		if (data + sizeof(struct ethhdr) > data_end)
+			return drop(DROP_MALFORMED);
+		return p.eth->h_proto == bpf_htons(ETH_P_IP) ? drop(DROP_MALFORMED) : private_other(p.eth, data_end);
+	}
+	if (p.eth->h_proto != bpf_htons(ETH_P_IP))
+		return private_other(p.eth, data_end);
+	p.ip = data + sizeof(struct ethhdr);
+
+	settings = settings_get();
+	device = bpf_map_lookup_elem(&devices, &ifindex);
+	if (!settings || !settings->enabled || !device || !device->vni)
+		return host_or_drop(p.ip->daddr, DROP_DISABLED);
+
+	source.vni = device->vni;
+	source.address = p.ip->saddr;
+	interface = bpf_map_lookup_elem(&interfaces, &source);
+	if (!interface)
+		return host_or_drop(p.ip->daddr, DROP_UNKNOWN_SOURCE);
+	if (interface->ifindex != ifindex)
+		return drop(DROP_SPOOFED_SOURCE);
+	slice_index = interface->slice;
+	slice = bpf_map_lookup_elem(&slices, &slice_index);
+	if (!slice || !(slice->flags & SLICE_ACTIVE) || slice->inside_address != p.ip->saddr || slice->vni != device->vni)
+		return host_or_drop(p.ip->daddr, DROP_NO_SLICE);
+
+	kind = parse_ipv4(ctx, data_end, &p);
+	if (kind == PACKET_FLOW)
+		return out_flow(settings, &p, slice, slice_index);
+	if (kind == PACKET_ICMP_ERROR)
+		return out_icmp_error(settings, &p, data_end, slice, slice_index);
+	if (kind == PACKET_ICMP_OTHER)
+		return host_or_drop(p.ip->daddr, DROP_ICMP_TYPE);
+	if (kind == PACKET_OTHER_PROTOCOL)
+		return host_or_drop(p.ip->daddr, DROP_PROTOCOL);
+	return host_or_drop(p.ip->daddr, -kind);
+}
+
+/* On the uplink: what is for a port of NAT is translated or dropped, all else is the host's. */
+SEC("xdp.frags")
+int nat_from_uplink(struct xdp_md *ctx)
+{
+	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
+	struct packet p = {.eth = data};
+	struct address_key destination = {};
+	struct settings *settings = settings_get();
+	struct address *address;
+	int kind;
+
+	if (!settings || data + sizeof(struct ethhdr) > data_end)
+		return XDP_PASS;
+	if (p.eth->h_proto == bpf_htons(ETH_P_ARP))
+		return arp_reply(p.eth, data_end, settings);
+	if (p.eth->h_proto != bpf_htons(ETH_P_IP) || data + sizeof(struct ethhdr) + sizeof(struct iphdr) > data_end)
+		return XDP_PASS;
+	p.ip = data + sizeof(struct ethhdr);
+	destination.address = p.ip->daddr;
+	address = bpf_map_lookup_elem(&addresses, &destination);
+	if (!address) {
+		count(COUNTER_TO_HOST_UPLINK, 1);
+		return XDP_PASS;
+	}
+
+	kind = parse_ipv4(ctx, data_end, &p);
+	if (kind == PACKET_FLOW)
+		return in_flow(settings, address, &p);
+	if (kind == PACKET_ICMP_ERROR)
+		return in_icmp_error(settings, address, &p, data_end);
+	if (kind == PACKET_ICMP_OTHER)
+		return not_nat(address, DROP_UNSOLICITED_ICMP);
+	if (kind == PACKET_OTHER_PROTOCOL)
+		return not_nat(address, DROP_PROTOCOL);
+	return not_nat(address, -kind);
+}
+
+/* For the far end of a veth: a redirect is only taken by a device that runs a program or GRO. */
+SEC("xdp.frags")
+int nat_pass(struct xdp_md *ctx)
+{
+	(void)ctx;
+	return XDP_PASS;
+}
+
+/* Run once after loading: from then on the kernel sweeps by itself, as long as the map is pinned. */
+SEC("xdp")
+int nat_start_sweep(struct xdp_md *ctx)
+{
+	__u32 zero = 0;
+	struct sweeper *sweeper = bpf_map_lookup_elem(&sweepers, &zero);
+
+	(void)ctx;
+	if (!sweeper)
+		return XDP_ABORTED;
+	bpf_timer_init(&sweeper->timer, &sweepers, CLOCK_MONOTONIC); /* fails where an earlier load did it: fine */
+	if (bpf_timer_set_callback(&sweeper->timer, sweep_tick) || bpf_timer_start(&sweeper->timer, 0, 0))
+		return XDP_ABORTED;
+	return XDP_PASS;
+}
+
+SEC("syscall")
+int nat_sweep(struct sweep_args *args)
+{
+	struct sweep sweep = {.settings = settings_get()};
+	__u32 one = 1;
+
+	sweep.at = bpf_map_lookup_elem(&sweepers, &one);
+	if (!sweep.settings || !sweep.at)
+		return 1;
+	sweep_run(&sweep, args->steps);
+	args->visited = sweep.visited;
+	args->freed = sweep.freed;
+	args->passes = sweep.at->passes;
+	return 0;
+}
+
+SEC("syscall")
+int nat_flush(struct flush_args *args)
+{
+	struct flush flush = {.args = args};
+	__u32 chunk = args->run >> 16;
+
+	flush.run.chunk = bpf_map_lookup_elem(&slot_chunks, &chunk);
+	flush.run.first = args->run & 0xffff;
+	flush.run.size = args->size;
+	if (!flush.run.chunk || args->protocol >= NAT_PROTOCOLS)
+		return 1;
+	bpf_loop(args->size, flush_step, &flush, 0);
+	args->freed = flush.freed;
+	return 0;
+}
+
+SEC("syscall")
+int nat_clock(struct clock_args *args)
+{
+	args->jiffies = bpf_jiffies64();
+	args->monotonic_ns = bpf_ktime_get_ns();
+	return 0;
+}

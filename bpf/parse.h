@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* From a frame to the fields that translation needs. */
+#ifndef NATGW_PARSE_H
+#define NATGW_PARSE_H
+
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/ip.h>
+#include <linux/in.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_endian.h>
+#include "types.h"
+
+/* <linux/icmp.h> and <linux/if_arp.h> pull in the C library's socket headers, which are not for this target. */
+struct icmphdr {
+	__u8 type;
+	__u8 code;
+	__sum16 checksum;
+	union {
+		struct {
+			__be16 id;
+			__be16 sequence;
+		} echo;
+		__u32 other;
+	} un;
+};
+
+enum icmp_type {
+	ICMP_ECHOREPLY = 0,
+	ICMP_DEST_UNREACH = 3,
+	ICMP_ECHO = 8,
+	ICMP_TIME_EXCEEDED = 11,
+	ICMP_PARAMETERPROB = 12,
+};
+
+#define IP_FRAGMENT_MASK 0x3fff /* more fragments, or an offset */
+
+enum packet_kind {
+	PACKET_FLOW,	   /* TCP, UDP, ICMP echo or echo reply */
+	PACKET_ICMP_ERROR, /* quotes a packet of a flow */
+	PACKET_ICMP_OTHER,
+	PACKET_OTHER_PROTOCOL,
+};
+
+struct packet {
+	struct ethhdr *eth;
+	struct iphdr *ip;
+	void *l4;
+	__u32 length;	/* of the IP packet */
+	__u32 protocol; /* enum nat_protocol, for PACKET_FLOW */
+	__be16 source;	/* ports; the ICMP identifier in both */
+	__be16 destination;
+	__u8 icmp_type;
+	__u8 tcp_flags;
+};
+
+#define TCP_FLAG_FIN_BIT 0x01
+#define TCP_FLAG_SYN_BIT 0x02
+#define TCP_FLAG_RST_BIT 0x04
+#define TCP_FLAG_ACK_BIT 0x10
+
+static __always_inline int icmp_is_error(__u8 type)
+{
+	return type == ICMP_DEST_UNREACH || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETERPROB;
+}
+
+/*
+ * The IPv4 header behind `p->eth` is known to lie within the frame. Sets everything else of `p`.
+ * Returns an enum packet_kind, or the negative of an enum drop_reason.
+ */
+static __always_inline int parse_ipv4(struct xdp_md *ctx, void *data_end, struct packet *p)
+{
+	struct iphdr *ip = p->ip;
+	__u32 header = ip->ihl * 4;
+	void *l4 = (void *)ip + header;
+
+	p->length = bpf_ntohs(ip->tot_len);
+	p->l4 = l4;
+	if (ip->version != 4 || header < sizeof(*ip) || p->length < header)
+		return -DROP_MALFORMED;
+	/* The frame may go on in fragments of the buffer, behind data_end. */
+	if ((void *)ip + p->length > data_end && ETH_HLEN + p->length > bpf_xdp_get_buff_len(ctx))
+		return -DROP_MALFORMED;
+	if (ip->frag_off & bpf_htons(IP_FRAGMENT_MASK))
+		return -DROP_FRAGMENT;
+
+	if (ip->protocol == IPPROTO_TCP) {
+		struct tcphdr *tcp = l4;
+
+		if ((void *)(tcp + 1) > data_end || p->length < header + sizeof(*tcp))
+			return -DROP_MALFORMED;
+		p->protocol = NAT_PROTOCOL_TCP;
+		p->source = tcp->source;
+		p->destination = tcp->dest;
+		p->tcp_flags = ((__u8 *)tcp)[13];
+		return PACKET_FLOW;
+	}
+	if (ip->protocol == IPPROTO_UDP) {
+		struct udphdr *udp = l4;
+
+		if ((void *)(udp + 1) > data_end || p->length < header + sizeof(*udp))
+			return -DROP_MALFORMED;
+		p->protocol = NAT_PROTOCOL_UDP;
+		p->source = udp->source;
+		p->destination = udp->dest;
+		return PACKET_FLOW;
+	}
+	if (ip->protocol == IPPROTO_ICMP) {
+		struct icmphdr *icmp = l4;
+
+		if ((void *)(icmp + 1) > data_end || p->length < header + sizeof(*icmp))
+			return -DROP_MALFORMED;
+		p->protocol = NAT_PROTOCOL_ICMP;
+		p->icmp_type = icmp->type;
+		p->source = icmp->un.echo.id;
+		p->destination = icmp->un.echo.id;
+		if (icmp->type == ICMP_ECHO || icmp->type == ICMP_ECHOREPLY)
+			return PACKET_FLOW;
+		return icmp_is_error(icmp->type) ? PACKET_ICMP_ERROR : PACKET_ICMP_OTHER;
+	}
+	return PACKET_OTHER_PROTOCOL;
+}
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Where a packet goes next, and the last steps that every translated packet takes. */
+#ifndef NATGW_ROUTE_H
+#define NATGW_ROUTE_H
+
+#include "counters.h"
+#include "csum.h"
+#include "maps.h"
+#include "parse.h"
+
+/* The next hop outside for a destination: an index into next_hops, or the negative of an enum drop_reason. */
+static __noinline int route_lookup(__be32 destination, __u32 hz)
+{
+	struct route_key key = {.prefix_length = 32, .address = destination};
+	struct route *route = bpf_map_lookup_elem(&routes, &key);
+	__u32 index;
+	struct next_hop *hop;
+
+	if (!route || (route->flags & ROUTE_REJECT))
+		return -DROP_NO_ROUTE;
+	if (route->flags & ROUTE_ON_LINK) {
+		report(EVENT_NEIGHBOUR_MISSING, NO_SLICE, destination, 0, hz);
+		return -DROP_NO_NEIGHBOUR;
+	}
+	index = route->next_hop;
+	hop = bpf_map_lookup_elem(&next_hops, &index);
+	if (!hop || !(hop->flags & NEXT_HOP_RESOLVED))
+		return -DROP_NO_NEIGHBOUR;
+	return index;
+}
+
+/* One hop less to live; returns what that does to the IP header's checksum, as a delta. */
+static __always_inline __u32 ttl_decrement(struct iphdr *ip)
+{
+	__u16 *word = (__u16 *)&ip->ttl;
+	__u16 old = *word;
+
+	ip->ttl--;
+	return csum_delta16(old, *word);
+}
+
+static __always_inline void ethernet_rewrite(struct ethhdr *eth, const __u8 *destination, const __u8 *source)
+{
+	__builtin_memcpy(eth->h_dest, destination, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, source, ETH_ALEN);
+}
+
+/* Applies a delta to the checksum of the layer-4 header, which is known to lie within the frame. */
+static __always_inline void l4_checksum_apply(struct packet *p, __u32 address_delta, __u32 port_delta)
+{
+	if (p->protocol == NAT_PROTOCOL_TCP) {
+		struct tcphdr *tcp = p->l4;
+
+		tcp->check = csum_apply(tcp->check, address_delta + port_delta);
+	} else if (p->protocol == NAT_PROTOCOL_UDP) {
+		struct udphdr *udp = p->l4;
+
+		if (udp->check) { /* 0: the sender made none (RFC 768) */
+			udp->check = csum_apply(udp->check, address_delta + port_delta);
+			if (!udp->check)
+				udp->check = 0xffff;
+		}
+	} else {
+		struct icmphdr *icmp = p->l4; /* no pseudo header */
+
+		icmp->checksum = csum_apply(icmp->checksum, port_delta);
+	}
+}
+
+static __always_inline void source_rewrite(struct packet *p, __be32 address, __be16 port)
+{
+	__u32 address_delta = csum_delta32(p->ip->saddr, address);
+	__u32 ip_delta = address_delta + ttl_decrement(p->ip);
+
+	p->ip->check = csum_apply(p->ip->check, ip_delta);
+	p->ip->saddr = address;
+	l4_checksum_apply(p, address_delta, csum_delta16(p->source, port));
+	if (p->protocol == NAT_PROTOCOL_ICMP)
+		((struct icmphdr *)p->l4)->un.echo.id = port;
+	else
+		*(__be16 *)p->l4 = port;
+}
+
+static __always_inline void destination_rewrite(struct packet *p, __be32 address, __be16 port)
+{
+	__u32 address_delta = csum_delta32(p->ip->daddr, address);
+	__u32 ip_delta = address_delta + ttl_decrement(p->ip);
+
+	p->ip->check = csum_apply(p->ip->check, ip_delta);
+	p->ip->daddr = address;
+	l4_checksum_apply(p, address_delta, csum_delta16(p->destination, port));
+	if (p->protocol == NAT_PROTOCOL_ICMP)
+		((struct icmphdr *)p->l4)->un.echo.id = port;
+	else
+		((__be16 *)p->l4)[1] = port;
+}
+
+#endif

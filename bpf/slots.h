@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The slice is the hash table. A mapping sits in the slot of its external port; the port is found by hashing the inside
+ * endpoint into the slice and probing a window. What does not fit its window takes any free slot and is found again by
+ * the map `overflows`.
+ *
+ * Concurrency. Look-ups take no lock. A mapping is made under the slice's lock, so an inside endpoint never gets two. It is
+ * taken away by the sweep, without the lock, by compare-and-swap of `claim`, and only `settings.grace` after it expired:
+ * whoever found it alive is done with it by then. An expired mapping asked for again before that is renewed in place,
+ * which competes with the sweep for the same compare-and-swap.
+ */
+#ifndef NATGW_SLOTS_H
+#define NATGW_SLOTS_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_endian.h>
+#include "counters.h"
+#include "maps.h"
+
+#define PROBE_WINDOW 16
+#define GENERATION_MASK 0x3fff
+#define LOCK_SPINS 4096
+
+static __always_inline __u64 claim_make(__be32 address, __be16 port, __u16 generation, __u64 state)
+{
+	return (__u64)bpf_ntohl(address) << 32 | (__u64)bpf_ntohs(port) << 16 |
+	       (__u64)(generation & GENERATION_MASK) << 2 | state;
+}
+
+static __always_inline __u64 claim_endpoint(__u64 claim)
+{
+	return claim >> 16;
+}
+
+static __always_inline __u64 claim_state(__u64 claim)
+{
+	return claim & 3;
+}
+
+static __always_inline __be32 claim_address(__u64 claim)
+{
+	return bpf_htonl(claim >> 32);
+}
+
+static __always_inline __be16 claim_port(__u64 claim)
+{
+	return bpf_htons(claim >> 16);
+}
+
+/* Half of a 64-bit multiply-xorshift mix over the slice's own secret: a tenant learns only about its own slice. */
+static __always_inline __u32 slot_hash(__u64 secret, __be32 address, __be16 port, __u32 protocol)
+{
+	__u64 h = ((__u64)address << 32 | (__u64)port << 8 | protocol) ^ secret;
+
+	h *= 0x9fb21c651e98df25ull;
+	h ^= h >> 32;
+	h *= (secret | 1);
+	h ^= h >> 29;
+	h *= 0xd6e8feb86659fd93ull;
+	return h >> 32;
+}
+
+/* The slots of one protocol of one slice. */
+struct run {
+	void *chunk;
+	__u32 first; /* cell */
+	__u32 size;
+};
+
+static __always_inline int run_open(struct run *run, const struct slice *slice, __u32 protocol)
+{
+	__u32 position = slice->runs[protocol < NAT_PROTOCOLS ? protocol : 0];
+	__u32 chunk = position >> 16;
+
+	run->first = position & 0xffff;
+	run->size = slice->size;
+	run->chunk = bpf_map_lookup_elem(&slot_chunks, &chunk);
+	return run->chunk != NULL;
+}
+
+static __always_inline struct slot *run_slot(const struct run *run, __u32 offset)
+{
+	__u32 cell = run->first + offset;
+
+	return bpf_map_lookup_elem(run->chunk, &cell);
+}
+
+static __always_inline __u32 run_start(const struct run *run, __u64 secret, __be32 address, __be16 port, __u32 protocol)
+{
+	return ((__u64)slot_hash(secret, address, port, protocol) * run->size) >> 32;
+}
+
+/* Returns the offset of the endpoint's slot within its probe window, or -1. `free` gets the first free offset or -1. */
+static __always_inline __s32 window_find(const struct run *run, __u32 start, __u64 endpoint, struct slot **found,
+					 __s32 *free)
+{
+	*free = -1;
+	for (__u32 i = 0; i < PROBE_WINDOW; i++) {
+		__u32 offset = start + i;
+		struct slot *slot;
+		__u64 claim;
+
+		if (i >= run->size)
+			break;
+		if (offset >= run->size)
+			offset -= run->size;
+		slot = run_slot(run, offset);
+		if (!slot)
+			break;
+		claim = *(volatile __u64 *)&slot->claim;
+		if (claim_endpoint(claim) == endpoint) {
+			*found = slot;
+			return offset;
+		}
+		if (!claim && *free < 0)
+			*free = offset;
+	}
+	return -1;
+}
+
+static __always_inline __s32 overflow_find(const struct run *run, __u32 slice, __be16 port, __u32 protocol,
+					   __u64 endpoint, struct slot **found)
+{
+	struct overflow_key key = {.slice = slice, .port = bpf_ntohs(port), .protocol = protocol};
+	struct overflow *entry = bpf_map_lookup_elem(&overflows, &key);
+	struct slot *slot;
+
+	if (!entry || entry->offset >= run->size)
+		return -1;
+	slot = run_slot(run, entry->offset);
+	if (!slot || claim_endpoint(*(volatile __u64 *)&slot->claim) != endpoint)
+		return -1;
+	*found = slot;
+	return entry->offset;
+}
+
+static __always_inline int slot_alive(const struct slot *slot, __u32 now)
+{
+	return claim_state(*(volatile __u64 *)&slot->claim) == CLAIM_LIVE && !time_reached(now, slot->expires);
+}
+
+/* ---- the lock of a slice ---- */
+
+struct lock_attempt {
+	__u32 *lock;
+	__u32 taken;
+};
+
+static long lock_try(__u32 turn, struct lock_attempt *attempt)
+{
+	(void)turn;
+	if (__sync_val_compare_and_swap(attempt->lock, 0, 1) != 0)
+		return 0;
+	attempt->taken = 1;
+	return 1;
+}
+
+/* Bounded: a holder whose virtual CPU was taken away costs this packet, not this CPU. */
+static __always_inline int slice_lock(struct slice_state *state)
+{
+	struct lock_attempt attempt = {.lock = &state->lock};
+
+	if (__sync_val_compare_and_swap(&state->lock, 0, 1) == 0)
+		return 1;
+	bpf_loop(LOCK_SPINS, lock_try, &attempt, 0);
+	return attempt.taken;
+}
+
+static __always_inline void slice_unlock(struct slice_state *state)
+{
+	__sync_lock_test_and_set(&state->lock, 0);
+}
+
+/* ---- the occupancy bitmap of a chunk ---- */
+
+static __always_inline __u64 *bitmap_word(const struct run *run, __u32 cell)
+{
+	__u32 holder = CHUNK_SLOTS + (cell >> 9);
+	void *words = bpf_map_lookup_elem(run->chunk, &holder);
+
+	return words ? words + ((cell >> 6) & 7) * sizeof(__u64) : NULL;
+}
+
+static __always_inline void bitmap_set(const struct run *run, __u32 offset)
+{
+	__u32 cell = run->first + offset;
+	__u64 *word = bitmap_word(run, cell);
+
+	if (word)
+		__sync_fetch_and_or(word, 1ull << (cell & 63));
+}
+
+static __always_inline void bitmap_clear(const struct run *run, __u32 offset)
+{
+	__u32 cell = run->first + offset;
+	__u64 *word = bitmap_word(run, cell);
+
+	if (word)
+		__sync_fetch_and_and(word, ~(1ull << (cell & 63)));
+}
+
+struct bitmap_search {
+	struct run run;
+	__u32 from; /* offset to begin at */
+	__s32 offset;
+};
+
+static long bitmap_search_word(__u32 turn, struct bitmap_search *search)
+{
+	__u32 first = search->run.first, last = first + search->run.size - 1;
+	__u32 words = (last >> 6) - (first >> 6) + 1;
+	__u32 index = ((first + search->from) >> 6) - (first >> 6) + turn;
+	__u32 base, skip = 0;
+	__u64 *word, free;
+
+	if (index >= words)
+		index -= words;
+	base = ((first >> 6) + index) << 6;
+	word = bitmap_word(&search->run, base & 0xffff);
+	if (!word)
+		return 1;
+	free = ~*(volatile __u64 *)word;
+	/* Bits of the neighbouring runs are not ours. */
+	if (base < first)
+		free &= ~0ull << (first - base);
+	if (base + 63 > last)
+		free &= ~0ull >> (63 - (last - base));
+	if (!free)
+		return 0;
+	/* Begin at a place that the hash chose, so that the port stays hard to guess (RFC 6056). */
+	if (free >> (search->from & 63))
+		skip = search->from & 63;
+	search->offset = base + skip + __builtin_ctzll(free >> skip) - first;
+	return 1;
+}
+
+/* Any free slot of the run, or -1. The caller holds the lock of the slice. */
+static __always_inline __s32 bitmap_find_free(const struct run *run, __u32 from)
+{
+	struct bitmap_search search = {.run = *run, .from = from, .offset = -1};
+
+	bpf_loop((run->size >> 6) + 2, bitmap_search_word, &search, 0);
+	return search.offset;
+}
+
+#endif

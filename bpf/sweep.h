@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Expired mappings and sessions give back what they hold. A timer in the kernel walks a bounded number of places at a time,
+ * with nobody in user space needed; nat_sweep does the same on demand.
+ */
+#ifndef NATGW_SWEEP_H
+#define NATGW_SWEEP_H
+
+#include "counters.h"
+#include "maps.h"
+#include "sessions.h"
+#include "slots.h"
+
+#define SWEEP_STEPS 4096
+#define SWEEP_BUSY_NS 4000000ull  /* until the next chunk of a pass */
+#define SWEEP_IDLE_NS 200000000ull /* until the next pass */
+
+struct sweep {
+	struct settings *settings;
+	struct sweeper *at;
+	__u32 now;
+	__u32 visited;
+	__u32 freed;
+	__u32 finished;
+};
+
+/* Frees a slot whose claim was `claim`; it lost a race when that is no longer so. */
+static __always_inline int slot_free(const struct run *run, struct slot *slot, __u64 claim, __u32 slice, __u32 protocol,
+				     __u32 offset)
+{
+	struct slice_state *state = bpf_map_lookup_elem(&slice_states, &slice);
+	__u64 busy = (claim & ~3ull) | CLAIM_BUSY;
+
+	if (!state || protocol >= NAT_PROTOCOLS)
+		return 0;
+	if (__sync_val_compare_and_swap(&slot->claim, claim, busy) != claim)
+		return 0;
+	if (slot->flags & SLOT_OVERFLOW) {
+		struct overflow_key key = {.slice = slice, .port = claim >> 16, .protocol = protocol};
+
+		bpf_map_delete_elem(&overflows, &key);
+		__sync_fetch_and_sub(&state->overflow[protocol], 1);
+	}
+	bitmap_clear(run, offset);
+	__sync_lock_test_and_set(&slot->claim, CLAIM_FREE);
+	/* After the slot: a full slice may refuse one packet too many, never find no slot where the count says there is one. */
+	__sync_fetch_and_sub(&state->used[protocol], 1);
+	count(COUNTER_MAPPINGS_EXPIRED, 1);
+	return 1;
+}
+
+static __always_inline void sweep_slot(struct sweep *sweep, const struct slice *slice, __u32 protocol)
+{
+	struct slot *slot;
+	struct run run;
+	__u64 claim;
+
+	if (!run_open(&run, slice, protocol))
+		return;
+	slot = run_slot(&run, sweep->at->offset);
+	if (!slot)
+		return;
+	claim = *(volatile __u64 *)&slot->claim;
+	if (claim_state(claim) != CLAIM_LIVE || !time_reached(sweep->now, slot->expires + sweep->settings->grace))
+		return;
+	if (slot_free(&run, slot, claim, sweep->at->slice, protocol, sweep->at->offset))
+		sweep->freed++;
+}
+
+/* Whether the mapping of a spilled session is gone or another one by now. */
+static __always_inline int session_orphaned(__u64 claim)
+{
+	__u32 position = claim >> 32, chunk = position >> 16, cell = position & 0xffff;
+	void *cells = bpf_map_lookup_elem(&slot_chunks, &chunk);
+	struct slot *slot = cells ? bpf_map_lookup_elem(cells, &cell) : NULL;
+
+	return !slot || claim_state(slot->claim) == CLAIM_FREE || slot->generation != ((claim >> 2) & GENERATION_MASK);
+}
+
+static __always_inline void sweep_session(struct sweep *sweep)
+{
+	__u32 index = sweep->at->session;
+	struct session *session = bpf_map_lookup_elem(&sessions, &index);
+	__u64 claim;
+
+	if (!session)
+		return;
+	claim = *(volatile __u64 *)&session->claim;
+	if (claim_state(claim) != CLAIM_LIVE)
+		return;
+	if (!time_reached(sweep->now, session->session.expires + sweep->settings->grace) && !session_orphaned(claim))
+		return;
+	if (__sync_val_compare_and_swap(&session->claim, claim, CLAIM_FREE) == claim) {
+		sweep->freed++;
+		count(COUNTER_SESSIONS_EXPIRED, 1);
+	}
+}
+
+static __always_inline void sweep_next_slice(struct sweeper *at)
+{
+	at->slice++;
+	at->protocol = 0;
+	at->offset = 0;
+}
+
+static __always_inline void sweep_next_protocol(struct sweeper *at)
+{
+	at->offset = 0;
+	if (++at->protocol >= NAT_PROTOCOLS)
+		sweep_next_slice(at);
+}
+
+/* One place: a slot, a slice or protocol without mappings skipped whole, or a session. */
+static long sweep_step(__u32 turn, struct sweep *sweep)
+{
+	struct sweeper *at = sweep->at;
+	__u32 index = at->slice;
+
+	(void)turn;
+	sweep->visited++;
+	if (index < sweep->settings->slice_count) {
+		struct slice_state *state = bpf_map_lookup_elem(&slice_states, &index);
+		struct slice *slice = bpf_map_lookup_elem(&slices, &index);
+		__u32 protocol = at->protocol;
+
+		if (!state || !slice || !(state->used[0] | state->used[1] | state->used[2])) {
+			sweep_next_slice(at);
+			return 0;
+		}
+		if (protocol >= NAT_PROTOCOLS || !state->used[protocol] || at->offset >= slice->size) {
+			sweep_next_protocol(at);
+			return 0;
+		}
+		sweep_slot(sweep, slice, protocol);
+		at->offset++;
+		return 0;
+	}
+	if (at->session <= sweep->settings->session_mask) {
+		sweep_session(sweep);
+		at->session++;
+		return 0;
+	}
+	at->slice = 0;
+	at->protocol = 0;
+	at->offset = 0;
+	at->session = 0;
+	at->passes++;
+	sweep->finished = 1;
+	count(COUNTER_SWEEP_PASSES, 1);
+	return 1;
+}
+
+static __always_inline void sweep_run(struct sweep *sweep, __u32 steps)
+{
+	sweep->now = now_jiffies();
+	bpf_loop(steps, sweep_step, sweep, 0);
+}
+
+static int sweep_tick(void *map, __u32 *key, struct sweeper *at)
+{
+	struct sweep sweep = {.at = at};
+	__u32 zero = 0;
+
+	(void)map;
+	(void)key;
+	sweep.settings = bpf_map_lookup_elem(&settings, &zero);
+	if (!sweep.settings)
+		return 0;
+	sweep_run(&sweep, SWEEP_STEPS);
+	bpf_timer_start(&at->timer, sweep.finished ? SWEEP_IDLE_NS : SWEEP_BUSY_NS, 0);
+	return 0;
+}
+
+/* ---- all slots of a run at once, for a slice that changes hands ---- */
+
+struct flush {
+	struct flush_args *args;
+	struct run run;
+	__u32 freed;
+};
+
+static long flush_step(__u32 offset, struct flush *flush)
+{
+	struct slot *slot = run_slot(&flush->run, offset);
+	__u64 claim;
+
+	if (!slot)
+		return 1;
+	claim = *(volatile __u64 *)&slot->claim;
+	if (claim_state(claim) == CLAIM_LIVE &&
+	    slot_free(&flush->run, slot, claim, flush->args->slice, flush->args->protocol, offset))
+		flush->freed++;
+	return 0;
+}
+
+#endif
