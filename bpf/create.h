@@ -3,27 +3,35 @@
 #ifndef NATGW_CREATE_H
 #define NATGW_CREATE_H
 
+#include "host.h"
 #include "route.h"
 #include "sessions.h"
 #include "slots.h"
 
-struct new_flow {
-	struct settings *settings;
-	struct slice *slice;
-	struct slice_state *state;
-	__u32 slice_index;
+/* What flow_open() is told and tells. Plain numbers: it is verified on its own, apart from the programs that call it.
+ */
+struct flow_request {
+	__u32 slice;
 	__u32 protocol;
 	__be32 source;
 	__be32 destination;
 	__be16 source_port;
 	__be16 destination_port;
-	__u32 start;	/* of the probe window */
-	__u32 next_hop;
+	__u32 start; /* of the probe window */
+	__u32 tcp_flags;
+	__u32 icmp_type;
 	__u32 now;
 	/* out */
-	struct slot *slot;
-	struct session_data *session;
-	__u32 offset;
+	__u32 offset;  /* of the mapping's slot in the run */
+	__s32 session; /* index into `sessions`, -1 for the session in the slot */
+};
+
+struct new_flow {
+	struct flow_request *request;
+	struct settings *settings;
+	struct slice *slice;
+	struct slice_state *state;
+	__u32 next_hop;
 };
 
 /* Fills a slot that this CPU holds by a BUSY claim, and lets everyone see it. */
@@ -33,10 +41,11 @@ static __always_inline void slot_publish(struct new_flow *flow, struct slot *slo
 
 	slot->generation = generation;
 	slot->flags = flags;
-	session_init(&slot->session, flow->destination, flow->destination_port, flow->protocol, flow->settings,
-		     flow->next_hop, flow->now);
+	session_init(&slot->session, flow->request->destination, flow->request->destination_port,
+		     flow->request->protocol, flow->settings, flow->next_hop, flow->request->now);
 	slot->expires = slot->session.expires;
-	__sync_lock_test_and_set(&slot->claim, claim_make(flow->source, flow->source_port, generation, CLAIM_LIVE));
+	__sync_lock_test_and_set(&slot->claim,
+				 claim_make(flow->request->source, flow->request->source_port, generation, CLAIM_LIVE));
 	count(COUNTER_MAPPINGS_CREATED, 1);
 }
 
@@ -51,25 +60,28 @@ static __always_inline void usage_raise(struct slice_state *state, __u32 protoco
 		state->peak[protocol] = used;
 }
 
-/* A new mapping, in the free slot at `free` or else wherever the bitmap has one. Lock held. */
-static __always_inline int mapping_make(struct new_flow *flow, const struct run *run, __s32 free)
+/* A new mapping, in its probe window or else wherever the bitmap has a free slot. Lock held. */
+static __always_inline int mapping_make(struct new_flow *flow, const struct run *run)
 {
 	struct slice_state *state = flow->state;
-	__u64 busy = claim_make(flow->source, flow->source_port, 0, CLAIM_BUSY);
-	__u32 protocol = flow->protocol < NAT_PROTOCOLS ? flow->protocol : 0;
+	__u64 busy = claim_make(flow->request->source, flow->request->source_port, 0, CLAIM_BUSY);
+	__u32 protocol = flow->request->protocol < NAT_PROTOCOLS ? flow->request->protocol : 0;
 	__u16 flags = 0;
 	struct slot *slot;
+	__s32 free;
 
 	if (state->used[protocol] >= run->size) {
 		state->refused++;
 		return DROP_SLICE_FULL;
 	}
+	free = slot_search_free(flow->request->slice, protocol, flow->request->start);
 	if (free < 0) {
-		struct overflow_key key = {
-			.slice = flow->slice_index, .port = bpf_ntohs(flow->source_port), .protocol = flow->protocol};
+		struct overflow_key key = {.slice = flow->request->slice,
+					   .port = bpf_ntohs(flow->request->source_port),
+					   .protocol = flow->request->protocol};
 		struct overflow entry;
 
-		free = bitmap_find_free(run, flow->start);
+		free = bitmap_find_free(run, flow->request->start);
 		if (free < 0) {
 			state->refused++;
 			return DROP_SLICE_FULL;
@@ -85,94 +97,91 @@ static __always_inline int mapping_make(struct new_flow *flow, const struct run 
 	if (!slot || __sync_val_compare_and_swap(&slot->claim, CLAIM_FREE, busy) != CLAIM_FREE)
 		return DROP_CONTENDED;
 	bitmap_set(run, free);
-	usage_raise(state, flow->protocol);
+	usage_raise(state, flow->request->protocol);
 	slot_publish(flow, slot, flags);
-	flow->slot = slot;
-	flow->session = &slot->session;
-	flow->offset = free;
+	flow->request->offset = free;
 	return DROP_NONE;
 }
 
 /* A further session of the mapping in `slot`. Lock held. */
 static __always_inline int session_make(struct new_flow *flow, struct slot *slot, __u32 slot_index)
 {
-	struct session *session;
-	__s64 free = -1;
-	__u64 expected = CLAIM_FREE;
 	__u64 live = session_claim(slot_index, slot->generation, CLAIM_LIVE);
+	struct flow_request *request = flow->request;
+	__u64 expected = live;
+	struct session *session;
+	__u32 index, expires;
+	int found;
 
-	if (!session_alive(&slot->session, flow->now)) {
-		session_init(&slot->session, flow->destination, flow->destination_port, flow->protocol, flow->settings,
-			     flow->next_hop, flow->now);
-		flow->session = &slot->session;
+	if (!session_alive(&slot->session, request->now)) {
+		session_init(&slot->session, request->destination, request->destination_port, request->protocol,
+			     flow->settings, flow->next_hop, request->now);
+		expires = slot->session.expires;
 		goto made;
 	}
-	session = session_find(flow->settings, slot_index, slot->generation, flow->destination, flow->destination_port,
-			       &free);
-	if (session && session_alive(&session->session, flow->now)) {
-		flow->session = &session->session; /* another CPU was first */
-		return DROP_NONE;
+	found = session_search(slot_index, slot->generation, request->destination, request->destination_port);
+	if (found < 0) {
+		expected = CLAIM_FREE;
+		found = session_search_free(slot_index, request->destination, request->destination_port);
+		if (found < 0)
+			return DROP_SESSION_TABLE_FULL;
 	}
-	if (session)
-		expected = live;
-	if (!session && free >= 0) {
-		__u32 index = free;
-
-		session = bpf_map_lookup_elem(&sessions, &index);
-	}
+	index = found;
+	request->session = index;
+	session = bpf_map_lookup_elem(&sessions, &index);
 	if (!session)
 		return DROP_SESSION_TABLE_FULL;
+	if (expected == live && session_alive(&session->session, request->now))
+		return DROP_NONE; /* another CPU was first */
 	/* Other slices take entries of this table too, and the sweep takes them away. */
 	if (__sync_val_compare_and_swap(&session->claim, expected, (live & ~3ull) | CLAIM_BUSY) != expected)
 		return DROP_CONTENDED;
-	session_init(&session->session, flow->destination, flow->destination_port, flow->protocol, flow->settings,
-		     flow->next_hop, flow->now);
+	session_init(&session->session, request->destination, request->destination_port, request->protocol,
+		     flow->settings, flow->next_hop, request->now);
 	slot->flags |= SLOT_SPILLED;
 	__sync_lock_test_and_set(&session->claim, live);
-	flow->session = &session->session;
+	expires = session->session.expires;
 made:
-	if (!time_reached(slot->expires, flow->session->expires))
-		slot->expires = flow->session->expires;
+	if (!time_reached(slot->expires, expires))
+		slot->expires = expires;
 	return DROP_NONE;
 }
 
 static __always_inline int flow_make_locked(struct new_flow *flow)
 {
-	__u64 endpoint = claim_endpoint(claim_make(flow->source, flow->source_port, 0, 0));
-	__u32 protocol = flow->protocol < NAT_PROTOCOLS ? flow->protocol : 0;
-	struct slot *slot = NULL;
+	struct flow_request *request = flow->request;
+	__u64 endpoint = claim_endpoint(claim_make(request->source, request->source_port, 0, 0));
+	struct slot *slot;
 	struct run run;
-	__s32 offset, free;
+	__s32 offset;
 	__u64 claim;
 
 	/* The slice may have changed hands since it was looked up. */
-	if (!(flow->slice->flags & SLICE_ACTIVE) || flow->slice->inside_address != flow->source)
+	if (!(flow->slice->flags & SLICE_ACTIVE) || flow->slice->inside_address != flow->request->source)
 		return DROP_NO_SLICE;
-	if (!run_open(&run, flow->slice, flow->protocol))
+	if (!run_open(&run, flow->slice, flow->request->protocol))
 		return DROP_NO_SLICE;
-	offset = window_find(&run, flow->start, endpoint, &slot, &free);
-	if (offset < 0 && flow->state->overflow[protocol])
-		offset = overflow_find(&run, flow->slice_index, flow->source_port, flow->protocol, endpoint, &slot);
-	if (offset < 0 || !slot)
-		return mapping_make(flow, &run, free);
+	offset = slot_search(request->slice, request->protocol, request->source, request->source_port, request->start);
+	if (offset < 0)
+		return mapping_make(flow, &run);
+	slot = run_slot(&run, offset);
+	if (!slot)
+		return DROP_NO_SLICE;
 
 	claim = *(volatile __u64 *)&slot->claim;
 	if (claim_endpoint(claim) != endpoint || claim_state(claim) != CLAIM_LIVE)
 		return DROP_CONTENDED;
-	flow->slot = slot;
-	flow->offset = offset;
-	if (!time_reached(flow->now, slot->expires))
-		return session_make(flow, slot, flow->slice->runs[protocol] + offset);
+	flow->request->offset = offset;
+	if (!time_reached(flow->request->now, slot->expires))
+		return session_make(flow, slot, slice_run(flow->slice, request->protocol) + offset);
 	/* Expired, not swept yet: the same port serves its old owner anew. */
 	if (__sync_val_compare_and_swap(&slot->claim, claim, (claim & ~3ull) | CLAIM_BUSY) != claim)
 		return DROP_CONTENDED;
 	slot_publish(flow, slot, slot->flags & SLOT_OVERFLOW);
-	flow->session = &slot->session;
 	return DROP_NONE;
 }
 
-/* Returns DROP_NONE with flow->slot, ->session and ->offset set, or why there is no new flow. */
-static __noinline int flow_make(struct new_flow *flow)
+static __always_inline int flow_make(struct new_flow *flow)
 {
 	int verdict;
 
@@ -183,8 +192,57 @@ static __noinline int flow_make(struct new_flow *flow)
 	if (verdict == DROP_NONE)
 		count(COUNTER_SESSIONS_CREATED, 1);
 	else if (verdict == DROP_SLICE_FULL)
-		report(EVENT_SLICE_FULL, flow->slice_index, 0, flow->protocol, flow->settings->hz);
+		report(EVENT_SLICE_FULL, flow->request->slice, 0, flow->request->protocol, flow->settings->hz);
 	return verdict;
+}
+
+/* Places that no flow may be opened to by way of the gateway. */
+static __always_inline int destination_refused(__u32 vni, __be32 destination)
+{
+	struct interface_key inside = {.vni = vni, .address = destination};
+	struct address_key nat = {.address = destination};
+	__u32 host = bpf_ntohl(destination);
+	__u32 first = host >> 24;
+
+	if (first == 0 || first == 127 || first >= 224 || (host >> 16) == 0xa9fe)
+		return 1;
+	return bpf_map_lookup_elem(&interfaces, &inside) || bpf_map_lookup_elem(&addresses, &nat);
+}
+
+/* A packet without a live session: may it open one? Returns DROP_NONE, a drop reason, or FLOW_TO_HOST. */
+#define FLOW_TO_HOST -1
+
+__noinline int flow_open(struct flow_request *request)
+{
+	struct new_flow flow = {.request = request};
+	__u32 zero = 0, index;
+	int hop;
+
+	if (!request)
+		return DROP_LEAK_PREVENTED;
+	index = request->slice;
+	flow.settings = bpf_map_lookup_elem(&settings, &zero);
+	flow.slice = bpf_map_lookup_elem(&slices, &index);
+	flow.state = bpf_map_lookup_elem(&slice_states, &index);
+	if (!flow.settings || !flow.slice || !flow.state)
+		return DROP_NO_SLICE;
+	request->session = -1;
+
+	if (host_has_ipv4(request->destination) || ipv4_is_link_scope(request->destination))
+		return FLOW_TO_HOST;
+	if (destination_refused(flow.slice->vni, request->destination))
+		return DROP_DESTINATION;
+	if (request->protocol == NAT_PROTOCOL_TCP &&
+	    (request->tcp_flags & (TCP_FLAG_SYN_BIT | TCP_FLAG_ACK_BIT | TCP_FLAG_RST_BIT | TCP_FLAG_FIN_BIT)) !=
+		TCP_FLAG_SYN_BIT)
+		return DROP_TCP_NOT_SYN;
+	if (request->protocol == NAT_PROTOCOL_ICMP && request->icmp_type != ICMP_ECHO)
+		return DROP_ICMP_TYPE;
+	hop = route_lookup(request->destination, flow.settings->hz);
+	if (hop < 0)
+		return -hop;
+	flow.next_hop = hop;
+	return flow_make(&flow);
 }
 
 #endif

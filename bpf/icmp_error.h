@@ -56,9 +56,9 @@ static __always_inline int quote_parse(struct packet *p, void *data_end, struct 
 }
 
 /*
- * The checksums in the quote follow its addresses and ports, and the ICMP checksum follows all of them. The sum of a quoted
- * IP header does not change with its address, since its own checksum makes up for it. A quote may end before the TCP
- * checksum; it is not checked either way (RFC 5508 REQ-3c).
+ * The checksums in the quote follow its addresses and ports, and the ICMP checksum follows all of them. The sum of a
+ * quoted IP header does not change with its address, since its own checksum makes up for it. A quote may end before the
+ * TCP checksum; it is not checked either way (RFC 5508 REQ-3c).
  */
 static __always_inline void quote_rewrite(struct packet *p, struct quote *q, void *data_end, __be32 *address,
 					  __be32 new_address, __be16 *port, __be16 new_port)
@@ -111,8 +111,7 @@ static __always_inline void quote_rewrite_source(struct packet *p, struct quote 
 static __always_inline void quote_rewrite_destination(struct packet *p, struct quote *q, void *data_end, __be32 address,
 						      __be16 port)
 {
-	__be16 *field =
-		q->protocol == NAT_PROTOCOL_ICMP ? &((struct icmphdr *)q->l4)->un.echo.id : (__be16 *)q->l4 + 1;
+	__be16 *field = q->protocol == NAT_PROTOCOL_ICMP ? &((struct icmphdr *)q->l4)->un.echo.id : (__be16 *)q->l4 + 1;
 
 	quote_rewrite(p, q, data_end, &q->ip->daddr, address, field, port);
 }

@@ -48,7 +48,7 @@ static __always_inline int landing_find(const struct address *address, __be32 pu
 		return DROP_NO_MAPPING;
 	found->slice = slice;
 	found->slot = slot;
-	found->slot_index = slice->runs[protocol < NAT_PROTOCOLS ? protocol : 0] + offset;
+	found->slot_index = slice_run(slice, protocol) + offset;
 	return DROP_NONE;
 }
 
@@ -89,7 +89,7 @@ static __always_inline int in_flow(const struct settings *s, const struct addres
 		return not_nat(address, reason);
 	if (reason != DROP_NONE || !landing.slot || !landing.slice)
 		return drop(reason);
-	session = session_lookup(s, landing.slot, landing.slot_index, p->ip->saddr,
+	session = session_lookup(landing.slot, landing.slot_index, p->ip->saddr,
 				 p->protocol == NAT_PROTOCOL_ICMP ? 0 : p->source, now);
 	if (!session)
 		return drop(DROP_FILTERED);
@@ -102,8 +102,7 @@ static __always_inline int in_flow(const struct settings *s, const struct addres
 }
 
 /* Neither refreshes nor ends the session it is about (RFC 5508 REQ-6, RFC 5382 REQ-10); any router may send it. */
-static __always_inline int in_icmp_error(const struct settings *s, const struct address *address, struct packet *p,
-					 void *data_end)
+static __always_inline int in_icmp_error(const struct address *address, struct packet *p, void *data_end)
 {
 	struct landing landing = {};
 	struct quote quote;
@@ -115,7 +114,7 @@ static __always_inline int in_icmp_error(const struct settings *s, const struct 
 	reason = landing_find(address, quote.ip->saddr, quote.source, quote.protocol, now, &landing);
 	if (reason != DROP_NONE || !landing.slot || !landing.slice)
 		return not_nat(address, DROP_ICMP_NO_SESSION);
-	if (!session_lookup(s, landing.slot, landing.slot_index, quote.ip->daddr,
+	if (!session_lookup(landing.slot, landing.slot_index, quote.ip->daddr,
 			    quote.protocol == NAT_PROTOCOL_ICMP ? 0 : quote.destination, now))
 		return drop(DROP_ICMP_NO_SESSION);
 	reason = way_in(p, landing.slice);

@@ -76,7 +76,8 @@ int nat_from_private(struct xdp_md *ctx)
 		return drop(DROP_SPOOFED_SOURCE);
 	slice_index = interface->slice;
 	slice = bpf_map_lookup_elem(&slices, &slice_index);
-	if (!slice || !(slice->flags & SLICE_ACTIVE) || slice->inside_address != p.ip->saddr || slice->vni != device->vni)
+	if (!slice || !(slice->flags & SLICE_ACTIVE) || slice->inside_address != p.ip->saddr ||
+	    slice->vni != device->vni)
 		return host_or_drop(p.ip->daddr, DROP_NO_SLICE);
 
 	kind = parse_ipv4(ctx, data_end, &p);
@@ -120,7 +121,7 @@ int nat_from_uplink(struct xdp_md *ctx)
 	if (kind == PACKET_FLOW)
 		return in_flow(settings, address, &p);
 	if (kind == PACKET_ICMP_ERROR)
-		return in_icmp_error(settings, address, &p, data_end);
+		return in_icmp_error(address, &p, data_end);
 	if (kind == PACKET_ICMP_OTHER)
 		return not_nat(address, DROP_UNSOLICITED_ICMP);
 	if (kind == PACKET_OTHER_PROTOCOL)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A mapping's first session is in its slot; further ones are in the map `sessions`, an open-addressed table made and swept
- * by the same rules as slots. The lock of the slice that owns the mapping is held while one is made.
+ * A mapping's first session is in its slot; further ones are in the map `sessions`, an open-addressed table made and
+ * swept by the same rules as slots. The lock of the slice that owns the mapping is held while one is made.
  */
 #ifndef NATGW_SESSIONS_H
 #define NATGW_SESSIONS_H
@@ -34,47 +34,75 @@ static __always_inline int session_is(const struct session_data *data, __be32 re
 	return data->remote == remote && data->remote_port == port;
 }
 
-/* The spilled session of (slot, generation) with this remote, dead or alive; `free` gets the index of an entry to take. */
-static __always_inline struct session *session_find(const struct settings *s, __u32 slot, __u16 generation,
-						    __be32 remote, __be16 port, __s64 *free)
-{
-	__u32 start = session_hash(s->session_secret, slot, remote, port);
-	__u64 want = session_claim(slot, generation, CLAIM_LIVE);
-
-	for (__u32 i = 0; i < SESSION_WINDOW; i++) {
-		__u32 index = (start + i) & s->session_mask;
-		struct session *session = bpf_map_lookup_elem(&sessions, &index);
-		__u64 claim;
-
-		if (!session)
-			return NULL;
-		claim = *(volatile __u64 *)&session->claim;
-		if (claim == want && session_is(&session->session, remote, port))
-			return session;
-		if (!claim && *free < 0)
-			*free = index;
-	}
-	return NULL;
-}
-
 static __always_inline int session_alive(const struct session_data *data, __u32 now)
 {
 	return !time_reached(now, data->expires);
 }
 
+/*
+ * The index of the spilled session of (slot, generation) with this remote, dead or alive, or -1. Functions that are
+ * verified on their own, like slot_search().
+ */
+__noinline int session_search(__u32 slot, __u32 generation, __be32 remote, __u32 port)
+{
+	__u32 zero = 0, start;
+	struct settings *s = bpf_map_lookup_elem(&settings, &zero);
+	__u64 want = session_claim(slot, generation, CLAIM_LIVE);
+
+	if (!s)
+		return -1;
+	start = session_hash(s->session_secret, slot, remote, port);
+	for (__u32 i = 0; i < SESSION_WINDOW; i++) {
+		__u32 index = (start + i) & s->session_mask;
+		struct session *session = bpf_map_lookup_elem(&sessions, &index);
+
+		if (!session)
+			return -1;
+		if (*(volatile __u64 *)&session->claim == want && session_is(&session->session, remote, port))
+			return index;
+	}
+	return -1;
+}
+
+/* The index of an entry that a session with this remote may take, or -1. */
+__noinline int session_search_free(__u32 slot, __be32 remote, __u32 port)
+{
+	__u32 zero = 0, start;
+	struct settings *s = bpf_map_lookup_elem(&settings, &zero);
+
+	if (!s)
+		return -1;
+	start = session_hash(s->session_secret, slot, remote, port);
+	for (__u32 i = 0; i < SESSION_WINDOW; i++) {
+		__u32 index = (start + i) & s->session_mask;
+		struct session *session = bpf_map_lookup_elem(&sessions, &index);
+
+		if (!session)
+			return -1;
+		if (!*(volatile __u64 *)&session->claim)
+			return index;
+	}
+	return -1;
+}
+
 /* The live session of a mapping with this remote, or NULL. */
-static __always_inline struct session_data *session_lookup(const struct settings *s, struct slot *slot, __u32 slot_index,
-							   __be32 remote, __be16 port, __u32 now)
+static __always_inline struct session_data *session_lookup(struct slot *slot, __u32 slot_index, __be32 remote,
+							   __be16 port, __u32 now)
 {
 	struct session *spilled;
-	__s64 free = -1;
+	__u32 index;
+	int found;
 
 	if (session_is(&slot->session, remote, port))
 		return session_alive(&slot->session, now) ? &slot->session : NULL;
-	spilled = session_find(s, slot_index, slot->generation, remote, port, &free);
-	if (!spilled || !session_alive(&spilled->session, now))
+	if (!(slot->flags & SLOT_SPILLED))
 		return NULL;
-	return &spilled->session;
+	found = session_search(slot_index, slot->generation, remote, port);
+	if (found < 0)
+		return NULL;
+	index = found;
+	spilled = bpf_map_lookup_elem(&sessions, &index);
+	return spilled && session_alive(&spilled->session, now) ? &spilled->session : NULL;
 }
 
 /* A packet of a live session: new TCP state, new lease of life for it and its mapping, one more to count. */

@@ -4,10 +4,10 @@
  * endpoint into the slice and probing a window. What does not fit its window takes any free slot and is found again by
  * the map `overflows`.
  *
- * Concurrency. Look-ups take no lock. A mapping is made under the slice's lock, so an inside endpoint never gets two. It is
- * taken away by the sweep, without the lock, by compare-and-swap of `claim`, and only `settings.grace` after it expired:
- * whoever found it alive is done with it by then. An expired mapping asked for again before that is renewed in place,
- * which competes with the sweep for the same compare-and-swap.
+ * Concurrency. Look-ups take no lock. A mapping is made under the slice's lock, so an inside endpoint never gets two.
+ * It is taken away by the sweep, without the lock, by compare-and-swap of `claim`, and only `settings.grace` after it
+ * expired: whoever found it alive is done with it by then. An expired mapping asked for again before that is renewed in
+ * place, which competes with the sweep for the same compare-and-swap.
  */
 #ifndef NATGW_SLOTS_H
 #define NATGW_SLOTS_H
@@ -67,9 +67,15 @@ struct run {
 	__u32 size;
 };
 
+/* First slot of a protocol's run: chunk << 16 | cell. */
+static __always_inline __u32 slice_run(const struct slice *slice, __u32 protocol)
+{
+	return slice->runs[protocol < NAT_PROTOCOLS ? protocol : 0];
+}
+
 static __always_inline int run_open(struct run *run, const struct slice *slice, __u32 protocol)
 {
-	__u32 position = slice->runs[protocol < NAT_PROTOCOLS ? protocol : 0];
+	__u32 position = slice_run(slice, protocol);
 	__u32 chunk = position >> 16;
 
 	run->first = position & 0xffff;
@@ -90,15 +96,12 @@ static __always_inline __u32 run_start(const struct run *run, __u64 secret, __be
 	return ((__u64)slot_hash(secret, address, port, protocol) * run->size) >> 32;
 }
 
-/* Returns the offset of the endpoint's slot within its probe window, or -1. `free` gets the first free offset or -1. */
-static __always_inline __s32 window_find(const struct run *run, __u32 start, __u64 endpoint, struct slot **found,
-					 __s32 *free)
+/* The offset of the endpoint's slot within its probe window, or -1. */
+static __always_inline __s32 window_find(const struct run *run, __u32 start, __u64 endpoint)
 {
-	*free = -1;
 	for (__u32 i = 0; i < PROBE_WINDOW; i++) {
 		__u32 offset = start + i;
 		struct slot *slot;
-		__u64 claim;
 
 		if (i >= run->size)
 			break;
@@ -107,19 +110,14 @@ static __always_inline __s32 window_find(const struct run *run, __u32 start, __u
 		slot = run_slot(run, offset);
 		if (!slot)
 			break;
-		claim = *(volatile __u64 *)&slot->claim;
-		if (claim_endpoint(claim) == endpoint) {
-			*found = slot;
+		if (claim_endpoint(*(volatile __u64 *)&slot->claim) == endpoint)
 			return offset;
-		}
-		if (!claim && *free < 0)
-			*free = offset;
 	}
 	return -1;
 }
 
 static __always_inline __s32 overflow_find(const struct run *run, __u32 slice, __be16 port, __u32 protocol,
-					   __u64 endpoint, struct slot **found)
+					   __u64 endpoint)
 {
 	struct overflow_key key = {.slice = slice, .port = bpf_ntohs(port), .protocol = protocol};
 	struct overflow *entry = bpf_map_lookup_elem(&overflows, &key);
@@ -130,8 +128,57 @@ static __always_inline __s32 overflow_find(const struct run *run, __u32 slice, _
 	slot = run_slot(run, entry->offset);
 	if (!slot || claim_endpoint(*(volatile __u64 *)&slot->claim) != endpoint)
 		return -1;
-	*found = slot;
 	return entry->offset;
+}
+
+/*
+ * Where the inside endpoint has its slot, dead or alive: the offset, or -1. A function that is verified on its own, so
+ * that its many ways do not multiply with those of its callers.
+ */
+__noinline int slot_search(__u32 slice_index, __u32 protocol, __be32 address, __u32 port, __u32 start)
+{
+	__u64 endpoint = claim_endpoint(claim_make(address, port, 0, 0));
+	struct slice *slice = bpf_map_lookup_elem(&slices, &slice_index);
+	struct slice_state *state = bpf_map_lookup_elem(&slice_states, &slice_index);
+	struct run run;
+	__s32 offset;
+
+	if (!slice || !state || protocol >= NAT_PROTOCOLS || !run_open(&run, slice, protocol))
+		return -1;
+	offset = window_find(&run, start, endpoint);
+	if (offset < 0 && state->overflow[protocol])
+		offset = overflow_find(&run, slice_index, port, protocol, endpoint);
+	return offset;
+}
+
+/* A free slot of the probe window: the offset, or -1. */
+__noinline int slot_search_free(__u32 slice_index, __u32 protocol, __u32 start)
+{
+	struct slice *slice = bpf_map_lookup_elem(&slices, &slice_index);
+	struct run run;
+
+	if (!slice || !run_open(&run, slice, protocol))
+		return -1;
+	/* The endpoint 0 is that of free slots. */
+	return window_find(&run, start, 0);
+}
+
+/* The slot of an inside endpoint and its offset, or NULL. Most sit where the hash points, which costs no call. */
+static __always_inline struct slot *slot_find(const struct run *run, __u32 slice_index, __u32 protocol, __be32 address,
+					      __be16 port, __u32 start, __u32 *offset)
+{
+	__u64 endpoint = claim_endpoint(claim_make(address, port, 0, 0));
+	struct slot *slot = run_slot(run, start);
+	int found;
+
+	*offset = start;
+	if (slot && claim_endpoint(*(volatile __u64 *)&slot->claim) == endpoint)
+		return slot;
+	found = slot_search(slice_index, protocol, address, port, start);
+	if (found < 0)
+		return NULL;
+	*offset = found;
+	return run_slot(run, found);
 }
 
 static __always_inline int slot_alive(const struct slot *slot, __u32 now)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Expired mappings and sessions give back what they hold. A timer in the kernel walks a bounded number of places at a time,
- * with nobody in user space needed; nat_sweep does the same on demand.
+ * Expired mappings and sessions give back what they hold. A timer in the kernel walks a bounded number of places at a
+ * time, with nobody in user space needed; nat_sweep does the same on demand.
  */
 #ifndef NATGW_SWEEP_H
 #define NATGW_SWEEP_H
@@ -12,7 +12,7 @@
 #include "slots.h"
 
 #define SWEEP_STEPS 4096
-#define SWEEP_BUSY_NS 4000000ull  /* until the next chunk of a pass */
+#define SWEEP_BUSY_NS 4000000ull   /* until the next chunk of a pass */
 #define SWEEP_IDLE_NS 200000000ull /* until the next pass */
 
 struct sweep {
@@ -43,7 +43,8 @@ static __always_inline int slot_free(const struct run *run, struct slot *slot, _
 	}
 	bitmap_clear(run, offset);
 	__sync_lock_test_and_set(&slot->claim, CLAIM_FREE);
-	/* After the slot: a full slice may refuse one packet too many, never find no slot where the count says there is one. */
+	/* After the slot: a full slice may refuse one packet too many, never find no slot where the count says there is
+	 * one. */
 	__sync_fetch_and_sub(&state->used[protocol], 1);
 	count(COUNTER_MAPPINGS_EXPIRED, 1);
 	return 1;

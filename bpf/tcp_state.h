@@ -27,8 +27,9 @@ static __always_inline __u8 tcp_next_state(__u8 state, __u8 flags, int from_insi
 		return from_inside && (flags & TCP_FLAG_SYN_BIT) ? TCP_OPENING : TCP_CLOSING;
 	case TCP_RESET:
 		/*
-		 * The RST may have been refused: the inside going on brings the session back (RFC 7857 §2.2). The outside
-		 * alone does not: what was in flight when the inside sent its RST must not keep the port for hours.
+		 * The RST may have been refused: the inside going on brings the session back (RFC 7857 §2.2). The
+		 * outside alone does not: what was in flight when the inside sent its RST must not keep the port for
+		 * hours.
 		 */
 		if (!from_inside)
 			return TCP_RESET;

@@ -3,8 +3,8 @@
  * Every struct and enum that crosses to user space, and nothing else. src/dataplane/generated/layouts.ts is made from
  * this file's BTF (scripts/generate-layouts.ts): a change here is a change there, in one commit.
  *
- * Byte order is in the type (__be32, __be16); everything else is host order. Times are jiffies, the low 32 bits, and are
- * compared with wrap-around (settings.hz of them make a second). Structs used as map keys have no implicit padding.
+ * Byte order is in the type (__be32, __be16); everything else is host order. Times are jiffies, the low 32 bits, and
+ * are compared with wrap-around (settings.hz of them make a second). Structs used as map keys have no implicit padding.
  */
 #ifndef NATGW_TYPES_H
 #define NATGW_TYPES_H
@@ -30,20 +30,20 @@ enum limits {
 /* One per host; index 0 of the map `settings`. Written by the agent only. */
 struct settings {
 	__u32 uplink_ifindex;
-	__u32 hz;		  /* jiffies a second */
-	__u32 udp_timeout;	  /* jiffies; RFC 4787 REQ-5 */
-	__u32 tcp_established;	  /* jiffies; RFC 5382 REQ-5 */
-	__u32 tcp_transitory;	  /* jiffies; RFC 5382 REQ-5 */
-	__u32 icmp_timeout;	  /* jiffies; RFC 5508 REQ-2 */
-	__u32 grace;		  /* jiffies from expiry to the port being free: longer than any packet is under way in a program */
-	__u32 route_generation;	  /* raised when `routes` changed: sessions look their next hop up again */
-	__u32 slice_count;	  /* slices[0 … slice_count − 1] may be in use */
-	__u32 session_mask;	  /* entries of `sessions` − 1; a power of two less one */
-	__u32 enabled;		  /* 0: private traffic is dropped (DROP_DISABLED), the uplink goes to the host */
-	__u8 uplink_mac[6];	  /* for ARP replies */
+	__u32 hz;	       /* jiffies a second */
+	__u32 udp_timeout;     /* jiffies; RFC 4787 REQ-5 */
+	__u32 tcp_established; /* jiffies; RFC 5382 REQ-5 */
+	__u32 tcp_transitory;  /* jiffies; RFC 5382 REQ-5 */
+	__u32 icmp_timeout;    /* jiffies; RFC 5508 REQ-2 */
+	__u32 grace; /* jiffies from expiry to the port being free: longer than any packet is under way in a program */
+	__u32 route_generation; /* raised when `routes` changed: sessions look their next hop up again */
+	__u32 slice_count;	/* slices[0 … slice_count − 1] may be in use */
+	__u32 session_mask;	/* entries of `sessions` − 1; a power of two less one */
+	__u32 enabled;		/* 0: private traffic is dropped (DROP_DISABLED), the uplink goes to the host */
+	__u8 uplink_mac[6];	/* for ARP replies */
 	__u16 reserved;
 	__u32 reserved2;
-	__u64 session_secret;	  /* keys the hash over `sessions` */
+	__u64 session_secret; /* keys the hash over `sessions` */
 };
 
 /* A private device, index = ifindex. vni 0: not one of ours. */
@@ -78,7 +78,7 @@ enum address_flags {
 struct address {
 	__u32 first_slice; /* index into `slices` of the slice that begins at first_port */
 	__u16 first_port;
-	__u16 last_port; /* inclusive */
+	__u16 last_port;  /* inclusive */
 	__u16 slice_size; /* ports a slice */
 	__u16 flags;	  /* enum address_flags */
 };
@@ -90,19 +90,19 @@ enum slice_flags {
 
 /* One port slice and the interface that owns it. Written by the agent only. */
 struct slice {
-	__u64 secret;		/* keys the choice of ports (RFC 6056); never shared between slices */
-	__u32 runs[3];		/* first slot of each protocol's run: chunk << 16 | cell */
+	__u64 secret;  /* keys the choice of ports (RFC 6056); never shared between slices */
+	__u32 runs[3]; /* first slot of each protocol's run: chunk << 16 | cell */
 	__be32 public_address;
 	__be32 inside_address;
 	__u32 vni;
-	__u32 ifindex;		/* device of the owner */
+	__u32 ifindex; /* device of the owner */
 	__u16 first_port;
-	__u16 size;		/* ports */
+	__u16 size;		 /* ports */
 	__u8 destination_mac[6]; /* inside next hop */
-	__u8 source_mac[6];	/* of `ifindex` */
-	__u16 flags;		/* enum slice_flags */
-	__u16 mtu;		/* of `ifindex` */
-	__u32 generation;	/* raised each time the slice gets another owner */
+	__u8 source_mac[6];	 /* of `ifindex` */
+	__u16 flags;		 /* enum slice_flags */
+	__u16 mtu;		 /* of `ifindex` */
+	__u32 generation;	 /* raised each time the slice gets another owner */
 	__u32 reserved;
 };
 
@@ -119,12 +119,12 @@ struct slice_state {
 
 enum tcp_state {
 	TCP_NONE = 0,
-	TCP_OPENING,	 /* SYN seen from the inside */
+	TCP_OPENING, /* SYN seen from the inside */
 	TCP_ESTABLISHED,
-	TCP_FIN_OUT,	 /* FIN seen from the inside */
-	TCP_FIN_IN,	 /* FIN seen from the outside */
-	TCP_CLOSING,	 /* both */
-	TCP_RESET,	 /* RST seen: lives on for the transitory time (RFC 7857 §2.2) */
+	TCP_FIN_OUT, /* FIN seen from the inside */
+	TCP_FIN_IN,  /* FIN seen from the outside */
+	TCP_CLOSING, /* both */
+	TCP_RESET,   /* RST seen: lives on for the transitory time (RFC 7857 §2.2) */
 };
 
 enum claim_state {
@@ -161,8 +161,8 @@ enum slot_flags {
  */
 struct slot {
 	__u64 claim;
-	__u32 expires; /* jiffies; the latest of all its sessions */
-	__u16 flags;   /* enum slot_flags */
+	__u32 expires;	  /* jiffies; the latest of all its sessions */
+	__u16 flags;	  /* enum slot_flags */
 	__u16 generation; /* of the latest mapping here; outlives it */
 	struct session_data session;
 };
@@ -180,7 +180,7 @@ struct session {
 /* Mappings that did not fit their probe window: inside endpoint → slot offset in the run. */
 struct overflow_key {
 	__u32 slice;
-	__u16 port; /* inside port */
+	__u16 port;    /* inside port */
 	__u8 protocol; /* enum nat_protocol */
 	__u8 pad;
 };
@@ -214,7 +214,7 @@ struct next_hop {
 	__u8 destination_mac[6];
 	__u8 source_mac[6];
 	__u16 mtu;
-	__u16 flags; /* enum next_hop_flags */
+	__u16 flags;	/* enum next_hop_flags */
 	__be32 address; /* the neighbour, for people and for read-back */
 };
 
@@ -232,9 +232,9 @@ enum counter {
 	COUNTER_OUT_BYTES,
 	COUNTER_IN_PACKETS, /* translated, outside → inside */
 	COUNTER_IN_BYTES,
-	COUNTER_ICMP_ERRORS, /* translated ICMP errors, both directions; also in the packet counters */
+	COUNTER_ICMP_ERRORS,	 /* translated ICMP errors, both directions; also in the packet counters */
 	COUNTER_TO_HOST_PRIVATE, /* from a private device for the host itself */
-	COUNTER_TO_HOST_UPLINK, /* from the uplink, no NAT address */
+	COUNTER_TO_HOST_UPLINK,	 /* from the uplink, no NAT address */
 	COUNTER_ARP_REPLIES,
 	COUNTER_MAPPINGS_CREATED,
 	COUNTER_MAPPINGS_EXPIRED,
@@ -246,21 +246,21 @@ enum counter {
 
 enum drop_reason {
 	DROP_NONE = 0,
-	DROP_MALFORMED,	       /* truncated or inconsistent headers */
-	DROP_NOT_IPV4,	       /* from a private device: neither IPv4 nor for the host itself */
-	DROP_FRAGMENT,	       /* fragments are not translated yet */
-	DROP_PROTOCOL,	       /* neither TCP, UDP nor ICMP */
-	DROP_ICMP_TYPE,	       /* an ICMP type that is not translated */
-	DROP_SPOOFED_SOURCE,   /* the source address belongs to another device */
-	DROP_UNKNOWN_SOURCE,   /* no NetworkInterface has this source address */
-	DROP_NO_SLICE,	       /* the interface has no port slice (no gateway, or its pool is full) */
-	DROP_SLICE_FULL,       /* all ports of the slice are in use */
+	DROP_MALFORMED,	     /* truncated or inconsistent headers */
+	DROP_NOT_IPV4,	     /* from a private device: neither IPv4 nor for the host itself */
+	DROP_FRAGMENT,	     /* fragments are not translated yet */
+	DROP_PROTOCOL,	     /* neither TCP, UDP nor ICMP */
+	DROP_ICMP_TYPE,	     /* an ICMP type that is not translated */
+	DROP_SPOOFED_SOURCE, /* the source address belongs to another device */
+	DROP_UNKNOWN_SOURCE, /* no NetworkInterface has this source address */
+	DROP_NO_SLICE,	     /* the interface has no port slice (no gateway, or its pool is full) */
+	DROP_SLICE_FULL,     /* all ports of the slice are in use */
 	DROP_SESSION_TABLE_FULL,
-	DROP_CONTENDED,	       /* a lock was not had in time */
-	DROP_TCP_NOT_SYN,      /* a TCP segment that belongs to no session and opens none */
-	DROP_DESTINATION,      /* multicast, loopback, reserved, or an address inside of the same Network */
-	DROP_NO_ROUTE,	       /* no route to the destination by the uplink */
-	DROP_NO_NEIGHBOUR,     /* next hop not resolved (yet) */
+	DROP_CONTENDED,	   /* a lock was not had in time */
+	DROP_TCP_NOT_SYN,  /* a TCP segment that belongs to no session and opens none */
+	DROP_DESTINATION,  /* multicast, loopback, reserved, or an address inside of the same Network */
+	DROP_NO_ROUTE,	   /* no route to the destination by the uplink */
+	DROP_NO_NEIGHBOUR, /* next hop not resolved (yet) */
 	DROP_TTL_EXPIRED,
 	DROP_TOO_BIG,	       /* larger than the MTU of the way out */
 	DROP_NO_MAPPING,       /* from outside: the port has no mapping */
@@ -289,7 +289,7 @@ struct event {
 /* Argument of the syscall program nat_flush: frees all slots of a range of a run, without grace. */
 struct flush_args {
 	__u32 slice;
-	__u32 protocol;	/* enum nat_protocol */
+	__u32 protocol; /* enum nat_protocol */
 	__u32 run;	/* as in struct slice */
 	__u32 size;	/* slots */
 	__u32 freed;	/* out */
@@ -297,7 +297,7 @@ struct flush_args {
 
 /* Argument of nat_clock and nat_sweep: what time it is for the programs, and what a sweep found. */
 struct clock_args {
-	__u64 jiffies;	   /* out */
+	__u64 jiffies;	    /* out */
 	__u64 monotonic_ns; /* out; CLOCK_MONOTONIC */
 };
 
