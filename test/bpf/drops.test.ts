@@ -1,0 +1,215 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { DropReason } from '../../src/dataplane/generated/layouts.ts'
+import { parseIpv4 } from '../../src/net/ipv4.ts'
+import { ethernet, frame, icmp, icmpEcho, ipv4, raw, tcp, TCP, udp } from '../support/packet.ts'
+import { HOST, LO, PacketGateway, PUBLIC, VNI, XDP } from '../support/packet-gateway.ts'
+import type { DropName } from '../support/packet-gateway.ts'
+
+const A = '10.0.0.1'
+const SERVER = '203.0.113.5'
+const covered = new Set<DropName>()
+
+let gateway: PacketGateway
+beforeAll(() => {
+  gateway = new PacketGateway({ maxSessions: 16 })
+  gateway.address(PUBLIC, { sliceSize: 64 })
+  gateway.slice({ index: 0, inside: A, firstPort: 1024, size: 64 })
+  gateway.slice({ index: 1, inside: '10.0.0.2', firstPort: 1088, size: 64, reachable: false })
+  gateway.slice({ index: 2, inside: '10.0.0.3', firstPort: 1152, size: 64, ifindex: 9 })
+  const { maps } = gateway.plane
+  maps.interfaces.set({ vni: VNI, address: parseIpv4('10.0.0.4') }, { slice: 0xffffffff, ifindex: LO })
+  maps.routes.set({ prefixLength: 24, address: parseIpv4('203.0.114.0') }, { nextHop: 0, flags: 1 })
+  maps.routes.set({ prefixLength: 24, address: parseIpv4('203.0.115.0') }, { nextHop: 0, flags: 2 })
+  maps.routes.set({ prefixLength: 24, address: parseIpv4('203.0.116.0') }, { nextHop: 7, flags: 0 })
+})
+afterAll(() => gateway.close())
+
+function expectDrop(reason: DropName, act: () => { verdict: number }): void {
+  const before = gateway.drops(reason)
+  expect(act().verdict).toBe(XDP.DROP)
+  expect(gateway.drops(reason)).toBe(before + 1)
+  covered.add(reason)
+}
+
+const out = (bytes: Uint8Array) => () => gateway.fromPrivate(bytes)
+const into = (bytes: Uint8Array) => () => gateway.fromUplink(bytes)
+const cut = (bytes: Uint8Array, length: number): Uint8Array => bytes.slice(0, length)
+const patched = (bytes: Uint8Array, at: number, value: number): Uint8Array => {
+  const copy = bytes.slice()
+  copy[at] = value
+  return copy
+}
+
+describe('from a private device, dropped and counted', () => {
+  const flow = frame({ from: A, to: SERVER }, udp(40000, 53))
+  it.each<[string, DropName, Uint8Array]>([
+    ['a UDP header that ends with the frame', 'DROP_MALFORMED', cut(flow, 14 + 20 + 4)],
+    ['a header length below five words', 'DROP_MALFORMED', patched(flow, 14, 0x44)],
+    ['an IP version other than 4', 'DROP_MALFORMED', patched(flow, 14, 0x65)],
+    ['a total length beyond the frame', 'DROP_MALFORMED', patched(flow, 14 + 2, 0x20)],
+    ['a total length below the header', 'DROP_MALFORMED', patched(flow, 14 + 3, 10)],
+    [
+      'a TCP header that is cut',
+      'DROP_MALFORMED',
+      cut(frame({ from: A, to: SERVER }, tcp(1, 2, TCP.SYN)), 14 + 20 + 12),
+    ],
+    [
+      'IPv6 to the internet',
+      'DROP_NOT_IPV4',
+      ethernet(
+        0x86dd,
+        Uint8Array.of(0x60, ...new Array<number>(23).fill(0), 0x20, 1, ...new Array<number>(14).fill(1)),
+      ),
+    ],
+    ['a VLAN tag', 'DROP_NOT_IPV4', ethernet(0x8100, new Uint8Array(50))],
+    ['a first fragment', 'DROP_FRAGMENT', frame({ from: A, to: SERVER, fragment: 0x2000 }, udp(1, 2))],
+    ['a later fragment', 'DROP_FRAGMENT', frame({ from: A, to: SERVER, fragment: 0x0100 }, udp(1, 2))],
+    ['GRE', 'DROP_PROTOCOL', frame({ from: A, to: SERVER }, raw(47))],
+    ['SCTP', 'DROP_PROTOCOL', frame({ from: A, to: SERVER }, raw(132))],
+    ['an ICMP timestamp request', 'DROP_ICMP_TYPE', frame({ from: A, to: SERVER }, icmp(13, 0, 0, new Uint8Array(12)))],
+    ['an echo reply that nobody asked for', 'DROP_ICMP_TYPE', frame({ from: A, to: SERVER }, icmpEcho('reply', 5))],
+    [
+      'an address that belongs to another device',
+      'DROP_SPOOFED_SOURCE',
+      frame({ from: '10.0.0.3', to: SERVER }, udp(1, 2)),
+    ],
+    ['that address towards the host', 'DROP_SPOOFED_SOURCE', frame({ from: '10.0.0.3', to: HOST }, udp(1, 2))],
+    ['an address of no NetworkInterface', 'DROP_UNKNOWN_SOURCE', frame({ from: '10.0.0.99', to: SERVER }, udp(1, 2))],
+    ['the public address itself as source', 'DROP_UNKNOWN_SOURCE', frame({ from: PUBLIC, to: SERVER }, udp(1, 2))],
+    ['an interface without a slice', 'DROP_NO_SLICE', frame({ from: '10.0.0.4', to: SERVER }, udp(1, 2))],
+    [
+      'a segment in the middle of no connection',
+      'DROP_TCP_NOT_SYN',
+      frame({ from: A, to: SERVER }, tcp(41000, 80, TCP.ACK)),
+    ],
+    [
+      'a SYN-ACK that answers nothing',
+      'DROP_TCP_NOT_SYN',
+      frame({ from: A, to: SERVER }, tcp(41000, 80, TCP.SYN | TCP.ACK)),
+    ],
+    ['multicast', 'DROP_DESTINATION', frame({ from: A, to: '239.1.1.1' }, udp(1, 2))],
+    ['loopback', 'DROP_DESTINATION', frame({ from: A, to: '127.0.0.1' }, udp(1, 2))],
+    [
+      'link-local, the clouds’ metadata address',
+      'DROP_DESTINATION',
+      frame({ from: A, to: '169.254.169.254' }, udp(1, 2)),
+    ],
+    ['reserved space', 'DROP_DESTINATION', frame({ from: A, to: '250.1.1.1' }, udp(1, 2))],
+    ['another interface of the Network', 'DROP_DESTINATION', frame({ from: A, to: '10.0.0.2' }, udp(1, 2))],
+    ['a NAT address', 'DROP_DESTINATION', frame({ from: A, to: PUBLIC }, udp(1, 2))],
+    ['a rejected route', 'DROP_NO_ROUTE', frame({ from: A, to: '203.0.115.1' }, udp(1, 2))],
+    ['a neighbour on link that is not resolved', 'DROP_NO_NEIGHBOUR', frame({ from: A, to: '203.0.114.1' }, udp(1, 2))],
+    ['a next hop that is not resolved', 'DROP_NO_NEIGHBOUR', frame({ from: A, to: '203.0.116.1' }, udp(1, 2))],
+    ['a packet at the end of its life', 'DROP_TTL_EXPIRED', frame({ from: A, to: SERVER, ttl: 1 }, udp(1, 2))],
+    [
+      'a packet larger than the way out',
+      'DROP_TOO_BIG',
+      frame({ from: A, to: SERVER }, udp(40001, 53, new Uint8Array(1500))),
+    ],
+    [
+      'an ICMP error about no session',
+      'DROP_ICMP_NO_SESSION',
+      frame({ from: A, to: SERVER }, icmp(3, 3, 0, ipv4({ from: SERVER, to: A }, udp(1, 2)))),
+    ],
+  ])('%s', (_, reason, bytes) => expectDrop(reason, out(bytes)))
+
+  it('a frame shorter than an Ethernet header cannot be sent, and one without IP is counted as malformed', () => {
+    expectDrop('DROP_MALFORMED', out(ethernet(0x0800, new Uint8Array(8))))
+  })
+
+  it('a mapping’s 17th and further remotes once the table of sessions is full', () => {
+    let refused = 0
+    for (let remote = 1; remote <= 40; remote++) {
+      const { verdict } = gateway.fromPrivate(frame({ from: A, to: SERVER }, udp(42000, remote)))
+      if (verdict === XDP.DROP) refused++
+    }
+    // One session is in the slot, 16 in the table.
+    expect(refused).toBe(40 - 17)
+    expect(gateway.drops('DROP_SESSION_TABLE_FULL')).toBe(refused)
+    covered.add('DROP_SESSION_TABLE_FULL')
+  })
+
+  it('a new mapping while the lock of its slice is held elsewhere', () => {
+    const { sliceStates } = gateway.plane.maps
+    const state = sliceStates.get(0)!
+    sliceStates.set(0, { ...state, lock: 1 })
+    expectDrop('DROP_CONTENDED', out(frame({ from: A, to: SERVER }, udp(43000, 53))))
+    sliceStates.set(0, { ...state, lock: 0 })
+    expect(gateway.fromPrivate(frame({ from: A, to: SERVER }, udp(43000, 53))).verdict).toBe(XDP.REDIRECT)
+  })
+
+  it('the 65th mapping of a slice of 64, and the 64 go on working', () => {
+    const first = gateway.fromPrivate(frame({ from: A, to: SERVER }, tcp(100, 80, TCP.SYN))).read.sourcePort
+    for (let port = 101; port < 164; port++) {
+      expect(gateway.fromPrivate(frame({ from: A, to: SERVER }, tcp(port, 80, TCP.SYN))).verdict).toBe(XDP.REDIRECT)
+    }
+    expectDrop('DROP_SLICE_FULL', out(frame({ from: A, to: SERVER }, tcp(164, 80, TCP.SYN))))
+    expect(gateway.plane.maps.sliceStates.get(0)!.refused).toBe(1)
+    expect(gateway.fromPrivate(frame({ from: A, to: SERVER }, tcp(100, 80, TCP.SYN))).read.sourcePort).toBe(first)
+  })
+
+  it('everything before the gateway is configured', () => {
+    gateway.settings({ enabled: 0 })
+    expectDrop('DROP_DISABLED', out(frame({ from: A, to: SERVER }, udp(40000, 53))))
+    expect(gateway.fromPrivate(frame({ from: A, to: HOST }, udp(40000, 53))).verdict).toBe(XDP.PASS)
+    gateway.settings({ enabled: 1 })
+  })
+})
+
+describe('from the uplink to a NAT address, dropped and counted', () => {
+  it.each<[string, DropName, Uint8Array]>([
+    ['a connection attempt', 'DROP_NO_MAPPING', frame({ from: SERVER, to: PUBLIC }, tcp(5000, 1100, TCP.SYN))],
+    ['a datagram to a port of no mapping', 'DROP_NO_MAPPING', frame({ from: SERVER, to: PUBLIC }, udp(5000, 1030))],
+    ['a port below the slices', 'DROP_NOT_A_SLICE', frame({ from: SERVER, to: PUBLIC }, tcp(5000, 22, TCP.SYN))],
+    ['a port of a slice that nobody owns', 'DROP_NOT_A_SLICE', frame({ from: SERVER, to: PUBLIC }, udp(5000, 60000))],
+    ['a ping', 'DROP_UNSOLICITED_ICMP', frame({ from: SERVER, to: PUBLIC }, icmpEcho('request', 1030))],
+    [
+      'an ICMP redirect',
+      'DROP_UNSOLICITED_ICMP',
+      frame({ from: SERVER, to: PUBLIC }, icmp(5, 0, 0, new Uint8Array(28))),
+    ],
+    ['GRE', 'DROP_PROTOCOL', frame({ from: SERVER, to: PUBLIC }, raw(47))],
+    ['a fragment', 'DROP_FRAGMENT', frame({ from: SERVER, to: PUBLIC, fragment: 0x2000 }, udp(1, 1030))],
+    ['a cut header', 'DROP_MALFORMED', cut(frame({ from: SERVER, to: PUBLIC }, udp(1, 1030)), 14 + 20 + 6)],
+    [
+      'an ICMP error that quotes nothing',
+      'DROP_ICMP_NO_SESSION',
+      frame({ from: SERVER, to: PUBLIC }, icmp(3, 0, 0, new Uint8Array(4))),
+    ],
+  ])('%s', (_, reason, bytes) => expectDrop(reason, into(bytes)))
+
+  const open = (from: string): number => {
+    const { read } = gateway.fromPrivate(frame({ from, to: SERVER }, udp(44000, 5000)))
+    return read.sourcePort
+  }
+
+  it('a stranger to an open mapping', () => {
+    expectDrop('DROP_FILTERED', into(frame({ from: '203.0.113.6', to: PUBLIC }, udp(5000, open(A)))))
+  })
+
+  it('a reply while the inside neighbour is not resolved', () => {
+    expectDrop('DROP_NO_NEIGHBOUR', into(frame({ from: SERVER, to: PUBLIC }, udp(5000, open('10.0.0.2')))))
+  })
+
+  it('a reply at the end of its life, and one larger than the way in', () => {
+    const port = open(A)
+    expectDrop('DROP_TTL_EXPIRED', into(frame({ from: SERVER, to: PUBLIC, ttl: 1 }, udp(5000, port))))
+    expectDrop('DROP_TOO_BIG', into(frame({ from: SERVER, to: PUBLIC }, udp(5000, port, new Uint8Array(1480)))))
+  })
+
+  it('a reply for a mapping of the slice’s former owner', () => {
+    const port = open(A)
+    const slice = gateway.plane.maps.slices.get(0)!
+    gateway.plane.maps.slices.set(0, { ...slice, insideAddress: parseIpv4('10.0.0.50') })
+    expectDrop('DROP_NO_MAPPING', into(frame({ from: SERVER, to: PUBLIC }, udp(5000, port))))
+    gateway.plane.maps.slices.set(0, slice)
+  })
+})
+
+it('every drop reason but the impossible one is shown here', () => {
+  const all = Object.keys(DropReason).filter(
+    (name) => !['DROP_NONE', 'DROP_REASONS', 'DROP_LEAK_PREVENTED'].includes(name),
+  )
+  expect([...covered].sort()).toEqual(all.sort())
+  expect(gateway.drops('DROP_LEAK_PREVENTED')).toBe(0)
+})

@@ -1,0 +1,243 @@
+// A loaded data plane for packet tests: maps filled by hand, packets through BPF_PROG_TEST_RUN. Test runs come in on
+// ifindex 1 (lo), so both the private device and the uplink of these tests have that number.
+import { randomBytes } from 'node:crypto'
+import { openDataplane, unloadDataplane } from '../../src/dataplane/loader.ts'
+import type { Dataplane } from '../../src/dataplane/loader.ts'
+import { BpfMap } from '../../src/native/load-native.ts'
+import {
+  Counter,
+  DropReason,
+  flushArgsCodec,
+  maps,
+  sessionCodec,
+  slotCodec,
+  sweepArgsCodec,
+} from '../../src/dataplane/generated/layouts.ts'
+import type { Session, Settings, Slot } from '../../src/dataplane/generated/layouts.ts'
+import { decodeOne, encodeOne, viewOf } from '../../src/dataplane/codec.ts'
+import { parseIpv4 } from '../../src/net/ipv4.ts'
+import { read } from './packet.ts'
+import type { Read } from './packet.ts'
+
+export const XDP = { ABORTED: 0, DROP: 1, PASS: 2, TX: 3, REDIRECT: 4 } as const
+export const LO = 1
+export const VNI = 200
+export const PUBLIC = '198.51.100.1'
+export const SHARED = '198.51.100.9'
+export const HOST = '10.0.0.254'
+export const INSIDE_MAC = '0a:00:00:00:00:01'
+export const ROUTER_MAC = '0e:00:00:00:00:01'
+export const OBJECT = new URL('../../build/bpf/natgw.bpf.o', import.meta.url).pathname
+
+const mac = (text: string): Uint8Array => Uint8Array.from(text.split(':'), (pair) => parseInt(pair, 16))
+
+export interface SliceSpec {
+  index: number
+  inside: string
+  firstPort: number
+  size: number
+  publicAddress?: string
+  vni?: number
+  ifindex?: number
+  reachable?: boolean
+}
+
+export type DropName = keyof typeof DropReason
+export type CounterName = keyof typeof Counter
+
+export class PacketGateway {
+  readonly plane: Dataplane
+  readonly instance: string
+  #chunks: BpfMap[] = []
+  #nextCell = 0
+
+  constructor(options: { maxSessions?: number } = {}) {
+    this.instance = `test-${randomBytes(4).toString('hex')}`
+    this.plane = openDataplane({
+      instance: this.instance,
+      limits: { maxSlices: 4096, maxInterfaces: 4096, maxSessions: options.maxSessions ?? 4096, maxDevices: 64 },
+      objectPath: OBJECT,
+    })
+    this.settings({})
+    this.addChunk()
+    this.plane.maps.devices.set(LO, { vni: VNI })
+    this.plane.maps.nextHops.set(0, {
+      ifindex: LO,
+      destinationMac: mac(ROUTER_MAC),
+      sourceMac: mac('0e:00:00:00:00:02'),
+      mtu: 1500,
+      flags: 1,
+      address: parseIpv4('192.0.2.1'),
+    })
+    this.plane.maps.routes.set({ prefixLength: 0, address: 0 }, { nextHop: 0, flags: 0 })
+    const key = new Uint8Array(16)
+    key.set([0xff, 0xff], 10)
+    key.set(HOST.split('.').map(Number), 12)
+    this.plane.maps.hostAddresses.set({ address: key }, { ifindex: LO })
+  }
+
+  settings(change: Partial<Settings>): void {
+    const { hz } = this.plane
+    const present = this.plane.maps.settings.get(0)
+    const fresh = {
+      uplinkIfindex: LO,
+      hz,
+      udpTimeout: 300 * hz,
+      tcpEstablished: 7440 * hz,
+      tcpTransitory: 240 * hz,
+      icmpTimeout: 60 * hz,
+      grace: hz,
+      routeGeneration: 1,
+      sliceCount: 64,
+      sessionMask: this.plane.maps.sessions.limit - 1,
+      enabled: 1,
+      uplinkMac: mac('0e:00:00:00:00:02'),
+      sessionSecret: 0x1234567890abcdefn,
+    }
+    this.plane.maps.settings.set(0, {
+      ...(present !== undefined && present.hz !== 0 ? present : fresh),
+      ...change,
+    } as Settings)
+  }
+
+  addChunk(): void {
+    const { inner } = maps.slotChunks
+    const chunk = BpfMap.create({ ...inner, name: 'slot_chunk' })
+    this.plane.maps.slotChunks.updateInner(new Uint8Array(Uint32Array.of(this.#chunks.length).buffer), chunk)
+    this.#chunks.push(chunk)
+  }
+
+  address(
+    ip: string,
+    options: { firstSlice?: number; firstPort?: number; lastPort?: number; sliceSize: number; shared?: boolean },
+  ): void {
+    this.plane.maps.addresses.set(
+      { address: parseIpv4(ip) },
+      {
+        firstSlice: options.firstSlice ?? 0,
+        firstPort: options.firstPort ?? 1024,
+        lastPort: options.lastPort ?? 65535,
+        sliceSize: options.sliceSize,
+        flags: options.shared === true ? 1 : 0,
+      },
+    )
+  }
+
+  slice(spec: SliceSpec): void {
+    const vni = spec.vni ?? VNI
+    const ifindex = spec.ifindex ?? LO
+    const run = (): number => {
+      const at = this.#nextCell
+      this.#nextCell += spec.size
+      return at
+    }
+    this.plane.maps.slices.set(spec.index, {
+      secret: 0x9e3779b97f4a7c15n + BigInt(spec.index),
+      runs: [run(), run(), run()],
+      publicAddress: parseIpv4(spec.publicAddress ?? PUBLIC),
+      insideAddress: parseIpv4(spec.inside),
+      vni,
+      ifindex,
+      firstPort: spec.firstPort,
+      size: spec.size,
+      destinationMac: mac(INSIDE_MAC),
+      sourceMac: mac('0a:00:00:00:00:02'),
+      flags: spec.reachable === false ? 1 : 3,
+      mtu: 1500,
+      generation: 1,
+    })
+    this.plane.maps.interfaces.set({ vni, address: parseIpv4(spec.inside) }, { slice: spec.index, ifindex })
+  }
+
+  fromPrivate(data: Uint8Array): { verdict: number; frame: Uint8Array; read: Read } {
+    return this.#run('nat_from_private', data)
+  }
+
+  fromUplink(data: Uint8Array): { verdict: number; frame: Uint8Array; read: Read } {
+    return this.#run('nat_from_uplink', data)
+  }
+
+  #run(
+    name: 'nat_from_private' | 'nat_from_uplink',
+    data: Uint8Array,
+  ): { verdict: number; frame: Uint8Array; read: Read } {
+    const { retval, data: frame } = this.plane.programs[name].testRun({ data })
+    return {
+      verdict: retval,
+      frame,
+      get read() {
+        return read(frame)
+      },
+    }
+  }
+
+  /** Sum over CPUs. */
+  drops(reason: DropName): number {
+    return this.plane.maps.drops.sums()[DropReason[reason]]!
+  }
+
+  counter(name: CounterName): number {
+    return this.plane.maps.counters.sums()[Counter[name]]!
+  }
+
+  sweep(steps = 1_000_000): { freed: number; passes: number } {
+    const { ctx } = this.plane.programs.nat_sweep.testRun({
+      ctx: encodeOne(sweepArgsCodec, { steps, visited: 0, freed: 0, passes: 0 }),
+    })
+    return decodeOne(sweepArgsCodec, ctx)
+  }
+
+  flush(index: number, protocol: number): number {
+    const slice = this.plane.maps.slices.get(index)!
+    const args = { slice: index, protocol, run: slice.runs[protocol]!, size: slice.size, freed: 0 }
+    return decodeOne(
+      flushArgsCodec,
+      this.plane.programs.nat_flush.testRun({ ctx: encodeOne(flushArgsCodec, args) }).ctx,
+    ).freed
+  }
+
+  used(index: number, protocol: number): number {
+    return this.plane.maps.sliceStates.get(index)!.used[protocol]!
+  }
+
+  /** The slots of a slice's run that are in use, by offset. */
+  slots(index: number, protocol: number): Map<number, Slot> {
+    const slice = this.plane.maps.slices.get(index)!
+    const first = slice.runs[protocol]!
+    const found = new Map<number, Slot>()
+    const view = new DataView(this.#chunks[first >>> 16]!.mmap(false))
+    for (let offset = 0; offset < slice.size; offset++) {
+      const slot = slotCodec.decode(view, ((first & 0xffff) + offset) * slotCodec.size)
+      if (slot.claim !== 0n) found.set(offset, slot)
+    }
+    return found
+  }
+
+  /** Bits of the occupancy bitmap that are set in the run. */
+  occupied(index: number, protocol: number): number[] {
+    const slice = this.plane.maps.slices.get(index)!
+    const first = slice.runs[protocol]!
+    const view = new DataView(this.#chunks[first >>> 16]!.mmap(false))
+    const found: number[] = []
+    for (let offset = 0; offset < slice.size; offset++) {
+      const cell = (first & 0xffff) + offset
+      const word = view.getBigUint64(65408 * 64 + (cell >>> 6) * 8, true)
+      if ((word >> BigInt(cell & 63)) & 1n) found.push(offset)
+    }
+    return found
+  }
+
+  spilled(): Session[] {
+    const { values, count } = this.plane.maps.sessions.native.entries()
+    const view = viewOf(values)
+    return Array.from({ length: count }, (_, i) => sessionCodec.decode(view, i * sessionCodec.size)).filter(
+      (s) => s.claim !== 0n,
+    )
+  }
+
+  close(): void {
+    for (const chunk of this.#chunks) chunk.close()
+    this.plane.close()
+    unloadDataplane(this.instance)
+  }
+}
