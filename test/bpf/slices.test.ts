@@ -1,0 +1,127 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { frame, icmpEcho, tcp, TCP, udp } from '../support/packet.ts'
+import { PacketGateway, PUBLIC, XDP } from '../support/packet-gateway.ts'
+
+const A = '10.0.0.1'
+const SERVER = '203.0.113.5'
+const UDP = 1
+
+let gateway: PacketGateway
+beforeEach(() => {
+  gateway = new PacketGateway()
+})
+afterEach(() => gateway.close())
+
+/** A slice of `size` ports from `firstPort` on, and its neighbours on both sides in the arena. */
+function slices(size: number, firstPort = 1024): void {
+  gateway.slice({ index: 0, inside: '10.0.1.1', firstPort: 1024, size: 3, publicAddress: '198.51.100.200' })
+  gateway.address(PUBLIC, { sliceSize: size, firstPort, firstSlice: 1, lastPort: firstPort + size - 1 })
+  gateway.slice({ index: 1, inside: A, firstPort, size })
+  gateway.slice({ index: 2, inside: '10.0.1.2', firstPort: 1024, size: 3, publicAddress: '198.51.100.201' })
+}
+
+const send = (port: number, remote = 53): { verdict: number; port: number } => {
+  const { verdict, read } = gateway.fromPrivate(frame({ from: A, to: SERVER }, udp(port, remote)))
+  return { verdict, port: read.sourcePort }
+}
+
+describe('a slice of N ports holds N mappings, first and last port included', () => {
+  it.each([
+    [1, 1024],
+    [2, 1024],
+    [3, 65533],
+    [63, 2000],
+    [64, 65472],
+    [65, 1500],
+    [100, 1024],
+    [2048, 62464],
+  ])('N = %i from port %i on', (size, firstPort) => {
+    slices(size, firstPort)
+    const given = new Map<number, number>()
+    for (let port = 1; port <= size; port++) {
+      const out = send(port)
+      expect(out.verdict).toBe(XDP.REDIRECT)
+      given.set(out.port, port)
+    }
+    expect(given.size).toBe(size)
+    expect(Math.min(...given.keys())).toBe(firstPort)
+    expect(Math.max(...given.keys())).toBe(firstPort + size - 1)
+    expect(gateway.used(1, UDP)).toBe(size)
+    expect(gateway.occupied(1, UDP)).toHaveLength(size)
+    expect(send(60000).verdict).toBe(XDP.DROP)
+
+    // All of them are found again from both sides, also those outside of their probe window.
+    for (const [external, inside] of given) {
+      expect(send(inside).port).toBe(external)
+      const back = gateway.fromUplink(frame({ from: SERVER, to: PUBLIC }, udp(53, external)))
+      expect(back.read.destinationPort).toBe(inside)
+    }
+    // The runs beside it are untouched.
+    expect(gateway.slots(0, 2).size + gateway.slots(2, 0).size).toBe(0)
+    expect(gateway.occupied(0, 2).concat(gateway.occupied(2, 0))).toEqual([])
+  })
+
+  it('N = 64512, the whole of an address', { timeout: 120_000 }, () => {
+    for (let chunk = 1; chunk < 4; chunk++) gateway.addChunk()
+    gateway.address(PUBLIC, { sliceSize: 64512, firstSlice: 1 })
+    gateway.slice({ index: 1, inside: A, firstPort: 1024, size: 64512 })
+    // Each run begins a chunk of its own, as the agent places them.
+    const slice = gateway.plane.maps.slices.get(1)!
+    gateway.plane.maps.slices.set(1, { ...slice, runs: [0, 1 << 16, 2 << 16] })
+    const given = new Set<number>()
+    for (let port = 1; port <= 64512; port++) given.add(send(port).port)
+    expect(given.size).toBe(64512)
+    expect(Math.min(...given)).toBe(1024)
+    expect(Math.max(...given)).toBe(65535)
+    expect(send(65000).verdict).toBe(XDP.DROP)
+  })
+})
+
+it('the order of ports does not give the next one away (RFC 6056)', () => {
+  slices(2048)
+  const ports = Array.from({ length: 1000 }, (_, i) => send(30000 + i).port)
+  const near = ports.filter((port, i) => i > 0 && Math.abs(port - ports[i - 1]!) <= 8).length
+  expect(near).toBeLessThan(2 * ((16 / 2048) * 1000) + 10)
+})
+
+it('slices with other secrets give the same inside port other places', () => {
+  gateway.address(PUBLIC, { sliceSize: 2048 })
+  gateway.slice({ index: 0, inside: '10.0.0.1', firstPort: 1024, size: 2048 })
+  gateway.slice({ index: 1, inside: '10.0.0.2', firstPort: 3072, size: 2048 })
+  let same = 0
+  for (let port = 1; port <= 500; port++) {
+    const a = gateway.fromPrivate(frame({ from: '10.0.0.1', to: SERVER }, udp(port, 53))).read.sourcePort - 1024
+    const b = gateway.fromPrivate(frame({ from: '10.0.0.2', to: SERVER }, udp(port, 53))).read.sourcePort - 3072
+    if (a === b) same++
+  }
+  expect(same).toBeLessThan(10)
+})
+
+it('two Networks with the same inside addresses do not meet', () => {
+  gateway.address(PUBLIC, { sliceSize: 64 })
+  gateway.slice({ index: 0, inside: A, firstPort: 1024, size: 64 })
+  gateway.slice({ index: 1, inside: A, firstPort: 1088, size: 64, vni: 300, ifindex: 5 })
+  const first = send(40000).port
+  expect(first).toBeLessThan(1088)
+  // The same device now belongs to the other Network.
+  gateway.plane.maps.devices.set(1, { vni: 300 })
+  expect(send(40000).verdict).toBe(XDP.DROP)
+  expect(gateway.drops('DROP_SPOOFED_SOURCE')).toBe(1)
+  gateway.plane.maps.interfaces.set({ vni: 300, address: 0x0a000001 }, { slice: 1, ifindex: 1 })
+  const second = send(40000).port
+  expect(second).toBeGreaterThanOrEqual(1088)
+  expect(gateway.fromUplink(frame({ from: SERVER, to: PUBLIC }, udp(53, first))).verdict).toBe(XDP.REDIRECT)
+})
+
+it('a slice that changes hands keeps nothing of its former owner once flushed', () => {
+  slices(100)
+  for (let port = 1; port <= 100; port++) send(port)
+  gateway.fromPrivate(frame({ from: A, to: SERVER }, tcp(7, 80, TCP.SYN)))
+  gateway.fromPrivate(frame({ from: A, to: SERVER }, icmpEcho('request', 7)))
+  expect([0, 1, 2].map((protocol) => gateway.flush(1, protocol))).toEqual([1, 100, 1])
+  expect([0, 1, 2].map((protocol) => gateway.used(1, protocol))).toEqual([0, 0, 0])
+  expect(gateway.slots(1, UDP).size).toBe(0)
+  expect(gateway.occupied(1, UDP)).toEqual([])
+  expect([...gateway.plane.maps.overflows.entries()]).toEqual([])
+  expect(gateway.plane.maps.sliceStates.get(1)!.overflow).toEqual([0, 0, 0])
+})
