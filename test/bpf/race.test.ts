@@ -1,0 +1,95 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { frame, udp } from '../support/packet.ts'
+import { PacketGateway, PUBLIC } from '../support/packet-gateway.ts'
+
+const UDP = 1
+const ENDPOINTS = 120
+const SIZE = 64
+
+let gateway: PacketGateway
+beforeEach(() => {
+  gateway = new PacketGateway()
+  gateway.address(PUBLIC, { sliceSize: SIZE })
+  gateway.slice({ index: 0, inside: '10.0.0.1', firstPort: 1024, size: SIZE })
+})
+afterEach(() => gateway.close())
+
+interface Result {
+  sent: number
+  refused: number
+  answered: number
+  expired: number
+  shared: number
+}
+
+async function worker(cpu: number, milliseconds: number): Promise<Result> {
+  const script = new URL('../support/race-worker.ts', import.meta.url).pathname
+  const child = spawn(process.execPath, [
+    script,
+    gateway.instance,
+    String(cpu),
+    String(milliseconds),
+    String(ENDPOINTS),
+  ])
+  let text = ''
+  let errors = ''
+  child.stdout.on('data', (data: Buffer) => (text += data.toString()))
+  child.stderr.on('data', (data: Buffer) => (errors += data.toString()))
+  const [code] = (await once(child, 'close')) as [number]
+  expect(code, errors).toBe(0)
+  return JSON.parse(text) as Result
+}
+
+const endpointOf = (claim: bigint): number => Number((claim >> 16n) & 0xffffn)
+
+it('two CPUs create, find, expire and delete the same mappings at once: no port is shared, none is lost', async () => {
+  // Lives of a few milliseconds, so that every mapping is made and taken away hundreds of times.
+  gateway.settings({ udpTimeout: 2, grace: 2 })
+  let running = true
+  const sweeping = (async () => {
+    let freed = 0
+    while (running) {
+      freed += gateway.sweep(4096).freed
+      await sleep(1)
+    }
+    return freed
+  })()
+  const results = await Promise.all([worker(0, 6000), worker(1, 6000)])
+  running = false
+  await sweeping
+
+  const sum = (field: keyof Result): number => results.reduce((total, result) => total + result[field], 0)
+  expect(sum('shared')).toBe(0)
+  expect(sum('answered')).toBeGreaterThan(10_000)
+  const created = gateway.counter('COUNTER_MAPPINGS_CREATED')
+  expect(created).toBeGreaterThan(2_000)
+  expect(gateway.counter('COUNTER_MAPPINGS_EXPIRED')).toBeGreaterThan(1_000)
+
+  // With mappings that live long again: every endpoint that has one has exactly one, and the books agree.
+  gateway.settings({ udpTimeout: 3600 * gateway.plane.hz })
+  for (let i = 0; i < ENDPOINTS; i++)
+    gateway.fromPrivate(frame({ from: '10.0.0.1', to: '203.0.113.5' }, udp(1000 + i, 53)))
+  await sleep(300)
+  gateway.sweep()
+  const slots = [...gateway.slots(0, UDP)]
+  const endpoints = slots.map(([, slot]) => endpointOf(slot.claim))
+  expect(new Set(endpoints).size).toBe(endpoints.length)
+  expect(gateway.used(0, UDP)).toBe(slots.length)
+  expect(gateway.occupied(0, UDP)).toEqual(slots.map(([offset]) => offset))
+  const outside = slots.filter(([, slot]) => (slot.flags & 1) !== 0)
+  expect(gateway.plane.maps.sliceStates.get(0)!.overflow[UDP]).toBe(outside.length)
+  expect([...gateway.plane.maps.overflows.entries()].map(([key]) => key.port).sort()).toEqual(
+    outside.map(([, slot]) => endpointOf(slot.claim)).sort(),
+  )
+  expect(gateway.plane.maps.sliceStates.get(0)!.lock).toBe(0)
+
+  // And all of it comes back.
+  expect(gateway.flush(0, UDP)).toBe(slots.length)
+  expect(gateway.used(0, UDP)).toBe(0)
+  expect(gateway.slots(0, UDP).size).toBe(0)
+  expect(gateway.occupied(0, UDP)).toEqual([])
+  expect([...gateway.plane.maps.overflows.entries()]).toEqual([])
+})
