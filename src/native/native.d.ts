@@ -7,6 +7,7 @@ export interface NativeFailure extends Error {
   errno: number // positive; 0 for EARG
   syscall: string // what was tried: 'bpf_map_update_batch', 'xdp_attach', …
   log?: string
+  count?: number // of a batch: entries written or deleted before it failed
 }
 
 export interface MapInfo {
@@ -44,6 +45,7 @@ export declare class BpfMap {
     valueSize: number
     maxEntries: number
     flags?: number
+    inner?: BpfMap // of a map of maps: what its inner maps look like
   }): BpfMap
   static openPinned(path: string): BpfMap
   static openById(id: number): BpfMap
@@ -63,7 +65,10 @@ export declare class BpfMap {
   deleteBatch(keys: Uint8Array): number
   /** All entries, read with lookup_batch where the map type has it, else key by key. */
   entries(): { keys: Uint8Array; values: Uint8Array; count: number }
-  /** mmap of a BPF_F_MMAPABLE array; valid until close(). */
+  /**
+   * mmap of a BPF_F_MMAPABLE array; valid until close(), which detaches it. A store into one that is not writable kills
+   * the process (SIGSEGV).
+   */
   mmap(writable: boolean): ArrayBuffer
   pin(path: string): void
   close(): void
@@ -74,10 +79,18 @@ export declare class BpfProgram {
   static openById(id: number): BpfProgram
   readonly info: ProgramInfo
   /**
-   * BPF_PROG_TEST_RUN.
+   * BPF_PROG_TEST_RUN. A run with `repeat` above 1 that the kernel interrupts is begun again, so that the program may
+   * run more often than asked; one with `repeat` 0 or 1 runs once.
    * @returns retval (the XDP verdict), the packet as the program left it, nanoseconds a run, and ctx as left by a syscall program
    */
-  testRun(options: { data?: Uint8Array; ctx?: Uint8Array; repeat?: number; flags?: number; batchSize?: number; dataOutSize?: number }): {
+  testRun(options: {
+    data?: Uint8Array
+    ctx?: Uint8Array
+    repeat?: number
+    flags?: number
+    batchSize?: number
+    dataOutSize?: number
+  }): {
     retval: number
     data: Uint8Array
     ctx: Uint8Array
@@ -124,6 +137,8 @@ export declare class BpfObject {
 export declare class RingBuffer {
   /** @param onRecords called once a wake-up with the records of that wake-up back to back, each `recordSize` bytes */
   constructor(map: BpfMap, recordSize: number, onRecords: (records: Uint8Array, count: number) => void)
+  /** Records of another size than `recordSize`: skipped. */
+  readonly mismatched: number
   /** Keeps the process alive only while referenced. */
   ref(): void
   unref(): void
@@ -134,7 +149,13 @@ export declare class RingBuffer {
 export declare class NetlinkSocket {
   /** @param groups multicast groups (RTNLGRP_* numbers) whose messages go to onMessage */
   constructor(groups: number[], onMessage?: (datagram: Uint8Array) => void, onOverrun?: () => void)
-  /** Sends one request (nlmsghdr included, sequence number overwritten) and gathers its answers until NLMSG_DONE, NLMSG_ERROR or the ACK. */
+  /**
+   * Sends one request (nlmsghdr included, sequence number overwritten) and gathers its answers until NLMSG_DONE,
+   * NLMSG_ERROR or the ACK; one answer for a GET with neither NLM_F_ACK nor NLM_F_DUMP. What is not a GET needs
+   * NLM_F_ACK. A dump that a change disturbed is asked for again.
+   * @returns one element a message, nlmsghdr included, without DONE and ACK
+   * @throws ETIMEDOUT after 5 s; the kernel's errno with its explanation in the message
+   */
   request(message: Uint8Array): Uint8Array[]
   ref(): void
   unref(): void
@@ -146,10 +167,14 @@ export declare function lockFile(path: string): number
 export declare function unlockFile(fd: number): void
 /** @returns f_type of statfs(2), e.g. 0xcafe4a11 for bpffs */
 export declare function fileSystemType(path: string): number
+/** Mounts a BPF file system on the folder, unless it is one already. */
 export declare function mountBpffs(path: string): void
 export declare function ifIndex(name: string): number
 export declare function possibleCpus(): number
 /** Pins the calling thread to one CPU (tests and bench). */
 export declare function setAffinity(cpu: number): void
-/** Moves the calling thread into the network namespace at `path`, runs `body`, and moves back, also on a throw. */
+/**
+ * Moves the calling thread into the network namespace at `path`, runs `body`, and moves back, also on a throw. A body
+ * that returns a promise is refused with EARG: what it awaits would run in the outer namespace.
+ */
 export declare function inNetworkNamespace<T>(path: string, body: () => T): T

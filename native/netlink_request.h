@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "unique_fd.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace natgw
+{
+
+/** What a request failed with; error is 0 when it did not. */
+struct NetlinkResult {
+	int error = 0;
+	const char *syscall = "";
+	std::string message;
+	std::vector<std::vector<uint8_t>> answers;
+};
+
+/** @returns an invalid descriptor and errno when it cannot be opened */
+UniqueFd OpenRouteSocket(bool nonblocking);
+
+/** Sends one rtnetlink request and waits for all of its answers. message is at least an nlmsghdr long. */
+NetlinkResult RunRequest(int fd, std::vector<uint8_t> message, uint32_t sequence);
+
+} // namespace natgw
