@@ -1,2 +1,6 @@
+export * from './findings.ts'
+export * from './immutable.ts'
+export * from './manifest.ts'
 export * from './meta.ts'
 export * from './types.ts'
+export * from './validate.ts'

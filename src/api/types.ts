@@ -148,9 +148,12 @@ export interface NATTableSection {
 
 export type Resource = Network | NetworkInterface | NATGateway | NetworkID | IPAddress | NATTable
 export type Kind = Resource['kind']
-export type ResourceOf<K extends Kind> = Extract<Resource, { kind: K }>
+export type ResourceOf<K extends Kind> = Resource & { kind: K }
 /** Kinds a user may write as a manifest. */
 export type ManifestKind = 'Network' | 'NetworkInterface' | 'NATGateway'
+
+/** Kinds without a namespace: their name is what they allocate. */
+export const CLUSTER_SCOPED: ReadonlySet<Kind> = new Set(['NetworkID', 'IPAddress'])
 
 export const FINALIZERS = {
   network: 'networking.ironcore.dev/network',

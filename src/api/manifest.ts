@@ -1,0 +1,18 @@
+import type { ManifestKind, ResourceOf } from './types.ts'
+
+/** What a user says about an object: the parts of a resource that are not the store's. */
+export interface ManifestOf<K extends ManifestKind> {
+  apiVersion: ResourceOf<K>['apiVersion']
+  kind: K
+  metadata: {
+    name: string
+    namespace: string
+    labels?: Record<string, string>
+    annotations?: Record<string, string>
+  }
+  spec: ResourceOf<K>['spec']
+}
+
+export type Manifest = { [K in ManifestKind]: ManifestOf<K> }[ManifestKind]
+
+export const MANIFEST_KINDS = ['Network', 'NetworkInterface', 'NATGateway'] as const satisfies readonly ManifestKind[]

@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest'
+import { parseResource } from '../../../src/api/index.ts'
+import { document, findingsOf, read, refusals } from './documents.ts'
+
+describe('a document', () => {
+  it('as kubectl exports it is read without what belongs to the server', () => {
+    const exported = document(
+      'Network',
+      '{}',
+      `{name: blue, namespace: prod, uid: u, resourceVersion: "7", generation: 3, creationTimestamp: 2026-01-01,
+        managedFields: [], finalizers: [f], labels: {team: a}, annotations: {note: b}}`,
+    ).replace('spec: {}', 'spec: {}, status: {state: Available}')
+    expect(read(exported)).toEqual({
+      apiVersion: 'networking.ironcore.dev/v1alpha1',
+      kind: 'Network',
+      metadata: { name: 'blue', namespace: 'prod', labels: { team: 'a' }, annotations: { note: 'b' } },
+      spec: {},
+    })
+  })
+
+  it('is in namespace default where it names none', () => {
+    expect(read(document('Network', '{}')).metadata.namespace).toBe('default')
+  })
+
+  it.each([
+    ['hello', 'document 1 of gateway.yaml: "hello" is not a resource; begin with apiVersion and kind'],
+    ['[]', 'document 1 of gateway.yaml: [] is not a resource; begin with apiVersion and kind'],
+  ])('that is no map is refused: %s', (yaml, message) => expect(refusals(yaml)).toEqual([message]))
+
+  it('of an unknown apiVersion or kind is refused, and the nearest kind is offered', () => {
+    expect(refusals('{apiVersion: v1, kind: NatGatway}')).toEqual([
+      'document 1 of gateway.yaml: apiVersion: "v1" is not known; write networking.ironcore.dev/v1alpha1',
+      'document 1 of gateway.yaml: kind: "NatGatway" is not known; did you mean NATGateway?',
+    ])
+    expect(refusals(document('LoadBalancer', '{}'))).toEqual([
+      'document 1 of gateway.yaml: kind: "LoadBalancer" is not known; known are Network, NetworkInterface, NATGateway',
+    ])
+    expect(findingsOf('{metadata: {name: a}}').map(({ code, field }) => [code, field])).toEqual([
+      ['ERR_MANIFEST_KIND', 'apiVersion'],
+      ['ERR_MANIFEST_KIND', 'kind'],
+    ])
+  })
+
+  it('says which object it is about even where the object is wrong', () => {
+    const yaml = { apiVersion: 'networking.ironcore.dev/v1alpha1', kind: 'NATGateway', metadata: { name: 'gw' } }
+    expect(parseResource(yaml, { file: 'a.yaml', index: 3 }).id).toEqual({ kind: 'NATGateway', key: 'default/gw' })
+    expect(parseResource({ ...yaml, metadata: {} }, { file: 'a.yaml', index: 3 })).toMatchObject({
+      findings: expect.arrayContaining([
+        expect.objectContaining({ object: 'NATGateway in document 4 of a.yaml', field: 'metadata.name' }),
+      ]) as unknown,
+    })
+  })
+
+  it('with an unknown field is refused, and the nearest known field is offered', () => {
+    const yaml = document('Network', '{peering: [], colour: blue}').replace('spec:', 'sepc: {}, spec:')
+    expect(refusals(yaml)).toEqual([
+      'Network default/sample: sepc: is not a known field; did you mean spec?',
+      'Network default/sample: spec.peering: is not a known field; did you mean peerings?',
+      'Network default/sample: spec.colour: is not a known field; known are providerID, peerings, incomingPeerings',
+    ])
+  })
+})
+
+describe('metadata', () => {
+  it.each([
+    ['{}', 'metadata.name: is missing; give a name (a DNS label)'],
+    ['{name: 7}', 'metadata.name: 7 is not text; put it in quotes: "7"'],
+    ['{name: Gateway}', 'metadata.name: "Gateway" is not a DNS label; use lower-case letters, digits and "-",'],
+    ['{name: a.b}', 'metadata.name: "a.b" is not a DNS label;'],
+    ['{name: -a}', 'metadata.name: "-a" is not a DNS label;'],
+    [`{name: ${'a'.repeat(64)}}`, 'use at most 63 characters, not 64'],
+    ['{name: a, namespace: A}', 'metadata.namespace: "A" is not a DNS label;'],
+    ['{name: a, labels: [b]}', 'metadata.labels: ["b"] is not a map; write name: "value" pairs'],
+    ['{name: a, labels: {port: 80}}', 'metadata.labels.port: 80 is not text; put it in quotes: "80"'],
+    ['{name: a, annotations: {b: {}}}', 'metadata.annotations.b: {} is not text; text is expected'],
+    ['{name: a, lables: {}}', 'metadata.lables: is not a known field; did you mean labels?'],
+    ['{generateName: a-}', 'metadata.generateName: is not supported here; give name'],
+  ])('%s is refused', (metadata, message) => {
+    const spec = '{type: Public, ipFamily: IPv4, networkRef: {name: blue}}'
+    expect(refusals(document('NATGateway', spec, metadata)).join('\n')).toContain(message)
+  })
+
+  it('of Networks and NetworkInterfaces may have dots in the name', () => {
+    expect(read(document('Network', '{}', '{name: a.b-c.d}')).metadata.name).toBe('a.b-c.d')
+    expect(refusals(document('Network', '{}', '{name: a..b}'))).toHaveLength(1)
+  })
+})
