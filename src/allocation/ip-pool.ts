@@ -1,0 +1,104 @@
+import { formatIpv4, tryParseIpv4 } from '../net/ipv4.ts'
+import { parseCidr } from '../net/cidr.ts'
+import type { PortRange } from './port-range.ts'
+
+/** A prefix of public addresses; the form of `publicPrefixes` in the configuration. */
+export interface PoolPrefix {
+  /** CIDR; a single address is a /32. */
+  prefix: string
+  /** Ports NAT may use of each address. */
+  ports: PortRange
+  /** The host uses the addresses itself as well. */
+  shared: boolean
+}
+
+export interface PoolAddress {
+  ip: string
+  ports: PortRange
+  shared: boolean
+}
+
+/** Host-order u32, both inclusive. */
+interface AddressRange {
+  first: number
+  last: number
+}
+
+interface PoolRange extends AddressRange {
+  source: PoolPrefix
+}
+
+/**
+ * The public addresses there are: every address of the prefixes, first and last included (they are routed to the host,
+ * not a subnet it sits in), less the reserved ones. An address of two prefixes belongs to the first.
+ */
+export class IpPool {
+  /** Addresses in the pool, given out or not. */
+  readonly size: number
+  readonly #ranges: readonly PoolRange[]
+
+  /**
+   * @param prefixes in order of preference
+   * @param reserved addresses and CIDRs never to be given out
+   * @throws ERR_INVALID_FIELD for what is not an IPv4 prefix
+   */
+  constructor(prefixes: readonly PoolPrefix[], reserved: readonly string[] = []) {
+    const holes = reserved.map((text) => rangeOf(text.includes('/') ? text : `${text}/32`))
+    const ranges: PoolRange[] = []
+    for (const source of prefixes) {
+      const free = [...ranges, ...holes].reduce(without, [rangeOf(source.prefix)])
+      ranges.push(...free.map((range) => ({ ...range, source })))
+    }
+    this.#ranges = ranges
+    this.size = ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0)
+  }
+
+  /** @returns the address as it is configured; undefined when the pool does not have it */
+  find(ip: string): PoolAddress | undefined {
+    const address = tryParseIpv4(ip)
+    if (address === undefined) return undefined
+    const range = this.#ranges.find(({ first, last }) => first <= address && address <= last)
+    return range && poolAddress(address, range)
+  }
+
+  /**
+   * The next address that is not taken and has at least so many ports: prefixes in their order, within one the lowest.
+   * Costs a call of `isTaken` for each taken address that stands before it, however large the prefix.
+   */
+  next(isTaken: (ip: string) => boolean, ports = 1): PoolAddress | undefined {
+    for (const range of this.#ranges) {
+      if (!hasPorts(range, ports)) continue
+      for (let address = range.first; address <= range.last; address++) {
+        if (!isTaken(formatIpv4(address))) return poolAddress(address, range)
+      }
+    }
+    return undefined
+  }
+
+  /** Whether any address, taken or not, has at least so many ports. */
+  offers(ports: number): boolean {
+    return this.#ranges.some((range) => hasPorts(range, ports))
+  }
+}
+
+function hasPorts({ source }: PoolRange, ports: number): boolean {
+  return source.ports.last - source.ports.first + 1 >= ports
+}
+
+function poolAddress(address: number, { source }: PoolRange): PoolAddress {
+  return { ip: formatIpv4(address), ports: { ...source.ports }, shared: source.shared }
+}
+
+function rangeOf(cidr: string): AddressRange {
+  const { address, length } = parseCidr(cidr)
+  return { first: address, last: address + 2 ** (32 - length) - 1 }
+}
+
+function without(ranges: AddressRange[], hole: AddressRange): AddressRange[] {
+  return ranges.flatMap(({ first, last }) => {
+    if (hole.last < first || last < hole.first) return [{ first, last }]
+    const before = { first, last: hole.first - 1 }
+    const after = { first: hole.last + 1, last }
+    return [before, after].filter((rest) => rest.first <= rest.last)
+  })
+}

@@ -1,0 +1,62 @@
+import type {
+  IPFamily,
+  Kind,
+  NATGateway,
+  NATTable,
+  Network,
+  NetworkInterface,
+  ObjectKey,
+  ResourceOf,
+} from '../api/index.ts'
+import { idInProviderId } from './network-ids.ts'
+
+/** The reading half of the store. */
+export interface ResourceReader {
+  get<K extends Kind>(kind: K, key: ObjectKey): ResourceOf<K> | undefined
+  list<K extends Kind>(kind: K, namespace?: string): readonly ResourceOf<K>[]
+}
+
+/** The VNI that the Network holds; undefined while it has none. */
+export function networkIdOf(store: ResourceReader, network: Network): number | undefined {
+  const id = network.spec.providerID === undefined ? undefined : idInProviderId(network.spec.providerID)
+  if (id === undefined) return undefined
+  const claim = store.get('NetworkID', String(id))?.spec.claimRef
+  return claim?.uid === network.metadata.uid ? id : undefined
+}
+
+/** Key of the Network that an interface or a gateway refers to. */
+export function networkKeyOf({ metadata, spec }: NetworkInterface | NATGateway): ObjectKey {
+  return `${metadata.namespace}/${spec.networkRef.name}`
+}
+
+/** Inside address of that family, as written; undefined when it has none. */
+export function addressOf(networkInterface: NetworkInterface, family: IPFamily): string | undefined {
+  const { ipFamilies, ips } = networkInterface.spec
+  const index = ipFamilies.indexOf(family)
+  return index < 0 ? undefined : ips[index]?.value
+}
+
+export function natTableName(gatewayUid: string, ip: string): string {
+  return `${gatewayUid}-${ip.replaceAll('.', '-')}`
+}
+
+/** A NATTable with what it takes to realise it. */
+export interface EffectiveTable {
+  table: NATTable
+  gateway: NATGateway
+  network: Network
+  vni: number
+}
+
+/** Every NATTable whose gateway and Network are there and whose Network has its VNI: what data planes should realise. */
+export function natTables(store: ResourceReader): EffectiveTable[] {
+  return store.list('NATTable').flatMap((table) => {
+    const { gatewayRef } = table.spec
+    const gateway = store.get('NATGateway', `${table.metadata.namespace}/${gatewayRef.name}`)
+    if (gateway?.metadata.uid !== gatewayRef.uid) return []
+    const network = store.get('Network', networkKeyOf(gateway))
+    if (network === undefined) return []
+    const vni = networkIdOf(store, network)
+    return vni === undefined ? [] : [{ table, gateway, network, vni }]
+  })
+}

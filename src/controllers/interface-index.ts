@@ -1,0 +1,116 @@
+import { keyOf } from '../api/index.ts'
+import type { NetworkInterface, ObjectKey } from '../api/index.ts'
+import { networkKeyOf } from '../allocation/lookups.ts'
+import { formatIpv6, tryParseIpv6 } from '../net/ipv6.ts'
+
+/** Those of one Network that want one address. */
+interface Contest {
+  all: Map<ObjectKey, NetworkInterface>
+  holder: NetworkInterface
+}
+
+/** Which interfaces a Network has, and which of them holds an address that several want: the oldest. */
+export class InterfaceIndex {
+  readonly #byNetwork = new Map<ObjectKey, Map<ObjectKey, NetworkInterface>>()
+  readonly #contests = new Map<string, Contest>()
+  readonly #hasSlice: (uid: string) => boolean
+
+  /**
+   * @param hasSlice decides between interfaces of one creation time (which in Kubernetes is in whole seconds): who has a
+   * slice keeps it
+   */
+  constructor(hasSlice: (uid: string) => boolean) {
+    this.#hasSlice = hasSlice
+  }
+
+  /** @returns keys of other interfaces of whose addresses the holder changed */
+  replace(old: NetworkInterface | undefined, present: NetworkInterface | undefined): Set<ObjectKey> {
+    const object = present ?? old
+    const affected = new Set<ObjectKey>()
+    if (object === undefined) return affected
+    const key = keyOf(object.metadata)
+    this.#replaceInNetwork(key, old, present)
+    const before = new Set(old ? contested(old) : [])
+    const after = new Set(present ? contested(present) : [])
+    for (const name of before) if (!after.has(name)) this.#leave(name, key, affected)
+    if (present !== undefined) for (const name of after) this.#join(name, key, present, affected)
+    affected.delete(key)
+    return affected
+  }
+
+  ofNetwork(networkKey: ObjectKey): Iterable<NetworkInterface> {
+    return this.#byNetwork.get(networkKey)?.values() ?? []
+  }
+
+  /** Who holds the address: the interface itself unless an older one of its Network has it too. */
+  holderOf(networkInterface: NetworkInterface, address: string): NetworkInterface {
+    return this.#contests.get(contestName(networkInterface, address))?.holder ?? networkInterface
+  }
+
+  #replaceInNetwork(key: ObjectKey, old: NetworkInterface | undefined, present: NetworkInterface | undefined): void {
+    const before = old && networkKeyOf(old)
+    const after = present && networkKeyOf(present)
+    if (before !== undefined && before !== after) {
+      const members = this.#byNetwork.get(before)
+      members?.delete(key)
+      if (members?.size === 0) this.#byNetwork.delete(before)
+    }
+    if (after === undefined || present === undefined) return
+    const members = this.#byNetwork.get(after)
+    if (members === undefined) this.#byNetwork.set(after, new Map([[key, present]]))
+    else members.set(key, present)
+  }
+
+  #join(name: string, key: ObjectKey, present: NetworkInterface, affected: Set<ObjectKey>): void {
+    const contest = this.#contests.get(name)
+    if (contest === undefined) {
+      this.#contests.set(name, { all: new Map([[key, present]]), holder: present })
+      return
+    }
+    const replaced = contest.all.get(key)
+    contest.all.set(key, present)
+    // The holder under another uid is another interface, which has to stand against all.
+    if (replaced !== undefined && contest.holder === replaced) this.#decide(contest, affected)
+    else if (this.#before(present, contest.holder)) this.#crown(contest, present, affected)
+  }
+
+  #leave(name: string, key: ObjectKey, affected: Set<ObjectKey>): void {
+    const contest = this.#contests.get(name)
+    const leaver = contest?.all.get(key)
+    if (contest === undefined || leaver === undefined) return
+    contest.all.delete(key)
+    if (contest.all.size === 0) this.#contests.delete(name)
+    else if (contest.holder === leaver) this.#decide(contest, affected)
+  }
+
+  #decide(contest: Contest, affected: Set<ObjectKey>): void {
+    const all = [...contest.all.values()]
+    this.#crown(
+      contest,
+      all.reduce((best, each) => (this.#before(each, best) ? each : best)),
+      affected,
+    )
+  }
+
+  #crown(contest: Contest, holder: NetworkInterface, affected: Set<ObjectKey>): void {
+    const same = contest.holder.metadata.uid === holder.metadata.uid
+    contest.holder = holder
+    if (!same) for (const key of contest.all.keys()) affected.add(key)
+  }
+
+  #before(a: NetworkInterface, b: NetworkInterface): boolean {
+    const age = Date.parse(a.metadata.creationTimestamp) - Date.parse(b.metadata.creationTimestamp)
+    const slice = Number(this.#hasSlice(b.metadata.uid)) - Number(this.#hasSlice(a.metadata.uid))
+    return (age || slice || (a.metadata.name < b.metadata.name ? -1 : 1)) < 0
+  }
+}
+
+function contested(networkInterface: NetworkInterface): string[] {
+  return networkInterface.spec.ips.map(({ value }) => contestName(networkInterface, value))
+}
+
+function contestName(networkInterface: NetworkInterface, address: string): string {
+  // IPv6 has many texts for one address.
+  const bytes = address.includes(':') ? tryParseIpv6(address) : undefined
+  return `${networkKeyOf(networkInterface)} ${bytes ? formatIpv6(bytes) : address}`
+}

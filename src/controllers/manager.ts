@@ -1,0 +1,83 @@
+import type { IpPool } from '../allocation/ip-pool.ts'
+import type { ResourceStore } from '../store/store.ts'
+import type { Clock } from './clock.ts'
+import { systemClock } from './clock.ts'
+import { Cluster } from './cluster.ts'
+import { Controller } from './controller.ts'
+import { GarbageReconciler } from './garbage-controller.ts'
+import type { Logger } from './log.ts'
+import { NatGatewayReconciler } from './nat-gateway-controller.ts'
+import { NetworkReconciler } from './network-controller.ts'
+import { NetworkInterfaceReconciler } from './network-interface-controller.ts'
+
+export interface Controllers {
+  /** Resolves when nothing is being worked on any more; what was begun is finished. */
+  stop(): Promise<void>
+  /** Resolves when every change so far has had its effect. For tests. */
+  idle(): Promise<void>
+}
+
+/** Milliseconds a gateway waits for more changes before it deals slices. */
+const GATEWAY_COALESCE_MS = 10
+
+/** So many interfaces at once that stores which write in groups have groups to write. */
+const INTERFACE_CONCURRENCY = 256
+
+/**
+ * Starts every controller on the store, and resolves once they follow it. One process at a time may do so.
+ *
+ * @param pool the public addresses gateways may take; another pool needs another start
+ */
+export async function startControllers(
+  store: ResourceStore,
+  pool: IpPool,
+  log: Logger,
+  clock: Clock = systemClock,
+): Promise<Controllers> {
+  await store.ready()
+  const cluster: Cluster = new Cluster(store, {
+    network: (key) => networks.queue.add(key),
+    networkInterface: (key) => interfaces.queue.add(key),
+    natGateway: (key) => gateways.queue.add(key),
+    claimer: (key) => garbage.queue.add(key),
+    addressFreed: () => {
+      for (const key of natGateways.hungry) gateways.queue.add(key)
+    },
+  })
+  const natGateways = new NatGatewayReconciler(cluster, pool, log, clock)
+  const controller = (
+    name: string,
+    reconciler: { reconcile(key: string): Promise<void> },
+    concurrency: number,
+    coalesceMs = 0,
+  ): Controller =>
+    new Controller({ name, log, clock, concurrency, coalesceMs, reconcile: (key) => reconciler.reconcile(key) })
+
+  const networks = controller('network', new NetworkReconciler(cluster, clock), 8)
+  const interfaces = controller(
+    'network-interface',
+    new NetworkInterfaceReconciler(cluster, pool, clock),
+    INTERFACE_CONCURRENCY,
+  )
+  const gateways = controller('nat-gateway', natGateways, 8, GATEWAY_COALESCE_MS)
+  const garbage = controller('garbage', new GarbageReconciler(cluster, log), 1)
+  const queues = [networks, interfaces, gateways, garbage].map(({ queue }) => queue)
+
+  const unfollow = cluster.follow()
+  for (const queue of queues) queue.start()
+  return {
+    async stop() {
+      unfollow()
+      await Promise.all(queues.map((queue) => queue.stop()))
+    },
+    async idle() {
+      let events: number
+      do {
+        await Promise.all(queues.map((queue) => queue.idle()))
+        events = cluster.events
+        // Events of the last writes are delivered on turns of their own.
+        for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
+      } while (cluster.events !== events || queues.some((queue) => queue.size > 0))
+    },
+  }
+}
