@@ -1,0 +1,38 @@
+/**
+ * A deeply frozen copy of `next`, a value as JSON has them, that shares with `previous`, an earlier result, whatever is
+ * equal. Where nothing differs it is `previous` itself, which makes comparing a matter of identity. Members that are
+ * undefined count as absent, as they do in JSON.
+ */
+export function adopt<T>(previous: unknown, next: T): T {
+  if (next === previous || typeof next !== 'object' || next === null) return next
+  return (Array.isArray(next) ? adoptArray(previous, next) : adoptObject(previous, next)) as T
+}
+
+function adoptArray(previous: unknown, next: readonly unknown[]): unknown {
+  const old: readonly unknown[] | undefined = Array.isArray(previous) ? previous : undefined
+  const copy = next.map((value, index) => adopt(old?.[index], value))
+  if (old?.length === copy.length && copy.every((value, index) => value === old[index])) return old
+  return Object.freeze(copy)
+}
+
+function adoptObject(previous: unknown, next: object): unknown {
+  const old = isObject(previous) ? previous : undefined
+  const copy: Record<string, unknown> = {}
+  let members = 0
+  let same = old !== undefined
+  for (const [name, value] of Object.entries(next) as [string, unknown][]) {
+    if (value === undefined) continue
+    const adopted = adopt(old?.[name], value)
+    // `__proto__` as a label's name is data like any other.
+    if (name === '__proto__') Object.defineProperty(copy, name, { value: adopted, enumerable: true })
+    else copy[name] = adopted
+    same &&= adopted === old?.[name] && Object.hasOwn(old ?? {}, name)
+    members++
+  }
+  if (old !== undefined && same && Object.keys(old).length === members) return old
+  return Object.freeze(copy)
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,83 @@
+import { ManifestWatcher } from './manifests/watcher.ts'
+import type { StoreLog } from './manifests/watcher.ts'
+import type { ManifestProblem } from './manifests/problem.ts'
+import { MemoryStore } from './memory.ts'
+import { realDisk } from './state/disk.ts'
+import type { Disk } from './state/disk.ts'
+import { StateFile } from './state/state-file.ts'
+
+export type { ManifestProblem } from './manifests/problem.ts'
+export { describeProblem } from './manifests/problem.ts'
+
+export interface LocalStoreOptions {
+  /** Folder of manifests (*.yaml, *.yml, *.json). */
+  manifests: string
+  /** File that keeps all objects; made when it is not there. One process at a time: the caller holds a lock. */
+  stateFile: string
+  log: StoreLog
+  /** Called with all problems whenever they are others than before. */
+  onProblems?: (problems: readonly ManifestProblem[]) => void
+  disk?: Disk
+}
+
+/**
+ * A ResourceStore of one host: users write manifests into a folder, controllers write through the store, and everything
+ * is kept in a state file that survives a kill at any instant.
+ *
+ * The folder says which Networks, NetworkInterfaces and NATGateways there are and what their spec, labels and annotations
+ * are; taking an object out of it is deleting it. Whatever cannot be read or is not valid stays as it last was, and is
+ * among `problems()`.
+ */
+export class LocalStore extends MemoryStore {
+  readonly #state: StateFile
+  readonly #manifests: ManifestWatcher
+
+  private constructor(
+    state: StateFile,
+    opened: Awaited<ReturnType<typeof StateFile.open>>,
+    options: LocalStoreOptions,
+  ) {
+    super({
+      objects: opened.objects,
+      resourceVersion: opened.resourceVersion,
+      commit: (changes, resourceVersion) => state.commit(changes, resourceVersion),
+    })
+    this.#state = state
+    const onProblems = options.onProblems ?? (() => undefined)
+    this.#manifests = new ManifestWatcher({ path: options.manifests, store: this, log: options.log, onProblems })
+  }
+
+  /**
+   * Resolves when the state is read and the manifests are applied to it.
+   * @throws ERR_STATE_CORRUPT, ERR_STATE_VERSION, ERR_STATE_WRITE, ERR_MANIFEST_READ
+   */
+  static async open(options: LocalStoreOptions): Promise<LocalStore> {
+    const { stateFile, log } = options
+    const opened = await StateFile.open(stateFile, options.disk ?? realDisk)
+    if (opened.tornBytes > 0) {
+      log.info(
+        { stateFile, bytes: opened.tornBytes },
+        `state file ${stateFile}: an unfinished write at its end was dropped`,
+      )
+    }
+    const store = new LocalStore(opened.file, opened, options)
+    try {
+      await store.#manifests.start()
+    } catch (error) {
+      await store.close()
+      throw error
+    }
+    return store
+  }
+
+  /** What keeps manifests from taking effect at present. */
+  problems(): readonly ManifestProblem[] {
+    return this.#manifests.problems
+  }
+
+  override async close(): Promise<void> {
+    await this.#manifests.stop()
+    await super.close()
+    await this.#state.close()
+  }
+}

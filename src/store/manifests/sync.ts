@@ -1,0 +1,106 @@
+import { MANIFEST_KINDS, immutableFindings, keyOf } from '../../api/index.ts'
+import type { Manifest, ManifestKind, ResourceOf } from '../../api/index.ts'
+import { NatGwError, messageOf } from '../../errors/errors.ts'
+import type { ResourceStore } from '../store.ts'
+import { idText } from './plan.ts'
+import type { Plan, WantedObject } from './plan.ts'
+import { problemOf } from './problem.ts'
+import type { ManifestProblem } from './problem.ts'
+
+/** How often a write is tried when controllers write the same object at the same moment. */
+const ATTEMPTS = 5
+
+/** Makes the store have what the manifests ask for. */
+export class ManifestSync {
+  readonly #store: ResourceStore
+  /** The manifest each object was last given. */
+  readonly #applied = new Map<string, Manifest>()
+
+  constructor(store: ResourceStore) {
+    this.#store = store
+  }
+
+  /**
+   * Creates, updates and deletes what differs. Objects that are being deleted are left until they are gone.
+   * @returns what could not be done, and whether to try again although no manifest changed
+   */
+  async apply(plan: Plan): Promise<{ problems: ManifestProblem[]; again: boolean }> {
+    const problems: ManifestProblem[] = []
+    const failures: unknown[] = []
+    const writes: Promise<unknown>[] = []
+    for (const wanted of plan.wanted.values()) {
+      if (this.#isApplied(wanted)) continue
+      writes.push(
+        this.#put(wanted).then(
+          (found) => problems.push(...found),
+          (error: unknown) => failures.push(error),
+        ),
+      )
+    }
+    for (const key of this.#unwanted(plan)) {
+      writes.push(this.#store.delete(...key).catch((error: unknown) => failures.push(error)))
+    }
+    await Promise.all(writes)
+    // A disk that is full fails all of them in the same way.
+    return { problems: [...problems, ...failures.slice(0, 1).map(failureProblem)], again: failures.length > 0 }
+  }
+
+  #isApplied({ id, object }: WantedObject): boolean {
+    if (this.#applied.get(idText(id)) !== object) return false
+    const present = this.#store.get(id.kind, id.key)
+    return present !== undefined && present.metadata.deletionTimestamp === undefined
+  }
+
+  #unwanted(plan: Plan): [ManifestKind, string][] {
+    if (plan.incomplete) return []
+    const keys: [ManifestKind, string][] = []
+    for (const kind of MANIFEST_KINDS) {
+      for (const { metadata } of this.#store.list(kind)) {
+        const id = idText({ kind, key: keyOf(metadata) })
+        if (plan.wanted.has(id) || plan.kept.has(id)) continue
+        this.#applied.delete(id)
+        if (metadata.deletionTimestamp === undefined) keys.push([kind, keyOf(metadata)])
+      }
+    }
+    return keys
+  }
+
+  async #put(wanted: WantedObject): Promise<ManifestProblem[]> {
+    const { id, object, file, lineOf } = wanted
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const present = this.#store.get(id.kind, id.key)
+        if (present === undefined) await this.#store.create(object)
+        else if (present.metadata.deletionTimestamp !== undefined) return []
+        else {
+          const refused = immutableFindings(present, object)
+          if (refused.length > 0) return refused.map((finding) => problemOf(finding, file, lineOf(finding.segments)))
+          await this.#store.update(merged(present, object))
+        }
+        this.#applied.set(idText(id), object)
+        return []
+      } catch (error) {
+        const raced = error instanceof NatGwError && RACES.has(error.code)
+        if (!raced || attempt === ATTEMPTS) throw error
+      }
+    }
+  }
+}
+
+const RACES: ReadonlySet<string> = new Set(['ERR_CONFLICT', 'ERR_NOT_FOUND', 'ERR_ALREADY_EXISTS'])
+
+/** The object as the manifest has it, except for what controllers write where the manifest says nothing. */
+function merged(present: ResourceOf<ManifestKind>, object: Manifest): ResourceOf<ManifestKind> {
+  const { providerID, incomingPeerings } = present.spec as ResourceOf<'Network'>['spec']
+  const { labels, annotations, ...metadata } = present.metadata
+  return {
+    ...present,
+    metadata: { ...metadata, ...object.metadata },
+    spec: { providerID, incomingPeerings, ...object.spec },
+  } as ResourceOf<ManifestKind>
+}
+
+function failureProblem(error: unknown): ManifestProblem {
+  const code = error instanceof NatGwError ? error.code : 'ERR_STATE_WRITE'
+  return { code, message: messageOf(error), remedy: 'it is tried again until it succeeds' }
+}

@@ -1,0 +1,182 @@
+import { keyOf } from '../api/index.ts'
+import type { Kind, ObjectKey, Resource, ResourceOf } from '../api/index.ts'
+import { NatGwError } from '../errors/errors.ts'
+import { adopt } from './adopt.ts'
+import { Staging } from './staging.ts'
+import type { NewObject, ResourceStore, WatchEvent } from './store.ts'
+import { created, deletionRequested, nameOf, statusUpdated, updated } from './transitions.ts'
+import { Watchers } from './watchers.ts'
+
+/**
+ * Makes changes durable, all of them or none, oldest first. `resourceVersion` is that of the last one. Never called again
+ * before its promise is settled; a rejection becomes that of the writes.
+ */
+export type CommitHook = (changes: readonly WatchEvent[], resourceVersion: number) => Promise<void>
+
+export interface MemoryStoreOptions {
+  /** What the store begins with. */
+  objects?: Iterable<Resource>
+  /** The last resourceVersion given out. */
+  resourceVersion?: number
+  commit?: CommitHook
+}
+
+/** A write that waits for its turn: what it does to the objects as they are then, and whom to tell. */
+interface PendingWrite {
+  apply: (staged: Staging) => Resource | undefined
+  resolve: (object: Resource | undefined) => void
+  reject: (error: unknown) => void
+}
+
+/**
+ * A ResourceStore in memory, with a hook that makes writes durable.
+ *
+ * Writes are committed in groups: those that arrive while a group is being committed form the next one. Each is checked
+ * against the objects as the writes before it leave them. A write becomes visible (reads, watches, its promise) only
+ * once its group is durable; where the commit fails, every write of the group is rejected with the commit's error and
+ * the objects stay as they were. Writes that change nothing raise no resourceVersion and make no event. What is passed to a
+ * write is copied when its turn comes: it is not to be changed before.
+ */
+export class MemoryStore implements ResourceStore {
+  readonly #objects = new Map<Kind, Map<ObjectKey, Resource>>()
+  readonly #lists = new Map<Kind, Map<string | undefined, readonly Resource[]>>()
+  readonly #watchers = new Watchers()
+  readonly #commit: CommitHook
+  #resourceVersion: number
+  #queue: PendingWrite[] = []
+  #writing: Promise<void> | undefined
+  #closed = false
+
+  constructor(options: MemoryStoreOptions = {}) {
+    this.#commit = options.commit ?? (() => Promise.resolve())
+    this.#resourceVersion = options.resourceVersion ?? 0
+    for (const object of options.objects ?? [])
+      this.#of(object.kind).set(keyOf(object.metadata), adopt(undefined, object))
+  }
+
+  ready(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  get<K extends Kind>(kind: K, key: ObjectKey): ResourceOf<K> | undefined {
+    return this.#of(kind).get(key) as ResourceOf<K> | undefined
+  }
+
+  /** In no particular order. The array is a snapshot, shared between callers until an object of the kind changes. */
+  list<K extends Kind>(kind: K, namespace?: string): readonly ResourceOf<K>[] {
+    let lists = this.#lists.get(kind)
+    if (lists === undefined) this.#lists.set(kind, (lists = new Map<string | undefined, readonly Resource[]>()))
+    let list = lists.get(namespace)
+    if (list === undefined) {
+      const all = [...this.#of(kind).values()]
+      list = Object.freeze(
+        namespace === undefined ? all : all.filter((object) => object.metadata.namespace === namespace),
+      )
+      lists.set(namespace, list)
+    }
+    return list as readonly ResourceOf<K>[]
+  }
+
+  create<K extends Kind>(object: NewObject<K>): Promise<ResourceOf<K>> {
+    const input = object as unknown as NewObject<Kind>
+    return this.#write((staged) => {
+      const key = keyOf(input.metadata)
+      return staged.put(created(staged.get(input.kind, key), input, staged.stamp()))
+    }) as Promise<ResourceOf<K>>
+  }
+
+  update<K extends Kind>(object: ResourceOf<K>): Promise<ResourceOf<K>> {
+    return this.#write((staged) =>
+      staged.put(updated(staged.get(object.kind, keyOf(object.metadata)), object, staged.stamp())),
+    ) as Promise<ResourceOf<K>>
+  }
+
+  updateStatus<K extends Kind>(object: ResourceOf<K>): Promise<ResourceOf<K>> {
+    return this.#write((staged) =>
+      staged.put(statusUpdated(staged.get(object.kind, keyOf(object.metadata)), object, staged.stamp())),
+    ) as Promise<ResourceOf<K>>
+  }
+
+  async delete(kind: Kind, key: ObjectKey, preconditions: { uid?: string } = {}): Promise<void> {
+    await this.#write((staged) => {
+      const present = staged.get(kind, key)
+      if (present === undefined) return undefined
+      const { uid } = present.metadata
+      if (preconditions.uid !== undefined && preconditions.uid !== uid) {
+        const name = nameOf(kind, key)
+        const message = `${name} was not deleted: metadata.uid is ${uid}, not ${preconditions.uid}`
+        throw new NatGwError('ERR_CONFLICT', message, { object: name, field: 'metadata.uid' })
+      }
+      return staged.put(deletionRequested(present, staged.stamp()))
+    })
+  }
+
+  watch<K extends Kind>(kind: K, handler: (event: WatchEvent<K>) => void): () => void {
+    const present = this.list(kind).map((object): WatchEvent => {
+      return { type: 'added', kind, key: keyOf(object.metadata), object }
+    })
+    return this.#watchers.add(kind, present, handler as unknown as (event: WatchEvent) => void)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    while (this.#writing !== undefined) await this.#writing
+    this.#watchers.clear()
+  }
+
+  #of(kind: Kind): Map<ObjectKey, Resource> {
+    let objects = this.#objects.get(kind)
+    if (objects === undefined) this.#objects.set(kind, (objects = new Map<ObjectKey, Resource>()))
+    return objects
+  }
+
+  #write(apply: PendingWrite['apply']): Promise<Resource | undefined> {
+    if (this.#closed) return Promise.reject(new NatGwError('ERR_STATE_WRITE', 'the store is closed'))
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ apply, resolve, reject })
+      // Beginning in a microtask lets all writes of one turn share the first group.
+      this.#writing ??= Promise.resolve().then(() => this.#writeGroups())
+    })
+  }
+
+  async #writeGroups(): Promise<void> {
+    while (this.#queue.length > 0) {
+      const group = this.#queue
+      this.#queue = []
+      await this.#writeGroup(group)
+    }
+    this.#writing = undefined
+  }
+
+  async #writeGroup(group: PendingWrite[]): Promise<void> {
+    const staging = new Staging((kind, key) => this.get(kind, key), this.#resourceVersion)
+    const settle = group.map(({ apply, resolve, reject }) => {
+      try {
+        const object = apply(staging)
+        return () => resolve(object)
+      } catch (error) {
+        return () => reject(error)
+      }
+    })
+    const { changes, resourceVersion } = staging
+    try {
+      if (changes.length > 0) await this.#commit(changes, resourceVersion)
+    } catch (error) {
+      // Writes refused on their own account are told of the failed commit as well: what they collided with never was.
+      for (const { reject } of group) reject(error)
+      return
+    }
+    this.#publish(changes, resourceVersion)
+    for (const tell of settle) tell()
+  }
+
+  #publish(changes: readonly WatchEvent[], resourceVersion: number): void {
+    this.#resourceVersion = resourceVersion
+    for (const { type, kind, key, object } of changes) {
+      if (type === 'deleted') this.#of(kind).delete(key)
+      else this.#of(kind).set(key, object)
+      this.#lists.delete(kind)
+    }
+    this.#watchers.publish(changes)
+  }
+}

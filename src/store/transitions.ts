@@ -1,0 +1,120 @@
+import { CLUSTER_SCOPED, keyOf } from '../api/index.ts'
+import type { Kind, ObjectMeta, Resource } from '../api/index.ts'
+import { NatGwError } from '../errors/errors.ts'
+import { adopt } from './adopt.ts'
+import type { NewObject } from './store.ts'
+
+// What a write makes of an object, after the rules of the Kubernetes API. Pure: the stamp brings what is not.
+
+/** What the store gives to an object that changes. */
+export interface Stamp {
+  /** Later than that of any earlier change. */
+  resourceVersion: string
+  /** RFC 3339. */
+  now: string
+  /** Of an object that comes into being. */
+  uid: string
+}
+
+/** How a message names an object. */
+export function nameOf(kind: Kind, key: string): string {
+  return `${kind} ${key}`
+}
+
+/** @throws ERR_ALREADY_EXISTS, ERR_INVALID_FIELD */
+export function created(present: Resource | undefined, object: NewObject<Kind>, stamp: Stamp): Resource {
+  const { kind, metadata, spec } = object
+  const name = nameOf(kind, keyOf(metadata))
+  if (present !== undefined) {
+    const state = present.metadata.deletionTimestamp === undefined ? 'exists already' : 'is still being deleted'
+    throw new NatGwError('ERR_ALREADY_EXISTS', `${name} cannot be created: an object of this name ${state}`, {
+      object: name,
+    })
+  }
+  if (CLUSTER_SCOPED.has(kind) !== (metadata.namespace === undefined)) {
+    const expected = CLUSTER_SCOPED.has(kind) ? 'has no namespace' : 'needs a namespace'
+    throw new NatGwError('ERR_INVALID_FIELD', `${name}: metadata.namespace: a ${kind} ${expected}`, { object: name })
+  }
+  const { name: objectName, namespace } = metadata
+  return adopt(undefined, {
+    apiVersion: object.apiVersion,
+    kind,
+    metadata: {
+      ...(namespace === undefined ? {} : { namespace }),
+      name: objectName,
+      uid: stamp.uid,
+      resourceVersion: stamp.resourceVersion,
+      generation: 1,
+      creationTimestamp: stamp.now,
+      ...writableMetadata(metadata),
+    },
+    spec,
+  } as Resource)
+}
+
+/**
+ * @returns the object after the update, `present` itself where nothing changes
+ * @throws ERR_NOT_FOUND, ERR_CONFLICT, ERR_INVALID_FIELD
+ */
+export function updated(present: Resource | undefined, object: Resource, stamp: Stamp): Resource {
+  const base = expectCurrent(present, object)
+  const { deletionTimestamp, finalizers = [] } = base.metadata
+  const added = (object.metadata.finalizers ?? []).filter((finalizer) => !finalizers.includes(finalizer))
+  if (deletionTimestamp !== undefined && added.length > 0) {
+    const name = nameOf(base.kind, keyOf(base.metadata))
+    const message = `${name}: metadata.finalizers: ${added.join(', ')} cannot be added while the object is being deleted`
+    throw new NatGwError('ERR_INVALID_FIELD', message, { object: name, field: 'metadata.finalizers', value: added })
+  }
+  const spec = adopt(base.spec, object.spec)
+  const metadata: ObjectMeta = {
+    ...base.metadata,
+    ...writableMetadata(object.metadata),
+    generation: base.metadata.generation + (spec === base.spec ? 0 : 1),
+  }
+  return stamped(base, { ...base, metadata, spec } as Resource, stamp)
+}
+
+/** @throws ERR_NOT_FOUND, ERR_CONFLICT */
+export function statusUpdated(present: Resource | undefined, object: Resource, stamp: Stamp): Resource {
+  const base = expectCurrent(present, object)
+  return stamped(base, { ...base, status: 'status' in object ? object.status : undefined } as Resource, stamp)
+}
+
+/** The object with its deletion asked for; `present` itself when it was before. */
+export function deletionRequested(present: Resource, stamp: Stamp): Resource {
+  if (present.metadata.deletionTimestamp !== undefined) return present
+  const metadata = { ...present.metadata, deletionTimestamp: stamp.now }
+  return stamped(present, { ...present, metadata }, stamp)
+}
+
+/** Whether nothing holds the object any longer. */
+export function isGone(object: Resource): boolean {
+  const { deletionTimestamp, finalizers = [] } = object.metadata
+  return deletionTimestamp !== undefined && finalizers.length === 0
+}
+
+function stamped(present: Resource, next: Resource, stamp: Stamp): Resource {
+  if (adopt(present, next) === present) return present
+  return adopt(present, { ...next, metadata: { ...next.metadata, resourceVersion: stamp.resourceVersion } })
+}
+
+/** What a write may set; Kubernetes does not tell an empty list or map here from an absent one. */
+function writableMetadata(metadata: Partial<ObjectMeta>): Partial<ObjectMeta> {
+  const { labels, annotations, finalizers, ownerReferences } = metadata
+  const orAbsent = (value: object | undefined) => (Object.keys(value ?? {}).length === 0 ? undefined : value)
+  return {
+    labels: orAbsent(labels),
+    annotations: orAbsent(annotations),
+    finalizers: orAbsent(finalizers),
+    ownerReferences: orAbsent(ownerReferences),
+  } as Partial<ObjectMeta>
+}
+
+function expectCurrent(present: Resource | undefined, object: Resource): Resource {
+  const name = nameOf(object.kind, keyOf(object.metadata))
+  if (present === undefined) throw new NatGwError('ERR_NOT_FOUND', `${name} does not exist`, { object: name })
+  const field = present.metadata.uid === object.metadata.uid ? 'resourceVersion' : 'uid'
+  if (present.metadata[field] === object.metadata[field]) return present
+  const message = `${name} was changed by another: metadata.${field} is ${present.metadata[field]}, not ${object.metadata[field]}; read it again`
+  throw new NatGwError('ERR_CONFLICT', message, { object: name, field: `metadata.${field}` })
+}

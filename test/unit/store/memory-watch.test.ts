@@ -1,0 +1,122 @@
+import { describe, expect, it, vi } from 'vitest'
+import { MemoryStore } from '../../../src/store/memory.ts'
+import type { CommitHook } from '../../../src/store/memory.ts'
+import { network, networkInterface, recordEvents, turn } from './fixtures.ts'
+
+describe('a watch', () => {
+  it('tells of every present object as added and then of every change in order', async () => {
+    const store = new MemoryStore()
+    const first = await store.create(network('blue', { finalizers: ['f'] }))
+    const { events, told } = recordEvents(store)
+    await store.create(network('red'))
+    const changed = await store.update({ ...first, metadata: { ...first.metadata, labels: { a: 'b' } } })
+    await store.delete('Network', 'default/blue')
+    const dying = store.get('Network', 'default/blue')!
+    await store.update({ ...dying, metadata: { ...dying.metadata, finalizers: [] } })
+    await turn()
+    expect(told()).toEqual([
+      'added default/blue',
+      'added default/red',
+      'modified default/blue',
+      'modified default/blue',
+      'deleted default/blue',
+    ])
+    expect(events[0]).not.toHaveProperty('old')
+    expect(events[2]).toMatchObject({ object: changed, old: first })
+    expect(events[4]).toMatchObject({ object: { metadata: { uid: first.metadata.uid } }, old: dying })
+  })
+
+  it('tells nobody within their own call', async () => {
+    const store = new MemoryStore()
+    await store.create(network('blue'))
+    const { events } = recordEvents(store)
+    expect(events).toHaveLength(0)
+    await turn()
+    expect(events).toHaveLength(1)
+  })
+
+  it('is told of its own kind only, and of nothing once it has ended', async () => {
+    const store = new MemoryStore()
+    const { events, stop } = recordEvents(store)
+    await store.create(networkInterface('nic'))
+    await store.create(network('blue'))
+    stop()
+    await turn()
+    expect(events).toEqual([])
+  })
+
+  it('is not told of writes that change nothing', async () => {
+    const store = new MemoryStore()
+    const first = await store.create(network('blue'))
+    const { told } = recordEvents(store)
+    await store.update(structuredClone(first))
+    await store.delete('Network', 'default/none')
+    await turn()
+    expect(told()).toEqual(['added default/blue'])
+  })
+
+  it('may write from its handler, and more objects than fit one turn are all told of in order', async () => {
+    const store = new MemoryStore()
+    const names = Array.from({ length: 2500 }, (_, i) => `n${i}`)
+    await Promise.all(names.map((name) => store.create(network(name))))
+    const seen: string[] = []
+    store.watch('Network', ({ object }) => {
+      seen.push(object.metadata.name)
+      if (object.metadata.name === 'n0') void store.create(network('from-the-handler'))
+    })
+    await vi.waitFor(() => expect(seen).toEqual([...names, 'from-the-handler']))
+  })
+})
+
+describe('a commit', () => {
+  it('comes before a write is visible, and takes along all that came while another was under way', async () => {
+    const groups: string[][] = []
+    const finish: (() => void)[] = []
+    const commit: CommitHook = (changes) => {
+      groups.push(changes.map((change) => change.key))
+      return new Promise((resolve) => finish.push(resolve))
+    }
+    const store = new MemoryStore({ commit })
+    const first = store.create(network('a'))
+    await turn()
+    const rest = ['b', 'c', 'd'].map((name) => store.create(network(name)))
+    await turn()
+    expect(groups).toEqual([['default/a']])
+    expect(store.list('Network')).toEqual([])
+    finish[0]!()
+    await first
+    expect(store.list('Network')).toHaveLength(1)
+    await turn()
+    expect(groups).toEqual([['default/a'], ['default/b', 'default/c', 'default/d']])
+    finish[1]!()
+    await Promise.all(rest)
+    expect(store.list('Network')).toHaveLength(4)
+  })
+
+  it('that fails rejects the writes of its group and leaves everything as it was', async () => {
+    let broken = false
+    const commit: CommitHook = () => (broken ? Promise.reject(new Error('disk full')) : Promise.resolve())
+    const store = new MemoryStore({ commit })
+    const { told } = recordEvents(store)
+    const blue = await store.create(network('blue'))
+    broken = true
+    const writes = [store.create(network('red')), store.create(network('red')), store.delete('Network', 'default/blue')]
+    expect(
+      (await Promise.allSettled(writes)).map((result) => String((result as PromiseRejectedResult).reason)),
+    ).toEqual(new Array(3).fill('Error: disk full'))
+    expect(store.list('Network')).toEqual([blue])
+    broken = false
+    const red = await store.create(network('red'))
+    expect(red.metadata.resourceVersion).toBe('2')
+    await turn()
+    expect(told()).toEqual(['added default/blue', 'added default/red'])
+  })
+
+  it('is waited for when the store closes; nothing is written after', async () => {
+    const store = new MemoryStore({ commit: () => turn() })
+    const write = store.create(network('blue'))
+    await store.close()
+    expect(await write).toBe(store.get('Network', 'default/blue'))
+    await expect(store.create(network('red'))).rejects.toThrow('the store is closed')
+  })
+})

@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest'
+import { describeProblem } from '../../../src/store/manifests/problem.ts'
+import { readManifest } from '../../../src/store/manifests/read-manifest.ts'
+
+const network = (name: string, spec = '{}') =>
+  `apiVersion: networking.ironcore.dev/v1alpha1\nkind: Network\nmetadata:\n  name: ${name}\nspec: ${spec}\n`
+
+function entriesOf(text: string) {
+  const read = readManifest('a.yaml', text)
+  if ('problem' in read) throw new Error(describeProblem(read.problem))
+  return read.entries
+}
+
+const keys = (text: string) => entriesOf(text).map(({ id }) => id?.key)
+const problems = (text: string) => entriesOf(text).flatMap((entry) => entry.problems.map(describeProblem))
+
+describe('a manifest', () => {
+  it('holds any number of documents, empty ones too', () => {
+    expect(keys('')).toEqual([])
+    expect(keys('# nothing\n---\n')).toEqual([])
+    expect(keys(`---\n${network('a')}---\n---\n${network('b')}---\n`)).toEqual(['default/a', 'default/b'])
+  })
+
+  it('may be JSON, or a List as kubectl writes it', () => {
+    const item = { apiVersion: 'networking.ironcore.dev/v1alpha1', kind: 'Network', metadata: { name: 'a' } }
+    expect(keys(JSON.stringify(item, null, '\t'))).toEqual(['default/a'])
+    expect(keys(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [item, item] }))).toEqual([
+      'default/a',
+      'default/a',
+    ])
+  })
+
+  it('tells the line of what is wrong, or of what it is missing from', () => {
+    const gateway = `---
+apiVersion: networking.ironcore.dev/v1alpha1
+kind: NATGateway
+metadata:
+  name: gw
+spec:
+  type: public
+  portsPerNetworkInterface: 1.5
+  networkRef:
+    nmae: blue
+`
+    expect(problems(network('a') + gateway)).toEqual([
+      'a.yaml:11: NATGateway default/gw: spec.ipFamily: is missing; give the family: IPv4 or IPv6',
+      'a.yaml:12: NATGateway default/gw: spec.type: "public" is not a supported value; write Public',
+      'a.yaml:13: NATGateway default/gw: spec.portsPerNetworkInterface: 1.5 is not a whole number of 1 … 64512; 2048 is the default',
+      'a.yaml:15: NATGateway default/gw: spec.networkRef.nmae: is not a known field; did you mean name?',
+      'a.yaml:14: NATGateway default/gw: spec.networkRef.name: is missing; give a name (a DNS subdomain)',
+    ])
+  })
+
+  it('tells lines within lists', () => {
+    const nic = `apiVersion: networking.ironcore.dev/v1alpha1
+kind: NetworkInterface
+metadata: {name: nic}
+spec:
+  networkRef: {name: blue}
+  ips:
+    - value: 10.0.0.1
+    - value: 010.0.0.1
+`
+    expect(problems(nic)[0]).toMatch(/^a\.yaml:8: NetworkInterface default\/nic: spec\.ips\[1\]\.value: "010\.0\.0\.1"/)
+    const list = `apiVersion: v1\nkind: List\nitems:\n- ${nic.trimEnd().replaceAll('\n', '\n  ')}\n`
+    expect(problems(list)[0]).toMatch(/^a\.yaml:11: NetworkInterface default\/nic: spec\.ips\[1\]\.value/)
+  })
+
+  it.each([
+    ['a: b: c', 1],
+    [`${network('a')}\tx: y`, 6],
+    [`${network('a')}spec: {}`, 6],
+    ['{"kind": ', 1],
+    ['a: *nothing', 1],
+  ])('that is not YAML has a syntax problem with its line: %j', (text, line) => {
+    const read = readManifest('a.yaml', text)
+    expect(read).toMatchObject({ problem: { code: 'ERR_MANIFEST_SYNTAX', file: 'a.yaml', line } })
+  })
+
+  it('that would unfold into a great many nodes is refused', () => {
+    const bomb = ['a: &a [x, x, x, x, x, x, x, x, x]']
+    for (let i = 0; i < 8; i++) {
+      const [name, next] = [String.fromCharCode(97 + i), String.fromCharCode(98 + i)]
+      bomb.push(`${next}: &${next} [${new Array(9).fill(`*${name}`).join(', ')}]`)
+    }
+    expect(readManifest('a.yaml', bomb.join('\n'))).toMatchObject({ problem: { code: 'ERR_MANIFEST_SYNTAX' } })
+  })
+})
