@@ -1,0 +1,234 @@
+import type { ObjectKey } from '../api/index.ts'
+import type { GatewayConfig } from '../config/config.ts'
+import type { Dataplane } from '../dataplane/loader.ts'
+import type { ResourceStore } from '../store/store.ts'
+import type { Built } from './desired/model.ts'
+import type { HostChange } from './host-network.ts'
+import type { Logger } from './logger.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { keyOf } from '../api/index.ts'
+import { openDataplane } from '../dataplane/loader.ts'
+import { DataplaneSync } from '../dataplane/sync.ts'
+import { messageOf } from '../errors/errors.ts'
+import { AttachedDevices } from './attached-devices.ts'
+import { Coalesced } from './coalesced.ts'
+import { DesiredModel } from './desired/model.ts'
+import { AGENT_KINDS } from './desired/objects.ts'
+import { listenToEvents } from './events.ts'
+import { HostNetwork } from './host-network.ts'
+import { NeighbourKeeper } from './neighbour-keeper.ts'
+import { StatusWriter } from './status-writer.ts'
+import { SyncReport } from './sync-report.ts'
+
+export interface AgentOptions {
+  config: GatewayConfig
+  store: ResourceStore
+  /** build/bpf/natgw.bpf.o */
+  objectPath: string
+  log: Logger
+}
+
+/** What the agent did since it started. */
+export interface AgentCounts {
+  synced: { passes: number; writes: number; flushedMappings: number }
+  /** Put right at a comparison: map entries by map, and attached programs. */
+  repairs: { entries: Record<string, number>; programs: number }
+  statusWrites: number
+}
+
+/** Milliseconds. Changes that come together, as those of one gateway do, make one pass. */
+const COALESCE = 5
+const RETRY = 5_000
+const TICK = 1_000
+
+/** What runs on a node: keeps maps and attached programs as the objects and the host's network demand. */
+export class Agent {
+  readonly #config: GatewayConfig
+  readonly #log: Logger
+  readonly #dataplane: Dataplane
+  readonly #host: HostNetwork
+  readonly #devices: AttachedDevices
+  readonly #model: DesiredModel
+  readonly #keeper: NeighbourKeeper
+  readonly #sync: DataplaneSync
+  readonly #report: SyncReport
+  readonly #status: StatusWriter
+  readonly #passes: Coalesced
+  readonly #cleanUps: (() => void)[] = []
+  /** Interfaces whose entries are not known to be in the maps yet. */
+  readonly #unreported = new Set<ObjectKey>()
+  #notes: readonly string[] = []
+  #verifyDue = false
+
+  /**
+   * Loads, attaches and brings the maps into line before it returns.
+   * @throws what openDataplane throws, ERR_NETLINK. A device that is missing or refuses a program is reported and waited for
+   */
+  static async start(options: AgentOptions): Promise<Agent> {
+    // Nothing is written before every kind has been listed: a restart never empties a table.
+    await options.store.ready()
+    const agent = new Agent(options)
+    try {
+      await agent.#begin(options.store)
+    } catch (error) {
+      await agent.stop()
+      throw error
+    }
+    return agent
+  }
+
+  private constructor({ config, store, objectPath, log }: AgentOptions) {
+    this.#config = config
+    this.#log = log
+    const now = (): number => performance.now()
+    this.#dataplane = openDataplane({ instance: config.instance, limits: config.limits, objectPath })
+    log.info({ instance: config.instance, ...this.#dataplane.report }, 'data plane opened')
+    this.#host = new HostNetwork(
+      (change) => {
+        this.#hostChanged(change)
+      },
+      (error) => {
+        log.error({ err: error }, `the network of the host could not be read: ${messageOf(error)}`)
+      },
+    )
+    this.#devices = new AttachedDevices(this.#dataplane.attachments, config, now, log)
+    this.#model = new DesiredModel(config, this.#host.snapshot())
+    this.#keeper = new NeighbourKeeper({
+      resolve: (...request) => {
+        this.#host.rtnetlink.resolve(...request)
+      },
+      neighbours: () => this.#host.snapshot().neighbours,
+      now,
+      log,
+    })
+    this.#sync = new DataplaneSync(this.#dataplane)
+    this.#report = new SyncReport(log)
+    this.#status = new StatusWriter({
+      store,
+      findingOf: (key) =>
+        this.#model.isLocal(key) ? (this.#report.findingOf(key) ?? this.#model.finding(key)) : 'leave',
+      log,
+    })
+    this.#passes = new Coalesced(
+      () => this.#pass(),
+      (error) => {
+        log.error({ err: error }, `a pass failed and is tried again: ${messageOf(error)}`)
+        this.#passes.ask(RETRY)
+      },
+    )
+  }
+
+  counts(): AgentCounts {
+    const { repairedEntries, ...synced } = this.#report.counts()
+    return {
+      synced,
+      repairs: { entries: repairedEntries, programs: this.#devices.repairs },
+      statusWrites: this.#status.writes,
+    }
+  }
+
+  /** Programs and maps stay pinned: traffic goes on, and the kernel goes on keeping neighbours. */
+  async stop(): Promise<void> {
+    for (const cleanUp of this.#cleanUps.splice(0)) cleanUp()
+    await this.#passes.close()
+    await this.#status.close()
+    this.#host.close()
+    this.#dataplane.close()
+  }
+
+  async #begin(store: ResourceStore): Promise<void> {
+    for (const kind of AGENT_KINDS) {
+      for (const object of store.list(kind)) {
+        this.#apply({ type: 'added', kind, key: keyOf(object.metadata), object })
+      }
+      this.#cleanUps.push(
+        store.watch(kind, (event) => {
+          this.#apply(event)
+          this.#passes.ask(COALESCE)
+        }),
+      )
+    }
+    await this.#pass()
+    this.#keeper.releaseLeftovers()
+    this.#cleanUps.push(
+      listenToEvents(this.#dataplane.maps.events, {
+        onNeighbourMissing: (address) => {
+          this.#neighbourMissing(address)
+        },
+        onSliceFull: (slice, protocol) => {
+          this.#report.sliceFull(this.#dataplane.maps.slices.get(slice), protocol)
+        },
+      }),
+      every(TICK, () => {
+        this.#keeper.tick()
+        if (this.#devices.retryDue()) this.#passes.ask(0)
+      }),
+      every(this.#config.driftIntervalSeconds * 1000, () => {
+        this.#verifyDue = true
+        this.#passes.ask(0)
+      }),
+    )
+  }
+
+  /** An object that cannot be understood is left out; it must not keep the others from being served. */
+  #apply(event: Parameters<DesiredModel['apply']>[0]): void {
+    try {
+      this.#model.apply(event)
+    } catch (error) {
+      this.#log.error({ kind: event.kind, key: event.key, err: error }, `object ignored: ${messageOf(error)}`)
+    }
+  }
+
+  #hostChanged(change: HostChange): void {
+    this.#model.setHost(this.#host.snapshot(), change)
+    this.#keeper.changed(change.neighbours)
+    this.#passes.ask(COALESCE)
+  }
+
+  #neighbourMissing(address: number): void {
+    const { links } = this.#host.snapshot()
+    const uplink = [...links.values()].find(({ name }) => name === this.#config.uplink.interface)
+    if (uplink === undefined) return
+    this.#keeper.missed(uplink.ifindex, address)
+    this.#passes.ask(COALESCE)
+  }
+
+  async #pass(): Promise<void> {
+    const verify = this.#verifyDue
+    this.#verifyDue = false
+    if (verify) this.#host.refresh()
+    const { links } = this.#host.snapshot()
+    await this.#devices.ensure(links)
+    if (verify) await this.#devices.verify(links)
+    this.#model.setFailures(this.#devices.failures())
+    const built = this.#model.build()
+    this.#keeper.setInside(built.insideNeighbours.added, built.insideNeighbours.removed)
+    this.#keeper.setUplink(built.uplinkNeighbours)
+    this.#keeper.tick()
+    this.#tellNotes(built.notes)
+    this.#bringIntoLine(built)
+    if (verify) this.#report.verified(this.#sync.verify())
+  }
+
+  #bringIntoLine({ state, touched }: Built): void {
+    for (const key of touched) this.#unreported.add(key)
+    const outcome = this.#report.applied(this.#sync.apply(state))
+    for (const key of outcome.changedFindings) this.#unreported.add(key)
+    if (outcome.failed) this.#passes.ask(RETRY)
+    this.#status.enqueue(this.#unreported)
+    this.#unreported.clear()
+  }
+
+  #tellNotes(notes: readonly string[]): void {
+    if (isDeepStrictEqual(notes, this.#notes)) return
+    for (const note of notes) if (!this.#notes.includes(note)) this.#log.warn({}, note)
+    this.#notes = notes
+  }
+}
+
+function every(milliseconds: number, body: () => void): () => void {
+  const timer = setInterval(body, milliseconds)
+  return () => {
+    clearInterval(timer)
+  }
+}

@@ -1,0 +1,75 @@
+import type { ObjectKey } from '../../api/index.ts'
+import type { DesiredInterface } from '../../dataplane/model.ts'
+import type { InterfaceResult } from './interfaces.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { MultiMap } from '../multi-map.ts'
+import { EntryList } from './entry-list.ts'
+import { NOTHING } from './interfaces.ts'
+
+/** The results of all interfaces, and what follows from them together. */
+export class Ledger {
+  readonly #results = new Map<ObjectKey, InterfaceResult>()
+  readonly #watchers = new MultiMap<number, ObjectKey>()
+  readonly #entries = new EntryList()
+  readonly #wants = new Map<number, number>()
+  readonly #tableUses = new Map<ObjectKey, number>()
+  #wantsTouched = new Set<number>()
+
+  get(key: ObjectKey): InterfaceResult {
+    return this.#results.get(key) ?? NOTHING
+  }
+
+  /** Interfaces that depend on a neighbour. */
+  watchersOf(neighbour: number): readonly ObjectKey[] {
+    return this.#watchers.get(neighbour)
+  }
+
+  /** NATTables that at least one slice here comes from. */
+  tablesInUse(): Iterable<ObjectKey> {
+    return this.#tableUses.keys()
+  }
+
+  entries(): DesiredInterface[] {
+    return this.#entries.list()
+  }
+
+  /** Neighbours that came to be wanted, or ceased to be, since the last call. */
+  takeWants(): { added: number[]; removed: number[] } {
+    const touched = [...this.#wantsTouched]
+    this.#wantsTouched = new Set()
+    return {
+      added: touched.filter((key) => this.#wants.has(key)),
+      removed: touched.filter((key) => !this.#wants.has(key)),
+    }
+  }
+
+  /** Entries that come out as they were stay the same objects. */
+  replace(key: ObjectKey, next: InterfaceResult): void {
+    const old = this.get(key)
+    next.interfaces = next.interfaces.map((entry, i) => {
+      const before = old.interfaces[i]
+      return before !== undefined && sameEntry(before, entry) ? before : entry
+    })
+    this.#entries.set(key, next.interfaces)
+    for (const neighbour of next.watches) this.#watchers.add(neighbour, key)
+    for (const neighbour of old.watches) if (!next.watches.includes(neighbour)) this.#watchers.delete(neighbour, key)
+    for (const neighbour of next.wants) if (count(this.#wants, neighbour, 1)) this.#wantsTouched.add(neighbour)
+    for (const neighbour of old.wants) if (count(this.#wants, neighbour, -1)) this.#wantsTouched.add(neighbour)
+    for (const table of next.tables) count(this.#tableUses, table, 1)
+    for (const table of old.tables) count(this.#tableUses, table, -1)
+    if (next === NOTHING) this.#results.delete(key)
+    else this.#results.set(key, next)
+  }
+}
+
+/** @returns whether the first was added or the last taken away */
+function count<K>(counts: Map<K, number>, key: K, by: 1 | -1): boolean {
+  const now = (counts.get(key) ?? 0) + by
+  if (now === 0) counts.delete(key)
+  else counts.set(key, now)
+  return now === (by === 1 ? 1 : 0)
+}
+
+function sameEntry(a: DesiredInterface, b: DesiredInterface): boolean {
+  return a.address === b.address && a.ifindex === b.ifindex && a.vni === b.vni && isDeepStrictEqual(a.slice, b.slice)
+}

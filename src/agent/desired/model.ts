@@ -1,0 +1,215 @@
+import type { ObjectKey } from '../../api/index.ts'
+import type { GatewayConfig } from '../../config/config.ts'
+import type { DesiredState } from '../../dataplane/model.ts'
+import type { HostChange, HostSnapshot } from '../host-network.ts'
+import type { Link, Route } from '../netlink/model.ts'
+import type { Finding } from './finding.ts'
+import type { AgentEvent } from './objects.ts'
+import type { PrivateSide } from './placement.ts'
+import type { UplinkState } from './uplink.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { parseCidr } from '../../net/cidr.ts'
+import { neighbourOfKey } from '../netlink/model.ts'
+import { AddressHolders } from './address-holders.ts'
+import { hostAddresses } from './host-addresses.ts'
+import { NOTHING, interfaceResult, ipv4AddressesOf } from './interfaces.ts'
+import { Ledger } from './ledger.ts'
+import { ObjectIndex, networkOf } from './objects.ts'
+import { RouteTable } from './route-table.ts'
+import { uplinkState } from './uplink.ts'
+
+export type DesiredConfig = Pick<GatewayConfig, 'uplink' | 'private' | 'timers'>
+
+const NO_MAC = new Uint8Array(6)
+
+/** A desired state, and what else follows from the same facts. */
+export interface Built {
+  state: DesiredState
+  /** NetworkInterfaces looked at since the last build: their finding may have changed, or their object. */
+  touched: ReadonlySet<ObjectKey>
+  /** Inside next hops, by neighbourKey, that the kernel should begin or cease to keep resolved. */
+  insideNeighbours: { added: readonly number[]; removed: readonly number[] }
+  /** Neighbours on the uplink that are next hops, by neighbourKey. */
+  uplinkNeighbours: readonly number[]
+  /** What a person should know about the host's routes. */
+  notes: readonly string[]
+}
+
+/**
+ * (objects, host, configuration) → desired state. The result is that of a computation from nothing; what is kept between
+ * builds only spares work: of 100,000 interfaces those are computed anew that a change concerns, and an entry that comes
+ * out as it was is the same object as before.
+ */
+export class DesiredModel {
+  readonly #config: DesiredConfig
+  readonly #objects = new ObjectIndex()
+  readonly #ledger = new Ledger()
+  readonly #holders = new AddressHolders()
+  #host: HostSnapshot
+  #sides: PrivateSide[] = []
+  #sidesOfNetwork = new Map<ObjectKey, PrivateSide[]>()
+  #failures: ReadonlyMap<string, string> = new Map()
+  #privateRoutes: Route[] = []
+  #routeTable = new RouteTable([])
+  #uplink: UplinkState | undefined
+  #hostAddresses: { list: DesiredState['hostAddresses']; natOnly: Set<string> } | undefined
+
+  constructor(config: DesiredConfig, host: HostSnapshot) {
+    this.#config = config
+    this.#host = host
+    this.#readSides()
+  }
+
+  apply(event: AgentEvent): void {
+    this.#objects.apply(event)
+  }
+
+  /** @param change what differs from the host told before */
+  setHost(host: HostSnapshot, change: HostChange): void {
+    this.#host = host
+    if (change.links || change.routes) {
+      this.#uplink = undefined
+      this.#readSides()
+    }
+    if (change.addresses) this.#hostAddresses = undefined
+    const uplink = this.#uplinkLink()?.ifindex
+    for (const key of change.neighbours) {
+      if (neighbourOfKey(key).ifindex === uplink) this.#uplink = undefined
+      this.#objects.mark(this.#ledger.watchersOf(key))
+    }
+  }
+
+  /** @param failures by name of a private device: why its traffic is not translated */
+  setFailures(failures: ReadonlyMap<string, string>): void {
+    this.#failures = failures
+    this.#readSides()
+  }
+
+  /** What is to be said about a NetworkInterface; undefined when it has no slice here. */
+  finding(key: ObjectKey): Finding | undefined {
+    return this.#ledger.get(key).finding
+  }
+
+  /** Whether its Network has a device here. */
+  isLocal(key: ObjectKey): boolean {
+    const object = this.#objects.interfaces.get(key)
+    return object !== undefined && this.#sidesOfNetwork.has(networkOf(object))
+  }
+
+  build(): Built {
+    const touched = new Set<ObjectKey>()
+    // Who takes an address, or gives one up, concerns the others that claim it: they come in the next round.
+    for (let dirty = this.#objects.takeDirty(); dirty.size > 0; dirty = this.#objects.takeDirty()) {
+      for (const key of dirty) {
+        touched.add(key)
+        this.#compute(key)
+      }
+    }
+    this.#uplink ??= uplinkState(
+      this.#host.routes,
+      this.#host.links,
+      this.#host.neighbours,
+      this.#uplinkLink(),
+      new Set(this.#sides.flatMap(({ link }) => (link ? [link.ifindex] : []))),
+    )
+    return {
+      state: this.#state(this.#uplink),
+      touched,
+      insideNeighbours: this.#ledger.takeWants(),
+      uplinkNeighbours: this.#uplink.neighbours,
+      notes: this.#uplink.notes,
+    }
+  }
+
+  #state({ nextHops, routes }: UplinkState): DesiredState {
+    const uplink = this.#uplinkLink()
+    return {
+      settings: {
+        enabled: true,
+        uplinkIfindex: uplink?.ifindex ?? 0,
+        uplinkMac: uplink?.mac ?? NO_MAC,
+        timers: this.#config.timers,
+      },
+      devices: this.#sides.flatMap(({ link, network }) => {
+        const vni = this.#objects.vniOf(network)
+        return link === undefined || vni === undefined ? [] : [{ ifindex: link.ifindex, vni }]
+      }),
+      interfaces: this.#ledger.entries(),
+      addresses: [...this.#ledger.tablesInUse()].flatMap((table) => this.#objects.tableAddress(table) ?? []),
+      nextHops,
+      routes,
+      hostAddresses: this.#hostAddressList(),
+    }
+  }
+
+  #compute(key: ObjectKey): void {
+    const object = this.#objects.interfaces.get(key)
+    const candidates = object && this.#sidesOfNetwork.get(networkOf(object))
+    const vni = object && this.#objects.vniOf(networkOf(object))
+    if (object === undefined || candidates === undefined || vni === undefined) {
+      this.#objects.mark(this.#holders.set(key, []))
+      this.#ledger.replace(key, NOTHING)
+      return
+    }
+    const claims = this.#objects.claimsOf(key).filter(({ uid }) => uid === object.metadata.uid)
+    const addresses = ipv4AddressesOf(object)
+    const claimed = addresses.map((address) => ({
+      address: `${vni}/${address}`,
+      hasSlice: claims.some(({ insideAddress }) => insideAddress === address),
+    }))
+    this.#objects.mark(this.#holders.set(key, claimed))
+    const result = interfaceResult(key, addresses, {
+      vni,
+      candidates,
+      routes: this.#routeTable,
+      neighbours: this.#host.neighbours,
+      claims,
+      otherHolder: (address) => {
+        const holder = this.#holders.holder(`${vni}/${address}`)
+        return holder === key ? undefined : holder
+      },
+    })
+    this.#ledger.replace(key, result)
+  }
+
+  #uplinkLink(): Link | undefined {
+    return linkNamed(this.#host, this.#config.uplink.interface)
+  }
+
+  /** Looks at what the private devices and the routes through them are, and has everything computed anew if they changed. */
+  #readSides(): void {
+    const sides = this.#config.private.map((device) => {
+      const link = linkNamed(this.#host, device.interface)
+      const failure = this.#failures.get(device.interface)
+      return {
+        name: device.interface,
+        network: `${device.network.namespace}/${device.network.name}`,
+        prefixes: device.prefixes.map(parseCidr),
+        ...(link === undefined ? {} : { link: { ifindex: link.ifindex, mtu: link.mtu, mac: link.mac } }),
+        ...(failure === undefined ? {} : { failure }),
+      }
+    })
+    const indexes = new Set(sides.flatMap(({ link }) => (link ? [link.ifindex] : [])))
+    const routes = this.#host.routes.filter(({ ifindex }) => indexes.has(ifindex))
+    if (isDeepStrictEqual(sides, this.#sides) && isDeepStrictEqual(routes, this.#privateRoutes)) return
+    this.#sides = sides
+    this.#sidesOfNetwork = Map.groupBy(sides, ({ network }) => network)
+    this.#privateRoutes = routes
+    this.#routeTable = new RouteTable(routes)
+    this.#uplink = undefined
+    this.#objects.markAll()
+  }
+
+  #hostAddressList(): DesiredState['hostAddresses'] {
+    const natOnly = this.#objects.natOnlyAddresses()
+    if (this.#hostAddresses === undefined || !isDeepStrictEqual(natOnly, this.#hostAddresses.natOnly)) {
+      this.#hostAddresses = { list: hostAddresses(this.#host.addresses, natOnly), natOnly }
+    }
+    return this.#hostAddresses.list
+  }
+}
+
+function linkNamed(host: HostSnapshot, name: string): Link | undefined {
+  for (const link of host.links.values()) if (link.name === name) return link
+  return undefined
+}

@@ -1,0 +1,25 @@
+import type { BpfMap } from '../native/load-native.ts'
+import { EventType, eventCodec } from '../dataplane/generated/layouts.ts'
+import type { Event } from '../dataplane/generated/layouts.ts'
+import { RingBuffer } from '../native/load-native.ts'
+
+export interface EventHandlers {
+  /** A destination on the uplink's link that is not resolved; host-order u32. */
+  onNeighbourMissing: (address: number) => void
+  /** A slice all of whose ports of a protocol are in use; `slice` is its index. */
+  onSliceFull: (slice: number, protocol: number) => void
+}
+
+/** Hands on what the programs report. @param map `events` of the data plane. @returns function that ends it */
+export function listenToEvents(map: BpfMap, handlers: EventHandlers): () => void {
+  const ring = new RingBuffer(map, eventCodec.size, (records, count) => {
+    const view = new DataView(records.buffer, records.byteOffset, records.byteLength)
+    for (let i = 0; i < count; i++) dispatch(eventCodec.decode(view, i * eventCodec.size), handlers)
+  })
+  return () => ring.close()
+}
+
+function dispatch({ type, slice, address, protocol }: Event, handlers: EventHandlers): void {
+  if (type === EventType.EVENT_NEIGHBOUR_MISSING) handlers.onNeighbourMissing(address)
+  else if (type === EventType.EVENT_SLICE_FULL) handlers.onSliceFull(slice, protocol)
+}

@@ -1,0 +1,179 @@
+import type { Logger } from './logger.ts'
+import type { Neighbour } from './netlink/model.ts'
+import { messageOf } from '../errors/errors.ts'
+import { neighbourKey, neighbourOfKey } from './netlink/model.ts'
+import { NEIGHBOUR_PROTOCOL } from './netlink/neighbours.ts'
+
+// Traffic through XDP never tells the kernel that a neighbour is alive: its entry would grow stale, be collected, or go on
+// naming a machine that has long been replaced. So the kernel is asked to keep each neighbour that we send to resolved by
+// itself (NTF_EXT_MANAGED, Linux 5.16), or, where it cannot, is asked to probe it again and again.
+
+/** Milliseconds. */
+const FIRST_RETRY = 1_000
+/** All traffic waits for a gateway, one machine's for an inside neighbour. */
+const LONGEST_RETRY = { uplink: 5_000, inside: 30_000 }
+const REPROBE = 15_000
+/** A destination that was asked for and never answered is given up when nobody asks for it any more. */
+const MISSED_IDLE = 60_000
+/** After the kernel's neighbour table was found full. */
+const FULL_PAUSE = 10_000
+/** Unanswered destinations remembered at once: a scan of the uplink's subnet shall not fill the kernel's table. */
+const MAX_MISSED = 256
+/** Requests of one tick. */
+const REQUESTS_PER_TICK = 2_000
+
+interface Kept {
+  /** Who wants it. */
+  inside: boolean
+  uplink: boolean
+  /** When traffic to it last found it missing. */
+  missedAt?: number
+  /** Requests since it last was resolved. */
+  attempts: number
+}
+
+export interface KeeperOptions {
+  /** See resolveNeighbour. @throws when the kernel refuses */
+  resolve: (ifindex: number, address: number, keep: boolean) => void
+  neighbours: () => ReadonlyMap<number, Neighbour>
+  /** Milliseconds, monotonic. */
+  now: () => number
+  log: Logger
+}
+
+/** Decides which neighbours the kernel is asked to resolve, and when again. */
+export class NeighbourKeeper {
+  readonly #options: KeeperOptions
+  readonly #kept = new Map<number, Kept>()
+  /** When to look at a neighbour again; those that the kernel keeps by itself are not in here. */
+  readonly #due = new Map<number, number>()
+  #uplink: readonly number[] = []
+  #missed = 0
+  #pausedUntil = 0
+
+  constructor(options: KeeperOptions) {
+    this.#options = options
+  }
+
+  /** Neighbours wanted or no longer wanted towards private machines, by key. */
+  setInside(added: readonly number[], removed: readonly number[]): void {
+    for (const key of removed) this.#change(key, { inside: false })
+    for (const key of added) this.#change(key, { inside: true })
+  }
+
+  /** Next hops on the uplink, by key; replaces those told before. */
+  setUplink(keys: readonly number[]): void {
+    if (keys === this.#uplink) return
+    const present = new Set(keys)
+    for (const key of this.#uplink) if (!present.has(key)) this.#change(key, { uplink: false })
+    for (const key of keys) this.#change(key, { uplink: true })
+    this.#uplink = keys
+  }
+
+  /** Traffic to a destination on link could not be sent because it is not resolved. */
+  missed(ifindex: number, address: number): void {
+    const key = neighbourKey(ifindex, address)
+    if (this.#kept.get(key)?.missedAt === undefined && this.#missed >= MAX_MISSED) return
+    this.#change(key, { missedAt: this.#options.now() })
+  }
+
+  /** To be called with the keys of neighbours whose entry changed. */
+  changed(keys: Iterable<number>): void {
+    const now = this.#options.now()
+    for (const key of keys) {
+      const kept = this.#kept.get(key)
+      if (kept === undefined) continue
+      // What was resolved until now is looked at once; what does not answer waits for its turn.
+      const resolved = this.#options.neighbours().get(key)?.mac !== undefined
+      if (resolved || kept.attempts === 0) this.#due.set(key, now)
+    }
+  }
+
+  /** Lets go of neighbours that an earlier run had the kernel keep and that nobody wants now. */
+  releaseLeftovers(): void {
+    for (const [key, neighbour] of this.#options.neighbours()) {
+      if (neighbour.managed && neighbour.protocol === NEIGHBOUR_PROTOCOL && !this.#kept.has(key)) this.#release(key)
+    }
+  }
+
+  /** Does what is due. To be called about once a second, and after changes. */
+  tick(): void {
+    const now = this.#options.now()
+    if (now < this.#pausedUntil) return
+    let requests = 0
+    for (const [key, at] of this.#due) {
+      if (at > now) continue
+      if (requests++ >= REQUESTS_PER_TICK) return
+      const next = this.#tend(key, now)
+      if (next === undefined) this.#due.delete(key)
+      else this.#due.set(key, next)
+      if (now < this.#pausedUntil) return
+    }
+  }
+
+  /** @returns when to look at it again; undefined when that need not be before it changes */
+  #tend(key: number, now: number): number | undefined {
+    const kept = this.#kept.get(key)
+    if (kept === undefined) return undefined
+    const entry = this.#options.neighbours().get(key)
+    const resolved = entry?.mac !== undefined
+    if (resolved) {
+      kept.attempts = 0
+      // From here on it is kept as a next hop, for as long as it answers.
+      this.#forgetMiss(key, kept)
+      if (!this.#kept.has(key) || entry.fixed || entry.managed) return undefined
+      this.#ask(key, true, now)
+      return now + REPROBE
+    }
+    if (kept.missedAt !== undefined && now - kept.missedAt > MISSED_IDLE) {
+      this.#forgetMiss(key, kept)
+      if (!this.#kept.has(key)) return undefined
+    }
+    this.#ask(key, false, now)
+    kept.attempts++
+    return now + Math.min(FIRST_RETRY * 2 ** (kept.attempts - 1), LONGEST_RETRY[kept.uplink ? 'uplink' : 'inside'])
+  }
+
+  #change(key: number, change: Partial<Kept>): void {
+    const old = this.#kept.get(key)
+    const kept = { inside: false, uplink: false, attempts: 0, ...old, ...change }
+    if (kept.missedAt !== undefined && old?.missedAt === undefined) this.#missed++
+    if (kept.inside || kept.uplink || kept.missedAt !== undefined) {
+      this.#kept.set(key, kept)
+      if (old === undefined) this.#due.set(key, this.#options.now())
+    } else if (old !== undefined) {
+      this.#drop(key)
+    }
+  }
+
+  #forgetMiss(key: number, kept: Kept): void {
+    if (kept.missedAt === undefined) return
+    delete kept.missedAt
+    this.#missed--
+    if (!kept.inside && !kept.uplink) this.#drop(key)
+  }
+
+  #drop(key: number): void {
+    this.#kept.delete(key)
+    this.#due.delete(key)
+    const entry = this.#options.neighbours().get(key)
+    if (entry?.managed === true && entry.protocol === NEIGHBOUR_PROTOCOL) this.#release(key)
+  }
+
+  #release(key: number): void {
+    this.#ask(key, false, this.#options.now())
+  }
+
+  #ask(key: number, keep: boolean, now: number): void {
+    const { ifindex, address } = neighbourOfKey(key)
+    try {
+      this.#options.resolve(ifindex, address, keep)
+    } catch (error) {
+      const errno = (error as { details?: { errno?: unknown } }).details?.errno
+      // The device went; the next view of the host says so.
+      if (errno === 'ENODEV' || errno === 'ENETDOWN') return
+      this.#pausedUntil = now + FULL_PAUSE
+      this.#options.log.warn({ ifindex, errno }, messageOf(error))
+    }
+  }
+}

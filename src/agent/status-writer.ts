@@ -1,0 +1,123 @@
+import type { Condition, NetworkInterface, ObjectKey } from '../api/index.ts'
+import type { ResourceStore } from '../store/store.ts'
+import type { Finding } from './desired/finding.ts'
+import type { Logger } from './logger.ts'
+import { NatGwError, messageOf } from '../errors/errors.ts'
+
+const TYPE = 'Programmed'
+/** Milliseconds between bursts of writes, and how many one holds: at 100,000 changes the store gets a stream, not a storm. */
+const BURST_PAUSE = 250
+const BURST_SIZE = 100
+/** After a store that refuses writes (disk full, API server away). */
+const FAILURE_PAUSE = 5_000
+
+export interface StatusWriterOptions {
+  store: Pick<ResourceStore, 'get' | 'updateStatus'>
+  /** `leave`: the interface is none of this node's; undefined: nothing is to be said, a condition from before goes. */
+  findingOf: (key: ObjectKey) => Finding | undefined | 'leave'
+  log: Logger
+}
+
+/** Writes findings as the condition `Programmed`, only where it differs from what is there. */
+export class StatusWriter {
+  readonly #options: StatusWriterOptions
+  readonly #pending = new Set<ObjectKey>()
+  #timer: NodeJS.Timeout | undefined
+  #burst: Promise<void> | undefined
+  #closed = false
+  #writes = 0
+
+  constructor(options: StatusWriterOptions) {
+    this.#options = options
+  }
+
+  /** Conditions written. */
+  get writes(): number {
+    return this.#writes
+  }
+
+  /** Interfaces whose condition may have to change; the finding is asked for when its turn comes. */
+  enqueue(keys: Iterable<ObjectKey>): void {
+    for (const key of keys) if (this.#changeOf(key) !== undefined) this.#pending.add(key)
+    this.#schedule(0)
+  }
+
+  /** What has not been written by now is written by the next run. */
+  async close(): Promise<void> {
+    this.#closed = true
+    clearTimeout(this.#timer)
+    await this.#burst
+  }
+
+  #schedule(pause: number): void {
+    if (this.#closed || this.#pending.size === 0 || this.#timer !== undefined || this.#burst !== undefined) return
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      this.#burst = this.#writeBurst().then((next) => {
+        this.#burst = undefined
+        this.#schedule(next)
+      })
+    }, pause)
+  }
+
+  /** @returns the pause before the next burst */
+  async #writeBurst(): Promise<number> {
+    const keys = [...this.#pending].slice(0, BURST_SIZE)
+    for (const key of keys) this.#pending.delete(key)
+    const outcomes = await Promise.all(keys.map((key) => this.#write(key)))
+    const failed = outcomes.find((outcome) => outcome !== undefined)
+    if (failed === undefined) return BURST_PAUSE
+    this.#options.log.warn({ err: failed }, `status of NetworkInterfaces could not be written: ${messageOf(failed)}`)
+    return FAILURE_PAUSE
+  }
+
+  /** @returns the error to be told; conflicts and objects that are gone are none */
+  async #write(key: ObjectKey): Promise<unknown> {
+    const changed = this.#changeOf(key)
+    if (changed === undefined) return undefined
+    try {
+      await this.#options.store.updateStatus(changed)
+      this.#writes++
+      return undefined
+    } catch (error) {
+      const code = error instanceof NatGwError ? error.code : undefined
+      if (code === 'ERR_NOT_FOUND') return undefined
+      this.#pending.add(key)
+      return code === 'ERR_CONFLICT' ? undefined : error
+    }
+  }
+
+  /** @returns the object as it should be; undefined when it is so already, or not ours to touch */
+  #changeOf(key: ObjectKey): NetworkInterface | undefined {
+    const object = this.#options.store.get('NetworkInterface', key)
+    const finding = this.#options.findingOf(key)
+    if (object === undefined || finding === 'leave') return undefined
+    const before = object.status?.conditions ?? []
+    const conditions = withFinding(before, finding, object.metadata.generation, new Date().toISOString())
+    return conditions === before ? undefined : { ...object, status: { ...object.status, conditions } }
+  }
+}
+
+/**
+ * The conditions with `Programmed` as the finding says and all others as they were.
+ * @param now RFC 3339
+ * @returns the same array when nothing differs
+ */
+export function withFinding(
+  conditions: Condition[],
+  finding: Finding | undefined,
+  observedGeneration: number,
+  now: string,
+): Condition[] {
+  const before = conditions.find(({ type }) => type === TYPE)
+  const others = (): Condition[] => conditions.filter(({ type }) => type !== TYPE)
+  if (finding === undefined) return before === undefined ? conditions : others()
+  const same =
+    before?.status === finding.status &&
+    before.reason === finding.reason &&
+    before.message === finding.message &&
+    before.observedGeneration === observedGeneration
+  if (same) return conditions
+  const lastTransitionTime = before?.status === finding.status ? before.lastTransitionTime : now
+  return [...others(), { type: TYPE, ...finding, lastTransitionTime, observedGeneration }]
+}

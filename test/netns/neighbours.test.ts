@@ -1,0 +1,208 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { HostNetwork } from '../../src/agent/host-network.ts'
+import type { HostChange } from '../../src/agent/host-network.ts'
+import { neighbourKey } from '../../src/agent/netlink/model.ts'
+import { NeighbourKeeper } from '../../src/agent/neighbour-keeper.ts'
+import { inNetworkNamespace } from '../../src/native/load-native.ts'
+import { parseIpv4 } from '../../src/net/ipv4.ts'
+import { formatMac } from '../../src/net/mac.ts'
+import { Namespaces, eventually } from './agent-namespaces.ts'
+
+const PEER = parseIpv4('192.0.2.2')
+const SILENT = parseIpv4('192.0.2.77')
+const NEW_MAC = '02:00:00:00:00:99'
+const silentLog = { debug() {}, info() {}, warn() {}, error() {} }
+
+describe('the network of a host, by netlink', () => {
+  let namespaces: Namespaces
+  let host: string
+  let peer: string
+  let network: HostNetwork
+  let changes: HostChange[]
+
+  beforeEach(() => {
+    namespaces = new Namespaces('nbr')
+    changes = []
+    host = namespaces.add('host')
+    peer = namespaces.add('peer')
+    namespaces.cable({ namespace: host, device: 'up0' }, { namespace: peer, device: 'far0' })
+    namespaces.ip(host, 'addr add 192.0.2.1/24 dev up0')
+    namespaces.ip(peer, 'addr add 192.0.2.2/24 dev far0')
+    namespaces.ip(host, 'route add default via 192.0.2.2')
+    network = inNetworkNamespace(
+      namespaces.path(host),
+      () =>
+        new HostNetwork(
+          (change) => changes.push(change),
+          (error) => {
+            throw error
+          },
+        ),
+    )
+  })
+
+  afterEach(() => {
+    try {
+      network.close()
+    } finally {
+      namespaces.removeAll()
+    }
+  })
+
+  const up0 = () => [...network.snapshot().links.values()].find(({ name }) => name === 'up0')
+  const entry = (address: number) => network.snapshot().neighbours.get(neighbourKey(up0()?.ifindex ?? 0, address))
+  const macOf = (address: number) => {
+    const mac = entry(address)?.mac
+    return mac && formatMac(mac)
+  }
+
+  /** Another machine takes over the peer's address. */
+  const replacePeer = (announces: boolean) => {
+    namespaces.sysctl(peer, `net.ipv4.conf.far0.arp_notify=${announces ? 1 : 0}`)
+    namespaces.ip(peer, 'link set far0 down')
+    namespaces.ip(peer, `link set far0 address ${NEW_MAC}`)
+    namespaces.ip(peer, 'link set far0 up')
+  }
+
+  const keeperWith = (now: () => number = () => performance.now()) =>
+    new NeighbourKeeper({
+      resolve: (...request) => network.rtnetlink.resolve(...request),
+      neighbours: () => network.snapshot().neighbours,
+      now,
+      log: silentLog,
+    })
+
+  test('what is there at the start is listed', () => {
+    const { addresses, routes } = network.snapshot()
+    expect(up0()).toMatchObject({ mtu: 1500, up: true, kind: 'veth' })
+    expect(addresses).toContainEqual({
+      ifindex: up0()?.ifindex,
+      family: 'IPv4',
+      address: '192.0.2.1',
+      prefixLength: 24,
+      broadcast: '192.0.2.255',
+    })
+    expect(addresses.some(({ family, address }) => family === 'IPv6' && address === '::1')).toBe(true)
+    expect(routes).toContainEqual(
+      expect.objectContaining({ address: 0, prefixLength: 0, gateway: PEER, ifindex: up0()?.ifindex }),
+    )
+    expect(routes).toContainEqual(
+      expect.objectContaining({ address: parseIpv4('192.0.2.0'), prefixLength: 24, type: 'unicast' }),
+    )
+  })
+
+  test('routes of several next hops give the first, rejecting routes are told apart, other tables are left out', async () => {
+    namespaces.ip(host, 'route add 198.51.100.0/24 nexthop via 192.0.2.9 dev up0 nexthop via 192.0.2.2 dev up0')
+    namespaces.ip(host, 'route add unreachable 203.0.113.0/24 metric 7')
+    namespaces.ip(host, 'route add 10.9.0.0/16 via 192.0.2.2 mtu 1400')
+    namespaces.ip(host, 'route add 10.8.0.0/16 via 192.0.2.2 table 77')
+    const route = (prefix: string) => network.snapshot().routes.find(({ address }) => address === parseIpv4(prefix))
+    await eventually('all routes', () => route('10.9.0.0') && route('203.0.113.0') && route('198.51.100.0'))
+    expect(route('198.51.100.0')).toMatchObject({ gateway: parseIpv4('192.0.2.9'), type: 'unicast' })
+    expect(route('203.0.113.0')).toMatchObject({ type: 'reject', metric: 7, ifindex: 0 })
+    expect(route('10.9.0.0')).toMatchObject({ mtu: 1400 })
+    expect(route('10.8.0.0')).toBeUndefined()
+  })
+
+  test('an address that comes and goes is followed, and told once', async () => {
+    namespaces.ip(host, 'addr add 198.51.100.5/32 dev up0')
+    const has = () => network.snapshot().addresses.some(({ address }) => address === '198.51.100.5')
+    await eventually('the address', has)
+    expect(changes.filter(({ addresses }) => addresses)).toHaveLength(1)
+    namespaces.ip(host, 'addr del 198.51.100.5/32 dev up0')
+    await eventually('its going', () => !has())
+  })
+
+  test('routes that the kernel drops without a word when a device goes down are gone', async () => {
+    namespaces.ip(host, 'link set up0 down')
+    await eventually('no route', () => network.snapshot().routes.length === 0)
+    expect(up0()?.up).toBe(false)
+  })
+
+  test('a device that is deleted and made anew has its new index', async () => {
+    const before = up0()?.ifindex
+    namespaces.ip(host, 'link del up0')
+    await eventually('the device gone', () => up0() === undefined)
+    namespaces.cable({ namespace: host, device: 'up0' }, { namespace: peer, device: 'far0' })
+    const after = await eventually('the device back', up0)
+    expect(after.ifindex).not.toBe(before)
+  })
+
+  test('a wanted neighbour is resolved, kept by the kernel, followed to a new MAC, and let go of', async () => {
+    const keeper = keeperWith()
+    const key = neighbourKey(up0()?.ifindex ?? 0, PEER)
+    keeper.setInside([key], [])
+    keeper.tick()
+    await eventually('the neighbour', () => entry(PEER)?.mac)
+    keeper.changed([key])
+    keeper.tick()
+    await eventually('the kernel keeping it', () => entry(PEER)?.managed)
+
+    replacePeer(true)
+    await eventually('the new MAC', () => macOf(PEER) === NEW_MAC, 3_000)
+
+    keeper.setInside([], [key])
+    await eventually('the kernel letting go', () => entry(PEER)?.managed === false)
+  })
+
+  test('a kept neighbour that is replaced in silence is found out by the kernel, without any traffic', async () => {
+    // The kernel's own times would make this a matter of a minute.
+    const times = ['base_reachable_time_ms=1000', 'delay_first_probe_time=1', 'interval_probe_time_ms=1000']
+    for (const time of times) namespaces.sysctl(host, `net.ipv4.neigh.up0.${time}`)
+    const keeper = keeperWith()
+    const key = neighbourKey(up0()?.ifindex ?? 0, PEER)
+    keeper.setInside([key], [])
+    keeper.tick()
+    await eventually('the neighbour', () => macOf(PEER))
+    replacePeer(false)
+    const follow = () => {
+      keeper.changed([key])
+      keeper.tick()
+      return macOf(PEER) === NEW_MAC
+    }
+    await eventually('the new MAC', follow, 20_000)
+  })
+
+  test('a neighbour that never answers is asked for ever more rarely', async () => {
+    let clock = 0
+    let asked = 0
+    const keeper = new NeighbourKeeper({
+      resolve: (...request) => {
+        asked++
+        network.rtnetlink.resolve(...request)
+      },
+      neighbours: () => network.snapshot().neighbours,
+      now: () => clock,
+      log: silentLog,
+    })
+    keeper.setInside([neighbourKey(up0()?.ifindex ?? 0, SILENT)], [])
+    for (; clock < 300_000; clock += 1000) keeper.tick()
+    expect(asked).toBeGreaterThan(8)
+    expect(asked).toBeLessThan(20)
+    expect(entry(SILENT)?.mac).toBeUndefined()
+  })
+
+  test('a later run lets go of what an earlier one had kept and nobody wants', async () => {
+    network.rtnetlink.resolve(up0()?.ifindex ?? 0, PEER, true)
+    await eventually('the kernel keeping it', () => entry(PEER)?.managed)
+    keeperWith().releaseLeftovers()
+    await eventually('the kernel letting go', () => entry(PEER)?.managed === false)
+  })
+
+  test('an entry that an administrator pinned is left alone', async () => {
+    const key = neighbourKey(up0()?.ifindex ?? 0, SILENT)
+    namespaces.ip(host, 'neigh add 192.0.2.77 lladdr 02:00:00:00:00:01 dev up0 nud permanent')
+    await eventually('the entry', () => entry(SILENT)?.mac)
+    const keeper = keeperWith()
+    keeper.setInside([key], [])
+    keeper.tick()
+    keeper.setInside([], [key])
+    expect(namespaces.ip(host, 'neigh show 192.0.2.77 dev up0')).toContain('PERMANENT')
+  })
+
+  test('a request about a device that does not exist is refused with its errno', () => {
+    expect(() => network.rtnetlink.resolve(99_999, PEER, false)).toThrow(
+      expect.objectContaining({ code: 'ERR_NETLINK', details: { errno: 'ENODEV' } }),
+    )
+  })
+})

@@ -1,0 +1,169 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { NatGwError } from '../../../src/errors/errors.ts'
+import { neighbourKey } from '../../../src/agent/netlink/model.ts'
+import type { Neighbour } from '../../../src/agent/netlink/model.ts'
+import { NEIGHBOUR_PROTOCOL } from '../../../src/agent/netlink/neighbours.ts'
+import { NeighbourKeeper } from '../../../src/agent/neighbour-keeper.ts'
+import { formatIpv4, parseIpv4 } from '../../../src/net/ipv4.ts'
+import { PRIVATE_A, UPLINK, neighbour } from './world.ts'
+
+const VM = neighbourKey(PRIVATE_A, parseIpv4('10.0.0.1'))
+const GATEWAY = neighbourKey(UPLINK, parseIpv4('192.0.2.254'))
+const MAC = '02:00:00:00:01:01'
+
+let now: number
+let requests: string[]
+let table: Map<number, Neighbour>
+let warnings: string[]
+let refusal: string | undefined
+let keeper: NeighbourKeeper
+
+beforeEach(() => {
+  now = 0
+  requests = []
+  warnings = []
+  refusal = undefined
+  table = new Map()
+  keeper = new NeighbourKeeper({
+    resolve: (_ifindex, address, keep) => {
+      requests.push(`${keep ? 'keep' : 'resolve'} ${formatIpv4(address)}`)
+      if (refusal !== undefined) throw new NatGwError('ERR_NETLINK', 'refused', { errno: refusal })
+    },
+    neighbours: () => table,
+    now: () => now,
+    log: { debug() {}, info() {}, error() {}, warn: (_fields, message) => warnings.push(message) },
+  })
+})
+
+/** Lets time pass, a tick each second. @returns what was asked for meanwhile */
+function pass(seconds: number): string[] {
+  requests.splice(0)
+  for (let i = 0; i < seconds; i++) {
+    keeper.tick()
+    now += 1000
+  }
+  return [...requests]
+}
+
+function answers(ip: string, ifindex: number, more: Partial<Neighbour> = {}): void {
+  const key = neighbourKey(ifindex, parseIpv4(ip))
+  table.set(key, { ...neighbour(ifindex, ip, MAC), ...more })
+  keeper.changed([key])
+}
+
+describe('a wanted neighbour', () => {
+  test('is asked for at once, then after 1, 2, 4 … 30 seconds while it does not answer', () => {
+    keeper.setInside([VM], [])
+    expect(pass(1)).toEqual(['resolve 10.0.0.1'])
+    expect(pass(14)).toHaveLength(3)
+    expect(pass(300)).toHaveLength(11)
+  })
+
+  test('on the uplink is asked for every 5 seconds: all traffic waits for it', () => {
+    keeper.setUplink([GATEWAY])
+    pass(60)
+    expect(pass(60)).toHaveLength(12)
+  })
+
+  test('that answers is given into the care of the kernel, and not asked for again', () => {
+    keeper.setInside([VM], [])
+    pass(1)
+    answers('10.0.0.1', PRIVATE_A)
+    expect(pass(1)).toEqual(['keep 10.0.0.1'])
+    answers('10.0.0.1', PRIVATE_A, { managed: true, protocol: NEIGHBOUR_PROTOCOL })
+    expect(pass(300)).toEqual([])
+  })
+
+  test('is probed every 15 seconds where the kernel does not know how to keep it', () => {
+    answers('10.0.0.1', PRIVATE_A)
+    keeper.setInside([VM], [])
+    expect(pass(60)).toEqual(Array(4).fill('keep 10.0.0.1'))
+  })
+
+  test('that falls silent is asked for at once, taken out of the care of the kernel, then ever more rarely', () => {
+    keeper.setInside([VM], [])
+    answers('10.0.0.1', PRIVATE_A, { managed: true, protocol: NEIGHBOUR_PROTOCOL })
+    pass(60)
+    table.set(VM, neighbour(PRIVATE_A, '10.0.0.1', undefined))
+    keeper.changed([VM])
+    expect(pass(1)).toEqual(['resolve 10.0.0.1'])
+    keeper.changed([VM])
+    expect(pass(60).length).toBeLessThan(7)
+  })
+
+  test('that is not wanted any more is let go of, unless somebody else pinned it', () => {
+    keeper.setInside([VM], [])
+    keeper.setUplink([GATEWAY])
+    answers('10.0.0.1', PRIVATE_A, { managed: true, protocol: NEIGHBOUR_PROTOCOL })
+    answers('192.0.2.254', UPLINK, { fixed: true })
+    pass(1)
+    keeper.setInside([], [VM])
+    keeper.setUplink([])
+    expect(requests).toEqual(['resolve 10.0.0.1'])
+    expect(pass(60)).toEqual([])
+  })
+
+  test('is kept while anyone wants it', () => {
+    keeper.setInside([GATEWAY], [])
+    keeper.setUplink([GATEWAY])
+    answers('192.0.2.254', UPLINK, { managed: true, protocol: NEIGHBOUR_PROTOCOL })
+    keeper.setInside([], [GATEWAY])
+    expect(requests).toEqual([])
+  })
+})
+
+describe('a destination that traffic missed', () => {
+  const missed = (ip: string) => keeper.missed(UPLINK, parseIpv4(ip))
+
+  test('is asked for, and given up a minute after the last who asked', () => {
+    missed('192.0.2.7')
+    expect(pass(30).length).toBeGreaterThan(3)
+    missed('192.0.2.7')
+    pass(90)
+    expect(pass(300)).toEqual([])
+  })
+
+  test('is left to those who use it as a next hop once it answers', () => {
+    missed('192.0.2.7')
+    pass(1)
+    answers('192.0.2.7', UPLINK)
+    keeper.setUplink([neighbourKey(UPLINK, parseIpv4('192.0.2.7'))])
+    expect(pass(1)).toEqual(['keep 192.0.2.7'])
+  })
+
+  test('is one of 256 at most, so that a scan does not fill the kernel’s table', () => {
+    for (let i = 0; i < 1000; i++) keeper.missed(UPLINK, parseIpv4('192.0.0.0') + i)
+    expect(new Set(pass(20))).toHaveLength(256)
+    pass(100)
+    missed('192.0.2.7')
+    expect(pass(1)).toEqual(['resolve 192.0.2.7'])
+  })
+})
+
+describe('the kernel', () => {
+  test('whose neighbour table is full is left in peace for ten seconds, and the user is told', () => {
+    keeper.setInside([VM, GATEWAY], [])
+    refusal = 'ENOBUFS'
+    expect(pass(9)).toHaveLength(1)
+    expect(warnings).toHaveLength(1)
+    refusal = undefined
+    expect(pass(2)).toHaveLength(2)
+  })
+
+  test('that lost the device is not complained about', () => {
+    keeper.setInside([VM], [])
+    refusal = 'ENODEV'
+    pass(3)
+    expect(warnings).toEqual([])
+  })
+
+  test('is told to let go of what an earlier run left behind, and of nothing else', () => {
+    keeper.setInside([VM], [])
+    const kept = { managed: true, protocol: NEIGHBOUR_PROTOCOL }
+    answers('10.0.0.1', PRIVATE_A, kept)
+    answers('10.0.0.2', PRIVATE_A, kept)
+    answers('10.0.0.3', PRIVATE_A, { managed: true })
+    keeper.releaseLeftovers()
+    expect(requests).toEqual(['resolve 10.0.0.2'])
+  })
+})

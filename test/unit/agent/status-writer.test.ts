@@ -1,0 +1,132 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { Condition, NetworkInterface } from '../../../src/api/index.ts'
+import type { Finding } from '../../../src/agent/desired/finding.ts'
+import { StatusWriter } from '../../../src/agent/status-writer.ts'
+import { NatGwError } from '../../../src/errors/errors.ts'
+import { MemoryStore } from '../../../src/store/memory.ts'
+import { networkInterface } from './world.ts'
+
+const GOOD: Finding = { status: 'True', reason: 'Programmed', message: 'translated' }
+const BAD: Finding = { status: 'False', reason: 'NeighbourUnresolved', message: 'silent' }
+const OTHERS: Condition = {
+  type: 'NATReady',
+  status: 'True',
+  reason: 'SliceAssigned',
+  message: 'has ports',
+  lastTransitionTime: '2026-01-01T00:00:00Z',
+}
+
+let store: MemoryStore
+let findings: Map<string, Finding | 'leave'>
+let warnings: string[]
+let writer: StatusWriter
+
+function start(objects: NetworkInterface[], commit?: () => Promise<void>): void {
+  store = new MemoryStore({ objects, ...(commit ? { commit } : {}) })
+  writer = new StatusWriter({
+    store,
+    findingOf: (key) => findings.get(key),
+    log: { debug() {}, info() {}, error() {}, warn: (_fields, message) => warnings.push(message) },
+  })
+}
+
+const conditions = (name = 'vm') => store.get('NetworkInterface', `default/${name}`)?.status?.conditions
+const programmed = (name?: string) => conditions(name)?.find(({ type }) => type === 'Programmed')
+
+async function settle(finding?: Finding | 'leave', name = 'vm'): Promise<void> {
+  if (finding === undefined) findings.delete(`default/${name}`)
+  else findings.set(`default/${name}`, finding)
+  writer.enqueue([`default/${name}`])
+  await vi.advanceTimersByTimeAsync(1000)
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'], now: Date.UTC(2026, 5, 1) })
+  findings = new Map()
+  warnings = []
+})
+
+afterEach(async () => {
+  await writer.close()
+  vi.useRealTimers()
+})
+
+describe('the condition Programmed', () => {
+  test('is written beside those of others', async () => {
+    const object = networkInterface('vm', '10.0.0.1')
+    object.status = { ips: ['10.0.0.1'], conditions: [OTHERS] }
+    start([object])
+    await settle(GOOD)
+    expect(conditions()).toEqual([
+      OTHERS,
+      { type: 'Programmed', ...GOOD, lastTransitionTime: '2026-06-01T00:00:00.000Z', observedGeneration: 1 },
+    ])
+    expect(store.get('NetworkInterface', 'default/vm')?.status?.ips).toEqual(['10.0.0.1'])
+  })
+
+  test('is not written again while nothing differs', async () => {
+    start([networkInterface('vm', '10.0.0.1')])
+    await settle(GOOD)
+    await settle({ ...GOOD })
+    expect(writer.writes).toBe(1)
+  })
+
+  test('keeps the time of its last transition while its status stays', async () => {
+    start([networkInterface('vm', '10.0.0.1')])
+    await settle(BAD)
+    const first = programmed()?.lastTransitionTime
+    await settle({ ...BAD, reason: 'DeviceMissing' })
+    expect(programmed()).toMatchObject({ reason: 'DeviceMissing', lastTransitionTime: first })
+    await settle(GOOD)
+    expect(programmed()?.lastTransitionTime).not.toBe(first)
+  })
+
+  test('goes when there is nothing to be said any more', async () => {
+    start([networkInterface('vm', '10.0.0.1')])
+    await settle(GOOD)
+    await settle(undefined)
+    expect(conditions()).toEqual([])
+  })
+
+  test('of an interface on another node is left alone', async () => {
+    const object = networkInterface('vm', '10.0.0.1')
+    object.status = { conditions: [{ ...OTHERS, type: 'Programmed' }] }
+    start([object])
+    await settle('leave')
+    expect(programmed()?.reason).toBe('SliceAssigned')
+  })
+
+  test('is written when somebody else wrote the object in the same moment', async () => {
+    start([networkInterface('vm', '10.0.0.1')])
+    const rival = store.get('NetworkInterface', 'default/vm')!
+    const written = store.updateStatus({ ...rival, status: { conditions: [OTHERS] } })
+    await settle(GOOD)
+    await written
+    expect(conditions()?.map(({ type }) => type)).toEqual(['NATReady', 'Programmed'])
+    expect(warnings).toEqual([])
+  })
+
+  test('is written once the store takes writes again; the user is told while it does not', async () => {
+    let full = true
+    start([networkInterface('vm', '10.0.0.1')], async () => {
+      if (full) throw new NatGwError('ERR_STATE_WRITE', 'no space left')
+    })
+    await settle(GOOD)
+    expect(programmed()).toBeUndefined()
+    expect(warnings).toHaveLength(1)
+    full = false
+    await vi.advanceTimersByTimeAsync(6000)
+    expect(programmed()).toMatchObject(GOOD)
+  })
+
+  test('of many interfaces is a stream of writes, not a storm', async () => {
+    const names = Array.from({ length: 1000 }, (_, i) => `vm${i}`)
+    start(names.map((name, i) => networkInterface(name, `10.0.${i >> 8}.${i & 255}`)))
+    for (const name of names) findings.set(`default/${name}`, GOOD)
+    writer.enqueue(names.map((name) => `default/${name}`))
+    await vi.advanceTimersByTimeAsync(1)
+    expect(writer.writes).toBeLessThanOrEqual(100)
+    await vi.advanceTimersByTimeAsync(5000)
+    expect(writer.writes).toBe(1000)
+  })
+})
