@@ -40,3 +40,11 @@ export interface PublicPrefix {
   /** The host uses the address itself as well; what is outside `ports` goes to the host. */
   shared: boolean
 }
+
+/** What `limits` is where it is not given: sizes of maps, which take memory when they are made. */
+export const DEFAULT_LIMITS: GatewayConfig['limits'] = {
+  maxSlices: 65_536,
+  maxInterfaces: 131_072,
+  maxSessions: 262_144,
+  maxDevices: 16_384,
+}

@@ -1,0 +1,138 @@
+import { FIRST_NAT_PORT, LAST_NAT_PORT } from '../api/index.ts'
+import { nameProblem } from '../api/names.ts'
+import { cidrProblem, parseCidr, type Prefix } from '../net/cidr.ts'
+import { ipv4Use } from '../net/ipv4.ts'
+import type { GatewayConfig, PrivateDevice, PublicPrefix } from './config.ts'
+import { DEFAULT_LIMITS } from './config.ts'
+import type { Field } from './field.ts'
+
+// One reader for each section of gateway.yaml. What could not be read is undefined or left out, and was reported.
+
+/** A value together with the field it came from, for checks between fields. */
+export interface Placed<T> {
+  field: Field
+  value: T
+}
+
+/** IFNAMSIZ − 1 bytes; what the kernel's dev_valid_name takes, in printable ASCII. */
+const DEVICE_NAME = /^(?!\.{1,2}$)[!-.0-9;-~]{1,15}$/
+/** It becomes part of paths. */
+const INSTANCE_NAME = /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/
+
+/** More addresses than a gateway is designed for by far; a shorter prefix is a slip of the pen. */
+const SHORTEST_PUBLIC_PREFIX = 16
+/** Seconds. Times in the data plane are 32 bits of jiffies: 7 days are well below half of their range at 1000 Hz. */
+const LONGEST_TIMER = 604_800
+
+export function readInstance(field: Field): string | undefined {
+  if (field.absent) return 'default'
+  const what = 'a name of up to 32 lower-case letters, digits and dashes'
+  const name = field.text(what)
+  return name === undefined || INSTANCE_NAME.test(name) ? name : field.problem(`${what} is expected`)
+}
+
+export function readDeviceName(field: Field): Placed<string> | undefined {
+  const what = 'the name of a network device (up to 15 characters)'
+  const value = field.text(what)
+  if (value === undefined) return undefined
+  return DEVICE_NAME.test(value) ? { field, value } : field.problem(`${what} is expected`)
+}
+
+export interface PrivateDeviceParts {
+  device: Placed<string> | undefined
+  network: PrivateDevice['network'] | undefined
+  prefixes: Placed<Prefix>[]
+}
+
+export function readPrivateDevice(field: Field): PrivateDeviceParts {
+  const { interface: device, network, prefixes } = field.section('interface', 'network', 'prefixes')
+  return {
+    device: readDeviceName(device),
+    network: readNetwork(network),
+    prefixes: prefixes.items('prefixes like 10.0.0.0/24').flatMap((each) => readPrefix(each) ?? []),
+  }
+}
+
+function readNetwork(field: Field): PrivateDevice['network'] | undefined {
+  const what = 'a Network as "name" (namespace default) or "namespace/name"'
+  const text = field.text(what)
+  if (text === undefined) return undefined
+  const parts = text.split('/')
+  const [namespace, name] = parts.length === 1 ? ['default', text] : parts
+  if (parts.length > 2 || name === undefined || namespace === undefined) return field.problem(`${what} is expected`)
+  const wrong = nameProblem(namespace, 'DNS label') ?? nameProblem(name, 'DNS subdomain')
+  if (wrong !== undefined) return field.problem(`${what} is expected: ${wrong}`)
+  return { namespace, name }
+}
+
+function readPrefix(field: Field): Placed<Prefix> | undefined {
+  const text = field.text('an IPv4 prefix like 10.0.0.0/24')
+  if (text === undefined) return undefined
+  const wrong = cidrProblem(text)
+  if (wrong !== undefined) return field.problem(`not an IPv4 prefix: ${wrong}`)
+  const value = parseCidr(text)
+  const use = ipv4Use(value.address)
+  return use === 'unicast' ? { field, value } : field.problem(`${use} addresses belong to no machine`)
+}
+
+export interface PublicPrefixParts {
+  prefix: Placed<Prefix> | undefined
+  ports: PublicPrefix['ports'] | undefined
+  shared: boolean | undefined
+}
+
+/** An entry is a prefix as a plain text, or a section. */
+export function readPublicPrefix(entry: Field): PublicPrefixParts {
+  if (entry.isText) {
+    return { prefix: readPublic(entry), ports: { first: FIRST_NAT_PORT, last: LAST_NAT_PORT }, shared: false }
+  }
+  const { prefix, ports, shared } = entry.section('prefix', 'ports', 'shared')
+  return { prefix: readPublic(prefix), ports: readPorts(ports), shared: shared.boolean(false) }
+}
+
+function readPublic(field: Field): Placed<Prefix> | undefined {
+  const prefix = readPrefix(field)
+  if (prefix === undefined || prefix.value.length >= SHORTEST_PUBLIC_PREFIX) return prefix
+  return field.problem(`more than 65536 addresses; a prefix of /${SHORTEST_PUBLIC_PREFIX} … /32 is expected`)
+}
+
+function readPorts(field: Field): PublicPrefix['ports'] | undefined {
+  if (field.absent) return { first: FIRST_NAT_PORT, last: LAST_NAT_PORT }
+  const what = `a range like 40000-49999 within ${FIRST_NAT_PORT}-${LAST_NAT_PORT} is expected`
+  const range = field.isText ? field.text(what) : field.problem(what)
+  if (range === undefined) return undefined
+  const match = /^([0-9]{1,5})-([0-9]{1,5})$/.exec(range)
+  if (match === null) return field.problem(what)
+  const [first, last] = [Number(match[1]), Number(match[2])]
+  if (first > last) return field.problem(`the first port is above the last; ${what}`)
+  return first >= FIRST_NAT_PORT && last <= LAST_NAT_PORT ? { first, last } : field.problem(what)
+}
+
+type Complete<T> = { [K in keyof T]: T[K] | undefined }
+
+export function readTimers(field: Field, warnings: string[]): Complete<GatewayConfig['timers']> {
+  const section = field.section('udp', 'tcpEstablished', 'tcpTransitory', 'icmp')
+  const timer = (name: keyof typeof section, fallback: number, least: number, rule: string): number | undefined => {
+    const seconds = section[name].wholeNumber(fallback, 1, LONGEST_TIMER, 'seconds')
+    if (seconds !== undefined && seconds < least) {
+      warnings.push(`timers.${name}: ${seconds} s is less than the ${least} s of ${rule}: idle connections break early`)
+    }
+    return seconds
+  }
+  return {
+    udp: timer('udp', 300, 120, 'RFC 4787 REQ-5'),
+    tcpEstablished: timer('tcpEstablished', 7440, 7440, 'RFC 5382 REQ-5'),
+    tcpTransitory: timer('tcpTransitory', 240, 240, 'RFC 5382 REQ-5'),
+    icmp: timer('icmp', 60, 60, 'RFC 5508 REQ-2'),
+  }
+}
+
+export function readLimits(field: Field): Complete<GatewayConfig['limits']> {
+  const limits = field.section('maxSlices', 'maxInterfaces', 'maxSessions', 'maxDevices')
+  return {
+    maxSlices: limits.maxSlices.wholeNumber(DEFAULT_LIMITS.maxSlices, 1, 4_194_304),
+    maxInterfaces: limits.maxInterfaces.wholeNumber(DEFAULT_LIMITS.maxInterfaces, 1, 4_194_304),
+    maxSessions: limits.maxSessions.wholeNumber(DEFAULT_LIMITS.maxSessions, 1024, 16_777_216),
+    maxDevices: limits.maxDevices.wholeNumber(DEFAULT_LIMITS.maxDevices, 64, 1_048_576),
+  }
+}

@@ -1,0 +1,276 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { loadConfig, parseConfig } from '../../../src/config/load.ts'
+import { NatGwError } from '../../../src/errors/errors.ts'
+
+const FILE = '/etc/natgw/gateway.yaml'
+
+const MINIMAL = `
+uplink: {interface: eth0}
+private:
+  - {interface: eth1, network: network-sample}
+publicPrefixes: [198.51.100.0/29]
+manifests: ./manifests
+`
+
+/** The lines of the error's text after its heading, without the path. */
+function problemsOf(text: string): string[] {
+  try {
+    parseConfig(text, FILE)
+  } catch (error) {
+    if (error instanceof NatGwError && error.code === 'ERR_CONFIG_INVALID') {
+      return error.message
+        .split('\n')
+        .slice(1)
+        .map((line) => line.replace(`  ${FILE}:`, ''))
+    }
+    throw error
+  }
+  return []
+}
+
+/** MINIMAL with one top-level field replaced or added. */
+function withField(name: string, yaml: string): string {
+  const lines = MINIMAL.split('\n').filter((line) => !line.startsWith(`${name}:`))
+  return `${lines.filter((line) => name !== 'private' || !line.startsWith('  -')).join('\n')}${name}: ${yaml}\n`
+}
+
+describe('a minimal configuration', () => {
+  it('is filled up with the defaults', () => {
+    expect(parseConfig(MINIMAL, FILE)).toEqual({
+      config: {
+        instance: 'default',
+        uplink: { interface: 'eth0' },
+        private: [{ interface: 'eth1', network: { namespace: 'default', name: 'network-sample' }, prefixes: [] }],
+        publicPrefixes: [{ prefix: '198.51.100.0/29', ports: { first: 1024, last: 65535 }, shared: false }],
+        manifests: '/etc/natgw/manifests',
+        stateFile: '/var/lib/natgw/default/state',
+        timers: { udp: 300, tcpEstablished: 7440, tcpTransitory: 240, icmp: 60 },
+        xdpMode: 'auto',
+        driftIntervalSeconds: 30,
+        limits: { maxSlices: 65536, maxInterfaces: 131072, maxSessions: 262144, maxDevices: 16384 },
+        log: { level: 'info' },
+      },
+      warnings: [],
+    })
+  })
+
+  it('keeps the state of each instance apart', () => {
+    expect(parseConfig(withField('instance', 'blue'), FILE).config.stateFile).toBe('/var/lib/natgw/blue/state')
+  })
+})
+
+describe('every field', () => {
+  it('can be given', () => {
+    const { config } = parseConfig(
+      `
+instance: lab-1
+uplink: {interface: up0}
+private:
+  - {interface: p1, network: blue/net.a, prefixes: [10.0.0.0/24, 10.0.1.7/32]}
+  - {interface: p2, network: green/net.a, prefixes: [10.0.0.0/24]}
+publicPrefixes:
+  - 198.51.100.0/30
+  - {prefix: 203.0.113.9/32, ports: 40000-49999, shared: true}
+manifests: /srv/manifests
+stateFile: ../state
+timers: {udp: 120, tcpEstablished: 7440, tcpTransitory: 240, icmp: 60}
+xdpMode: generic
+driftIntervalSeconds: 5
+limits: {maxSlices: 10, maxInterfaces: 20, maxSessions: 4096, maxDevices: 64}
+log: {level: debug}
+`,
+      FILE,
+    )
+    expect(config.private[0]).toEqual({
+      interface: 'p1',
+      network: { namespace: 'blue', name: 'net.a' },
+      prefixes: ['10.0.0.0/24', '10.0.1.7/32'],
+    })
+    expect(config.publicPrefixes[1]).toEqual({
+      prefix: '203.0.113.9/32',
+      ports: { first: 40000, last: 49999 },
+      shared: true,
+    })
+    expect(config.stateFile).toBe('/etc/state')
+    expect(config).toMatchObject({ instance: 'lab-1', xdpMode: 'generic', driftIntervalSeconds: 5 })
+    expect(config.limits).toEqual({ maxSlices: 10, maxInterfaces: 20, maxSessions: 4096, maxDevices: 64 })
+    expect(config.log.level).toBe('debug')
+  })
+})
+
+describe('a wrong field is named with its line, its value and what would be right', () => {
+  const port = 'a range like 40000-49999 within 1024-65535 is expected'
+  const cases: [string, string, string, string][] = [
+    ['an unknown field near a known one', 'uplnk', 'x', '7: uplnk: unknown field; did you mean uplink?'],
+    ['a far-off unknown field', 'log', '{colour: true}', '7: log.colour: unknown field; known here: level'],
+    ['a section that is a text', 'timers', 'long', '7: timers: "long": a section with udp'],
+    ['a section without content', 'uplink', '', '6: uplink: null: a section with interface is expected'],
+    [
+      'a device name too long',
+      'uplink',
+      '{interface: abcdefghijklmnop}',
+      '6: uplink.interface: "abcdefghijklmnop": the',
+    ],
+    ['a device name with a slash', 'uplink', '{interface: a/b}', '6: uplink.interface: "a/b": the name of a network'],
+    ['a missing device name', 'uplink', '{}', '6: uplink.interface: missing; the name of a network device'],
+    ['an empty list of devices', 'private', '[]', '5: private: []: at least one of the private devices is expected'],
+    ['devices that are no list', 'private', '{}', '5: private: {}: a list of private devices is expected'],
+    ['no Network', 'private', '[{interface: a}]', '5: private[0].network: missing; a Network as "name"'],
+    [
+      'a Network of three parts',
+      'private',
+      '[{interface: a, network: a/b/c}]',
+      '5: private[0].network: "a/b/c": a Net',
+    ],
+    [
+      'a namespace in capitals',
+      'private',
+      '[{interface: a, network: A/b}]',
+      '5: private[0].network: "A/b": a Network as',
+    ],
+    [
+      'a private device that is the uplink',
+      'private',
+      '[{interface: eth0, network: n}]',
+      '5: private[0].interface: "eth0": is the uplink too; a device is one or the other',
+    ],
+    [
+      'a private device listed twice',
+      'private',
+      '[{interface: a, network: n}, {interface: a, network: m}]',
+      '5: private[1].interface: "a": is listed before; a device belongs to one Network',
+    ],
+    [
+      'host bits in a prefix',
+      'publicPrefixes',
+      '[198.51.100.1/29]',
+      '6: publicPrefixes[0]: "198.51.100.1/29": not an IPv4 prefix: bits beyond the prefix length are set; the network is',
+    ],
+    ['an address without length', 'publicPrefixes', '[192.0.2.1]', 'a prefix length is missing; 192.0.2.1/32 is one'],
+    ['a leading zero', 'publicPrefixes', '[010.0.0.0/24]', 'numbers have no leading zeros'],
+    ['multicast', 'publicPrefixes', '[224.0.0.0/24]', 'multicast addresses belong to no machine'],
+    ['a prefix that is too big', 'publicPrefixes', '[20.0.0.0/8]', 'more than 65536 addresses'],
+    [
+      'public prefixes that overlap',
+      'publicPrefixes',
+      '[198.51.100.0/24, {prefix: 198.51.100.7/32}]',
+      '6: publicPrefixes[1].prefix: "198.51.100.7/32": overlaps the public prefix 198.51.100.0/24, given before',
+    ],
+    [
+      'a public prefix inside of the private side',
+      'private',
+      '[{interface: a, network: n, prefixes: [198.51.0.0/16]}]',
+      '3: publicPrefixes[0]: "198.51.100.0/29": overlaps the private prefix 198.51.0.0/16; give public addresses only',
+    ],
+    [
+      'prefixes of one Network that overlap',
+      'private',
+      '[{interface: a, network: n, prefixes: [10.0.0.0/8]}, {interface: b, network: n, prefixes: [10.1.0.0/16]}]',
+      'private[1].prefixes[0]: "10.1.0.0/16": overlaps 10.0.0.0/8, given before for the same Network',
+    ],
+    ['ports below 1024', 'publicPrefixes', '[{prefix: 192.0.2.1/32, ports: 80-2000}]', `"80-2000": ${port}`],
+    ['ports above 65535', 'publicPrefixes', '[{prefix: 192.0.2.1/32, ports: 2000-65536}]', `"2000-65536": ${port}`],
+    ['a single port', 'publicPrefixes', '[{prefix: 192.0.2.1/32, ports: 2000}]', `2000: ${port}`],
+    ['ports backwards', 'publicPrefixes', '[{prefix: 192.0.2.1/32, ports: 3000-2000}]', 'first port is above the last'],
+    ['shared that is a text', 'publicPrefixes', '[{prefix: 192.0.2.1/32, shared: "no"}]', '"no": true or false'],
+    ['a timer as text', 'timers', '{udp: 5m}', '7: timers.udp: "5m": a whole number of seconds from 1 to 604800'],
+    ['a timer of 0', 'timers', '{icmp: 0}', '7: timers.icmp: 0: a whole number of seconds'],
+    [
+      'a half',
+      'driftIntervalSeconds',
+      '1.5',
+      '7: driftIntervalSeconds: 1.5: a whole number of seconds from 1 to 86400',
+    ],
+    ['an unknown mode', 'xdpMode', 'fast', '7: xdpMode: "fast": one of auto, native, generic is expected'],
+    ['an instance that is a path', 'instance', '../x', '7: instance: "../x": a name of up to 32 lower-case letters'],
+    ['a limit below its range', 'limits', '{maxSlices: 0}', '7: limits.maxSlices: 0: a whole number from 1 to 4194304'],
+  ]
+  it.each(cases)('%s', (_, name, yaml, expected) => {
+    expect(problemsOf(withField(name, yaml)).join('\n')).toContain(expected)
+  })
+
+  it('reports one problem for one mistake', () => {
+    for (const [, name, yaml] of cases)
+      expect([name, yaml, problemsOf(withField(name, yaml))]).toHaveProperty('2.length', 1)
+  })
+})
+
+describe('a broken file', () => {
+  it('gives every problem at once, in the order of the lines', () => {
+    const problems = problemsOf(`
+uplink: {interface: ""}
+private:
+  - interface: eth1
+    network: default/Sample
+    prefixs: []
+publicPrefixes: [198.51.100.0/33]
+timers:
+  udp: -1
+`)
+    expect(problems.map((line) => line.split(':').slice(0, 2).join(':'))).toEqual([
+      '1: manifests',
+      '2: uplink.interface',
+      '5: private[0].network',
+      '6: private[0].prefixs',
+      '7: publicPrefixes[0]',
+      '9: timers.udp',
+    ])
+  })
+
+  it('that is not YAML is reported with the line', () => {
+    expect(problemsOf('uplink: {interface: eth0\nprivate: x\n')[0]).toMatch(/^[12]: /)
+  })
+
+  it('with a key given twice is refused', () => {
+    expect(problemsOf(`${MINIMAL}uplink: {interface: eth2}\n`)[0]).toMatch(/^7: .*unique/)
+  })
+
+  it('that is empty says what belongs into it', () => {
+    expect(problemsOf('')[0]).toMatch(/^1: null: a section with instance, uplink, private/)
+  })
+
+  it('carries its problems as data', () => {
+    const details = (): unknown => {
+      try {
+        return parseConfig(withField('xdpMode', 'fast'), FILE)
+      } catch (error) {
+        return (error as NatGwError).details
+      }
+    }
+    expect(details()).toMatchObject({ file: FILE, problems: [{ line: 7, field: 'xdpMode', value: 'fast' }] })
+  })
+})
+
+describe('timers below the minimum of their RFC', () => {
+  it('are taken, with a warning that names the rule', () => {
+    const { config, warnings } = parseConfig(withField('timers', '{udp: 5, tcpEstablished: 10}'), FILE)
+    expect(config.timers).toMatchObject({ udp: 5, tcpEstablished: 10 })
+    expect(warnings).toEqual([
+      'timers.udp: 5 s is less than the 120 s of RFC 4787 REQ-5: idle connections break early',
+      'timers.tcpEstablished: 10 s is less than the 7440 s of RFC 5382 REQ-5: idle connections break early',
+    ])
+  })
+})
+
+describe('the file', () => {
+  it('is read, and relative paths start at its folder', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'natgw-config-'))
+    try {
+      await writeFile(join(folder, 'gateway.yaml'), MINIMAL)
+      const { config } = await loadConfig(join(folder, 'gateway.yaml'))
+      expect(config.manifests).toBe(join(folder, 'manifests'))
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+
+  it('that is missing is named, with what to do', async () => {
+    await expect(loadConfig('/nowhere/gateway.yaml')).rejects.toMatchObject({
+      code: 'ERR_CONFIG_READ',
+      message: expect.stringMatching(/^\/nowhere\/gateway\.yaml cannot be read: ENOENT.*--config/) as string,
+    })
+  })
+})
