@@ -1,0 +1,86 @@
+// Which gateway a command is about, and what is known of its process.
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { loadConfig } from '../config/load.ts'
+import { NatGwError } from '../errors/errors.ts'
+import { lockFile, unlockFile } from '../native/load-native.ts'
+import { RUN_FOLDER } from './paths.ts'
+
+export const DEFAULT_INSTANCE = 'default'
+
+/** How the user names the gateway; the configuration file wins. */
+export interface InstanceOptions {
+  config?: string
+  instance?: string
+}
+
+/** Written by `natgw run` for the other commands; stays when it is killed. */
+export interface RunRecord {
+  pid: number
+  config: string
+  stateFile: string
+  startedAt: string
+}
+
+export interface InstanceInfo {
+  instance: string
+  /** Where its objects are kept, if that is known. */
+  stateFile: string | undefined
+  record: RunRecord | undefined
+  running: boolean
+}
+
+/** @throws ERR_CONFIG_READ, ERR_CONFIG_INVALID */
+export async function findInstance(options: InstanceOptions): Promise<InstanceInfo> {
+  const config = options.config === undefined ? undefined : (await loadConfig(options.config)).config
+  const instance = config?.instance ?? options.instance ?? DEFAULT_INSTANCE
+  const record = readRecord(instance)
+  return { instance, stateFile: config?.stateFile ?? record?.stateFile, record, running: isLocked(instance) }
+}
+
+/**
+ * Makes this process the one that runs the instance, until it ends.
+ * @returns what to call at an orderly end. @throws ERR_ALREADY_RUNNING
+ */
+export function claimInstance(instance: string, record: Omit<RunRecord, 'pid' | 'startedAt'>): () => void {
+  mkdirSync(RUN_FOLDER, { recursive: true })
+  const fd = lockFile(lockPath(instance))
+  if (fd === -1) {
+    const other = readRecord(instance)
+    const who = other === undefined ? 'another process' : `process ${other.pid} (${other.config})`
+    throw new NatGwError(
+      'ERR_ALREADY_RUNNING',
+      `instance '${instance}' is run by ${who} already: stop that one first, or give this one another \`instance\` and devices of its own`,
+      { instance, pid: other?.pid },
+    )
+  }
+  writeFileSync(recordPath(instance), JSON.stringify({ ...record, pid: process.pid, startedAt: new Date().toISOString() }))
+  return () => {
+    rmSync(recordPath(instance), { force: true })
+    unlockFile(fd)
+  }
+}
+
+function isLocked(instance: string): boolean {
+  mkdirSync(RUN_FOLDER, { recursive: true })
+  const fd = lockFile(lockPath(instance))
+  if (fd === -1) return true
+  unlockFile(fd)
+  return false
+}
+
+function readRecord(instance: string): RunRecord | undefined {
+  try {
+    return JSON.parse(readFileSync(recordPath(instance), 'utf8')) as RunRecord
+  } catch {
+    return undefined
+  }
+}
+
+function lockPath(instance: string): string {
+  return join(RUN_FOLDER, `${instance}.lock`)
+}
+
+function recordPath(instance: string): string {
+  return join(RUN_FOLDER, `${instance}.json`)
+}

@@ -1,0 +1,75 @@
+#!/usr/bin/env node
+// The command line of natgw: arguments to options, options to one function a command, errors to one line.
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { NatGwError } from '../errors/errors.ts'
+import type { LoadOptions } from './load-bpf.ts'
+import type { ShowOptions } from './show.ts'
+
+const program = new Command('natgw').description('NAT gateway in XDP, driven by NATGateway resources').showHelpAfterError()
+
+const instanceOption = (): Option => new Option('-i, --instance <name>', 'the gateway, where there are several on a host')
+const configOption = (): Option => new Option('-c, --config <file>', 'gateway.yaml, which names the instance')
+
+program
+  .command('run')
+  .description('run the gateway that a configuration file describes, until SIGTERM')
+  .requiredOption('-c, --config <file>', 'gateway.yaml')
+  .action(async ({ config }: { config: string }) => (await import('./run.ts')).run(config))
+
+program
+  .command('load-bpf')
+  .description('load, pin and attach the programs without running a gateway')
+  .option('--uplink <device>', 'device towards the internet')
+  .option('--private <device>', 'device towards private machines; may be repeated', collect, [])
+  .addOption(new Option('--mode <mode>', 'how to attach').choices(['auto', 'native', 'generic']).default('auto'))
+  .addOption(instanceOption().default('default'))
+  .option('--unload', 'take everything away again')
+  .action(async (options: LoadOptions) => (await import('./load-bpf.ts')).loadBpf(options))
+
+program
+  .command('unload')
+  .description('detach the programs and forget all flows')
+  .addOption(instanceOption())
+  .addOption(configOption())
+  .action(async (options: { instance?: string; config?: string }) => {
+    const { findInstance } = await import('./instance.ts')
+    const { instance, running, record } = await findInstance(options)
+    if (running) {
+      throw new NatGwError(
+        'ERR_ALREADY_RUNNING',
+        `instance '${instance}' is running (pid ${record?.pid ?? 'unknown'}) and would put its programs back: stop it first`,
+        { instance },
+      )
+    }
+    ;(await import('./load-bpf.ts')).unload(instance)
+  })
+
+const shows = {
+  status: ['gateways with their addresses, slices and ports', 'showStatus'],
+  slices: ['who owns which ports of which public address', 'showSlices'],
+  sessions: ['live sessions', 'showSessions'],
+  drops: ['dropped packets by reason', 'showDrops'],
+} as const
+
+for (const [name, [description, show]] of Object.entries(shows)) {
+  program
+    .command(name)
+    .description(description)
+    .addOption(instanceOption())
+    .addOption(configOption())
+    .addOption(new Option('-o, --output <format>', 'output').choices(['table', 'json']).default('table'))
+    .action(async (options: ShowOptions) => (await import('./show.ts'))[show](options))
+}
+
+function collect(value: string, previous: string[]): string[] {
+  if (value === '') throw new InvalidArgumentError('a device name is expected')
+  return [...previous, value]
+}
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (!(error instanceof NatGwError)) throw error
+  process.stderr.write(`natgw: ${error.code}: ${error.message}\n`)
+  process.exitCode = 1
+}

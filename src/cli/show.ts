@@ -1,0 +1,128 @@
+// The commands that show: status, slices, sessions, drops. They read; they work whether or not the agent runs.
+import { readCounters, readDrops } from '../dataplane/readers.ts'
+import { readSessions } from '../dataplane/session-reader.ts'
+import { formatIpv4 } from '../net/ipv4.ts'
+import { inspect, sliceRows, statusView } from './inspect.ts'
+import type { GatewayRow, SliceRow, StatusView } from './inspect.ts'
+import type { InstanceOptions } from './instance.ts'
+import { formatBytes, formatSeconds, print, printJson, renderTable } from './output.ts'
+import type { Column, OutputFormat } from './output.ts'
+
+export interface ShowOptions extends InstanceOptions {
+  output: OutputFormat
+}
+
+function show<Row>(rows: readonly Row[], columns: readonly Column<Row>[], output: OutputFormat): void {
+  if (output === 'json') printJson(rows)
+  else print(renderTable(columns, rows))
+}
+
+export async function showStatus(options: ShowOptions): Promise<void> {
+  const view = await inspect(options, statusView)
+  if (options.output === 'json') {
+    printJson(view)
+    return
+  }
+  print(agentLine(view))
+  for (const { device, role, mode } of view.devices) print(`${role} ${device}: ${mode} XDP`)
+  print(renderTable(gatewayColumns, view.gateways))
+}
+
+function agentLine({ instance, agent }: StatusView): string {
+  if (!agent.running) return `instance ${instance}: no agent runs; the programs go on with what they know`
+  return `instance ${instance}: agent runs${agent.pid === undefined ? '' : ` (pid ${agent.pid})`}`
+}
+
+const gatewayColumns: Column<GatewayRow>[] = [
+  { title: 'GATEWAY', value: ({ name }) => name },
+  { title: 'NETWORK', value: ({ network }) => network },
+  { title: 'IPS', value: ({ ips }) => ips.map(({ ip }) => ip).join(',') || 'None' },
+  { title: 'PORTS/IF', value: ({ portsPerNetworkInterface }) => portsPerNetworkInterface },
+  { title: 'SLICES', value: ({ slices }) => `${slices.used}/${slices.total}` },
+  { title: 'WAITING', value: ({ slices }) => slices.waiting },
+  { title: 'PORTS USED', value: ({ ports }) => ports.used },
+  { title: 'FREE', value: ({ ports }) => ports.free },
+  { title: 'READY', value: ({ ready }) => (ready.status === 'True' ? 'True' : `${ready.status} (${ready.reason})`) },
+]
+
+export async function showSlices(options: ShowOptions): Promise<void> {
+  show(await inspect(options, sliceRows), sliceColumns, options.output)
+}
+
+const sliceColumns: Column<SliceRow>[] = [
+  { title: 'INTERFACE', value: ({ networkInterface }) => networkInterface || '?' },
+  { title: 'VNI', value: ({ vni }) => vni },
+  { title: 'INSIDE', value: ({ insideAddress }) => insideAddress },
+  { title: 'PUBLIC', value: ({ publicAddress, firstPort, lastPort }) => `${publicAddress}:${firstPort}-${lastPort}` },
+  { title: 'TCP', value: ({ used }) => used.tcp },
+  { title: 'UDP', value: ({ used }) => used.udp },
+  { title: 'ICMP', value: ({ used }) => used.icmp },
+  { title: 'REFUSED', value: ({ refused }) => refused },
+  { title: 'NEXT HOP', value: ({ reachable }) => (reachable ? 'resolved' : 'unresolved') },
+  { title: 'GATEWAY', value: ({ gateway }) => gateway || '?' },
+]
+
+interface SessionView {
+  protocol: string
+  inside: string
+  public: string
+  remote: string
+  state: string
+  ageSeconds: number
+  expiresInSeconds: number
+  out: { packets: number; bytes: number }
+  in: { packets: number; bytes: number }
+  vni: number
+}
+
+export async function showSessions(options: ShowOptions): Promise<void> {
+  const rows = await inspect(options, ({ plane }) =>
+    Array.from(
+      readSessions(plane),
+      (row): SessionView => ({
+        protocol: row.protocol,
+        inside: `${formatIpv4(row.insideAddress)}:${row.insidePort}`,
+        public: `${formatIpv4(row.publicAddress)}:${row.publicPort}`,
+        remote: row.protocol === 'icmp' ? formatIpv4(row.remoteAddress) : `${formatIpv4(row.remoteAddress)}:${row.remotePort}`,
+        state: row.state === 'none' ? '' : row.state,
+        ageSeconds: row.ageSeconds,
+        expiresInSeconds: row.expiresInSeconds,
+        out: { packets: row.outPackets, bytes: row.outBytes },
+        in: { packets: row.inPackets, bytes: row.inBytes },
+        vni: row.vni,
+      }),
+    ),
+  )
+  show(rows, sessionColumns, options.output)
+}
+
+const sessionColumns: Column<SessionView>[] = [
+  { title: 'PROTO', value: ({ protocol }) => protocol },
+  { title: 'INSIDE', value: ({ inside }) => inside },
+  { title: 'PUBLIC', value: (row) => row.public },
+  { title: 'REMOTE', value: ({ remote }) => remote },
+  { title: 'STATE', value: ({ state }) => state },
+  { title: 'AGE', value: ({ ageSeconds }) => formatSeconds(ageSeconds) },
+  { title: 'EXPIRES', value: ({ expiresInSeconds }) => formatSeconds(expiresInSeconds) },
+  { title: 'OUT', value: ({ out }) => formatBytes(out.bytes) },
+  { title: 'IN', value: (row) => formatBytes(row.in.bytes) },
+]
+
+export async function showDrops(options: ShowOptions): Promise<void> {
+  const { drops, counters } = await inspect(options, ({ plane: { maps } }) => ({
+    drops: readDrops(maps),
+    counters: readCounters(maps),
+  }))
+  const rows = Object.entries(drops).map(([reason, packets]) => ({ reason, packets }))
+  if (options.output === 'json') {
+    printJson(rows)
+    return
+  }
+  const columns: Column<(typeof rows)[number]>[] = [
+    { title: 'REASON', value: ({ reason }) => reason },
+    { title: 'PACKETS', value: ({ packets }) => packets },
+  ]
+  const some = rows.filter(({ packets }) => packets > 0).sort((a, b) => b.packets - a.packets)
+  print(some.length === 0 ? 'nothing was dropped' : renderTable(columns, some))
+  print(`translated: ${counters.out_packets ?? 0} packets out, ${counters.in_packets ?? 0} in`)
+}
