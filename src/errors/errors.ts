@@ -1,5 +1,6 @@
 /** Every code an error of ours can carry; docs/errors.md says what each means and what to do. */
 export type ErrorCode =
+  | 'ERR_MANIFEST_READ' // the folder of manifests or a file in it cannot be read
   | 'ERR_MANIFEST_SYNTAX' // not YAML
   | 'ERR_MANIFEST_KIND' // unknown apiVersion or kind
   | 'ERR_INVALID_FIELD' // a field is missing, unknown, of a wrong type or value
@@ -21,11 +22,13 @@ export type ErrorCode =
   | 'ERR_BPF_LOAD' // verifier or libbpf refused the object
   | 'ERR_MAP_LAYOUT' // a pinned map is not of this build's layout
   | 'ERR_MAP_FULL'
+  | 'ERR_MAP_WRITE' // the kernel refused a map entry for another reason than its limit
   | 'ERR_ATTACH' // program could not be attached
   | 'ERR_NO_DEVICE' // interface does not exist
   | 'ERR_DEVICE_DOWN' // interface has no link
   | 'ERR_ALREADY_RUNNING' // another natgw holds the instance or the device
   | 'ERR_NOT_LOADED' // no pinned programs of this instance
+  | 'ERR_NETLINK' // the kernel refused a request about links, routes or neighbours
   | 'ERR_NATIVE_ADDON' // addon not built or not loadable
   | 'ERR_USAGE' // command line
 

@@ -1,0 +1,93 @@
+import { fileURLToPath } from 'node:url'
+import type { Lab } from './lab.ts'
+import { waitUntil, type Result, type Service } from './process.ts'
+
+/** The built command line, as a user starts it. */
+export const NATGW = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+
+/** Rows of `natgw slices -o json`. */
+export interface SliceRow {
+  networkInterface: string
+  gateway: string
+  insideAddress: string
+  publicAddress: string
+  firstPort: number
+  lastPort: number
+  used: { tcp: number; udp: number; icmp: number }
+}
+
+/** Rows of `natgw sessions -o json`. */
+export interface SessionRow {
+  protocol: string
+  inside: string
+  public: string
+  remote: string
+  state: string
+}
+
+/** Of `natgw status -o json`. */
+export interface StatusView {
+  agent: { running: boolean; pid?: number }
+  gateways: {
+    name: string
+    ips: { name: string; ip: string }[]
+    slices: { total: number; used: number; free: number; waiting: number }
+    ready: { status: string; reason: string; message: string }
+  }[]
+}
+
+/** `natgw` in the gateway's namespace of a lab. */
+export class Natgw {
+  readonly #lab: Lab
+  readonly #config: string
+
+  /** @param config path of gateway.yaml */
+  constructor(lab: Lab, config: string) {
+    this.#lab = lab
+    this.#config = config
+  }
+
+  /** `natgw run`, up once it says that the gateway serves. */
+  async start(): Promise<Service> {
+    const service = await this.#lab.gateway.start('natgw', process.execPath, NATGW, 'run', '--config', this.#config)
+    await service.waitForLog(/"gateway is serving"/, 30_000)
+    return service
+  }
+
+  async attempt(...args: string[]): Promise<Result> {
+    return this.#lab.gateway.attempt(process.execPath, [NATGW, ...args])
+  }
+
+  /** A command of natgw about this lab's instance, as the user sees it. */
+  async show(...args: string[]): Promise<string> {
+    return (await this.#lab.gateway.run(process.execPath, NATGW, ...args, '--config', this.#config)).trimEnd()
+  }
+
+  async status(): Promise<StatusView> {
+    return JSON.parse(await this.show('status', '-o', 'json')) as StatusView
+  }
+
+  async slices(): Promise<SliceRow[]> {
+    return JSON.parse(await this.show('slices', '-o', 'json')) as SliceRow[]
+  }
+
+  async sessions(): Promise<SessionRow[]> {
+    return JSON.parse(await this.show('sessions', '-o', 'json')) as SessionRow[]
+  }
+
+  /** Counted by reason. */
+  async drops(): Promise<Record<string, number>> {
+    const rows = JSON.parse(await this.show('drops', '-o', 'json')) as { reason: string; packets: number }[]
+    return Object.fromEntries(rows.map(({ reason, packets }) => [reason, packets]))
+  }
+
+  /** Waits until each of these interfaces has a slice in the maps. */
+  async waitForSlices(interfaces: number): Promise<SliceRow[]> {
+    let rows: SliceRow[] = []
+    await waitUntil(`${interfaces} slices`, 15_000, async () => {
+      rows = await this.slices()
+      return rows.length === interfaces
+    })
+    return rows
+  }
+}

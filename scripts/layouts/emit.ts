@@ -1,0 +1,204 @@
+// Shapes → the text of src/dataplane/generated/layouts.ts. Names: struct next_hop → NextHop, nextHopCodec; fields in
+// camelCase; enumerators as in C, so that one search finds both sides.
+import { createHash } from 'node:crypto'
+import type { EnumShape, Field, FieldType, MapShape, StructShape } from './shapes.ts'
+
+/** Maps that only count: an upgrade that adds a counter replaces them instead of starting with an empty table. */
+const STATISTICS = new Set(['counter', 'drop_reason'])
+
+/** u64 fields that fit a double: counters, nanoseconds and jiffies. Everything else of 8 bytes becomes a bigint. */
+const FITS_NUMBER = /(^|_)(packets|bytes|ns|jiffies|refused|reported)$/
+
+export interface Layouts {
+  structs: StructShape[]
+  enums: EnumShape[]
+  maps: MapShape[]
+}
+
+/** 64 hex digits over all that a pinned map and a program of another build must agree on. */
+export function layoutHash(layouts: Layouts): string {
+  const maps = layouts.maps.map(({ maxEntries: _, ...shape }) => shape)
+  const enums = layouts.enums.filter(({ name }) => !STATISTICS.has(name))
+  return createHash('sha256')
+    .update(JSON.stringify([layouts.structs, enums, maps]))
+    .digest('hex')
+}
+
+export function emit(layouts: Layouts): string {
+  return [
+    '// Generated from the BTF of build/bpf/natgw.bpf.o by scripts/generate-layouts.ts. Do not edit.',
+    "import { getBytes, getCount, setBytes, setCount, u32Codec, u64Codec } from '../codec.ts'",
+    "import type { Codec, MapLayout, MapShape, OuterMapLayout } from '../codec.ts'",
+    '',
+    `export const LAYOUT_HASH = '${layoutHash(layouts)}'`,
+    ...layouts.enums.map(emitEnum),
+    ...layouts.structs.map(emitStruct),
+    emitMaps(layouts.maps),
+  ].join('\n')
+}
+
+function emitEnum({ name, values }: EnumShape): string {
+  const type = pascal(name)
+  const lines = [
+    '',
+    `export const ${type} = {`,
+    ...values.map((entry) => `  ${entry.name}: ${entry.value},`),
+    '} as const',
+    `export type ${type} = (typeof ${type})[keyof typeof ${type}]`,
+  ]
+  if (/(limits|constants|flags)$/.test(name)) return lines.join('\n')
+  const named = values.filter((entry) => entry.name !== `${name.toUpperCase()}S`)
+  const prefix = commonPrefix(named.map((entry) => entry.name))
+  lines.push(
+    `export const ${camel(name)}Names: Readonly<Record<number, string>> = {`,
+    ...named.map((entry) => `  ${entry.value}: '${entry.name.slice(prefix).toLowerCase()}',`),
+    '}',
+  )
+  return lines.join('\n')
+}
+
+/** Length of what all names share, up to and with its last underscore; a single name loses its first word. */
+function commonPrefix(names: string[]): number {
+  const [first = ''] = names
+  let length = names.length === 1 ? first.indexOf('_') + 1 : first.length
+  while (length > 0 && !(first[length - 1] === '_' && names.every((name) => name.startsWith(first.slice(0, length))))) {
+    length--
+  }
+  return length
+}
+
+function emitStruct({ name, size, fields }: StructShape): string {
+  const type = pascal(name)
+  const visible = fields.filter((field) => !isPadding(field))
+  return [
+    '',
+    `export interface ${type} {`,
+    ...visible.map((field) => `  ${camel(field.name)}: ${typeText(field)}`),
+    '}',
+    `export const ${camel(name)}Codec: Codec<${type}> = {`,
+    `  size: ${size},`,
+    '  encode(view, at, value) {',
+    ...fields.flatMap(encodeText),
+    '  },',
+    '  decode(view, at) {',
+    '    return {',
+    ...visible.map((field) => `      ${camel(field.name)}: ${decodeText(field)},`),
+    '    }',
+    '  },',
+    '}',
+  ].join('\n')
+}
+
+function isPadding(field: Field): boolean {
+  return /^(reserved|pad)\d*$/.test(field.name)
+}
+
+function typeText({ name, type }: Field): string {
+  switch (type.kind) {
+    case 'integer':
+      return isBigint(name, type) ? 'bigint' : 'number'
+    case 'bytes':
+      return 'Uint8Array'
+    case 'integers':
+      return `[${Array.from({ length: type.count }, () => (isBigint(name, type.element) ? 'bigint' : 'number')).join(', ')}]`
+    case 'struct':
+      return pascal(type.name)
+  }
+}
+
+function isBigint(name: string, type: FieldType & { kind: 'integer' }): boolean {
+  return type.bytes === 8 && !FITS_NUMBER.test(name)
+}
+
+function encodeText(field: Field): string[] {
+  const { type, offset } = field
+  const padding = isPadding(field)
+  const value = `value.${camel(field.name)}`
+  switch (type.kind) {
+    case 'integer':
+      return [`    ${setText(field.name, type, offset, padding ? undefined : value)}`]
+    case 'bytes':
+      return [
+        `    setBytes(view, ${at(offset)}, ${type.length}, ${padding ? `new Uint8Array(${type.length})` : value})`,
+      ]
+    case 'integers':
+      return Array.from({ length: type.count }, (_, index) => {
+        const element = padding ? undefined : `${value}[${index}]`
+        return `    ${setText(field.name, type.element, offset + index * type.element.bytes, element)}`
+      })
+    case 'struct':
+      return [`    ${camel(type.name)}Codec.encode(view, ${at(offset)}, ${value})`]
+  }
+}
+
+function decodeText({ name, type, offset }: Field): string {
+  switch (type.kind) {
+    case 'integer':
+      return getText(name, type, offset)
+    case 'bytes':
+      return `getBytes(view, ${at(offset)}, ${type.length})`
+    case 'integers':
+      return `[${Array.from({ length: type.count }, (_, index) =>
+        getText(name, type.element, offset + index * type.element.bytes),
+      ).join(', ')}]`
+    case 'struct':
+      return `${camel(type.name)}Codec.decode(view, ${at(offset)})`
+  }
+}
+
+function setText(name: string, type: FieldType & { kind: 'integer' }, offset: number, value?: string): string {
+  if (type.bytes === 1) return `view.set${accessor(type)}(${at(offset)}, ${value ?? '0'})`
+  if (type.bytes === 8 && !isBigint(name, type) && !type.bigEndian)
+    return `setCount(view, ${at(offset)}, ${value ?? '0'})`
+  const zero = type.bytes === 8 ? '0n' : '0'
+  return `view.set${accessor(type)}(${at(offset)}, ${value ?? zero}, ${!type.bigEndian})`
+}
+
+function getText(name: string, type: FieldType & { kind: 'integer' }, offset: number): string {
+  if (type.bytes === 1) return `view.get${accessor(type)}(${at(offset)})`
+  if (type.bytes === 8 && !isBigint(name, type) && !type.bigEndian) return `getCount(view, ${at(offset)})`
+  return `view.get${accessor(type)}(${at(offset)}, ${!type.bigEndian})`
+}
+
+function accessor(type: FieldType & { kind: 'integer' }): string {
+  return `${type.bytes === 8 ? 'Big' : ''}${type.signed ? 'Int' : 'Uint'}${type.bytes * 8}`
+}
+
+function at(offset: number): string {
+  return offset === 0 ? 'at' : `at + ${offset}`
+}
+
+function emitMaps(maps: MapShape[]): string {
+  return ['', 'export const maps = {', ...maps.map((map) => `  ${camel(map.name)}: ${mapText(map)},`), '}', ''].join(
+    '\n',
+  )
+}
+
+function mapText(map: MapShape): string {
+  const shape =
+    `name: '${map.name}', type: ${map.type}, keySize: ${map.keySize}, valueSize: ${map.valueSize}, ` +
+    `maxEntries: ${map.maxEntries}, flags: ${map.flags}`
+  const key = codecOf(map.key)
+  const value = codecOf(map.value)
+  if (map.inner !== undefined && key !== undefined) {
+    return `{ ${shape}, key: ${key.codec}, inner: ${mapText(map.inner)} } satisfies OuterMapLayout`
+  }
+  if (key === undefined || value === undefined) return `{ ${shape} } satisfies MapShape`
+  return `{ ${shape}, key: ${key.codec}, value: ${value.codec} } satisfies MapLayout<${key.type}, ${value.type}>`
+}
+
+function codecOf(type: FieldType | undefined): { codec: string; type: string } | undefined {
+  if (type?.kind === 'struct') return { codec: `${camel(type.name)}Codec`, type: pascal(type.name) }
+  if (type?.kind === 'integer' && type.bytes === 4 && !type.bigEndian) return { codec: 'u32Codec', type: 'number' }
+  if (type?.kind === 'integer' && type.bytes === 8 && !type.bigEndian) return { codec: 'u64Codec', type: 'bigint' }
+  return undefined
+}
+
+function camel(name: string): string {
+  return name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
+}
+
+function pascal(name: string): string {
+  const text = camel(name)
+  return text[0]!.toUpperCase() + text.slice(1)
+}

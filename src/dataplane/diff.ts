@@ -1,0 +1,174 @@
+// Desired state against what the maps hold → the operations that lead from the one to the other.
+import { NatGwError, messageOf } from '../errors/errors.ts'
+import { formatIpv4 } from '../net/ipv4.ts'
+import { changeOf } from './change.ts'
+import { addressEntry, hostAddressKey, settingsEntry } from './entries.ts'
+import type { SettingsContext } from './entries.ts'
+import type { Settings } from './generated/layouts.ts'
+import type { DesiredAddress, DesiredState } from './model.ts'
+import { Plan } from './operations.ts'
+import { capacityOf } from './placement.ts'
+import type { Block, Geometry } from './placement.ts'
+import { planRoutes } from './route-plan.ts'
+import { SlicePlanner } from './slice-plan.ts'
+import type { SliceContext } from './slice-plan.ts'
+
+export interface PlanContext extends SliceContext, Pick<SettingsContext, 'hz' | 'sessions'> {}
+
+/**
+ * @param previous what was applied completely before this; undefined to compare everything. Interfaces that are the
+ *   same object in both are taken as unchanged.
+ * @returns the plan, and whether the next one must compare everything again
+ */
+export function planChanges(
+  context: PlanContext,
+  desired: DesiredState,
+  previous: DesiredState | undefined,
+): { plan: Plan; compareAll: boolean } {
+  const { image } = context
+  const plan = new Plan()
+  const { gone, reshaped } = planAddresses(context, desired.addresses, plan)
+  const slices = new SlicePlanner(context, plan)
+  let surprised = false
+  if (previous === undefined || reshaped) {
+    slices.planAll(desired.interfaces)
+  } else {
+    const change = changeOf(previous.interfaces, desired.interfaces)
+    surprised = slices.planChange(change, gone).surprised
+  }
+  if (plan.has('flush')) plan.add({ kind: 'grace' })
+  const rerouted = planRoutes(image, desired.nextHops, desired.routes, plan)
+  planDevices(context, desired.devices, plan)
+  planHostAddresses(context, desired.hostAddresses, plan)
+  planSettings(context, desired, rerouted, plan)
+  return { plan, compareAll: surprised || plan.failures.length > 0 }
+}
+
+/** @returns blocks that go, and whether an address stays with other ports or another size of slices */
+function planAddresses(
+  { image, placement }: PlanContext,
+  desired: readonly DesiredAddress[],
+  plan: Plan,
+): { gone: Block[]; reshaped: boolean } {
+  const wanted = new Map(desired.map((each) => [each.address, each]))
+  const gone: Block[] = []
+  const removed = new Set<number>()
+  let reshaped = false
+  for (const [address, block] of [...placement.blocks()]) {
+    const shape = wanted.get(address)
+    if (shape !== undefined && sameGeometry(shape, block)) continue
+    reshaped ||= shape !== undefined
+    gone.push(block)
+    placement.releaseBlock(address)
+    removed.add(address)
+    plan.add({ kind: 'remove', map: 'addresses', key: { address } })
+  }
+  for (const { address } of image.addresses.keys()) {
+    // One that contradicted another and so has no block.
+    if (!wanted.has(address) && !removed.has(address)) plan.add({ kind: 'remove', map: 'addresses', key: { address } })
+  }
+  for (const each of wanted.values()) {
+    const block =
+      placement.block(each.address) ??
+      (capacityOf(each) > 0 ? placement.placeBlock(each.address, geometryOf(each)) : undefined)
+    if (block === undefined) {
+      plan.fail(noPlace(each))
+      continue
+    }
+    const value = addressEntry(each, block.firstSlice)
+    if (!image.addresses.holds({ address: each.address }, value)) {
+      plan.add({ kind: 'put', map: 'addresses', key: { address: each.address }, value })
+    }
+  }
+  return { gone, reshaped }
+}
+
+function noPlace(each: DesiredAddress): NatGwError {
+  const capacity = capacityOf(each)
+  const address = formatIpv4(each.address)
+  if (capacity <= 0) {
+    return new NatGwError(
+      'ERR_INVALID_FIELD',
+      `public address ${address}: ports ${each.firstPort}–${each.lastPort} hold no slice of ${each.sliceSize} ports`,
+      { address, sliceSize: each.sliceSize },
+    )
+  }
+  return new NatGwError(
+    'ERR_MAP_FULL',
+    `public address ${address} has ${capacity} slices, for which map slices has no room: ` +
+      'raise limits.maxSlices, then `natgw unload` and start again',
+    { map: 'slices', knob: 'limits.maxSlices', address },
+  )
+}
+
+function planDevices({ image }: PlanContext, devices: DesiredState['devices'], plan: Plan): void {
+  const wanted = new Map(devices.map(({ ifindex, vni }) => [ifindex, vni]))
+  for (const ifindex of image.devices.keys()) {
+    if (!wanted.has(ifindex)) plan.add({ kind: 'remove', map: 'devices', key: ifindex })
+  }
+  for (const [ifindex, vni] of wanted) {
+    if (!image.devices.holds(ifindex, { vni })) plan.add({ kind: 'put', map: 'devices', key: ifindex, value: { vni } })
+  }
+}
+
+function planHostAddresses({ image }: PlanContext, addresses: DesiredState['hostAddresses'], plan: Plan): void {
+  const { hostAddresses } = image
+  const wanted = new Set<string>()
+  for (const { address, ifindex } of addresses) {
+    try {
+      const key = hostAddressKey(address)
+      wanted.add(hostAddresses.keyText(key))
+      if (!hostAddresses.holds(key, { ifindex })) {
+        plan.add({ kind: 'put', map: 'hostAddresses', key, value: { ifindex } })
+      }
+    } catch (error) {
+      plan.fail(
+        error instanceof NatGwError ? error : new NatGwError('ERR_INVALID_FIELD', messageOf(error), { address }),
+      )
+    }
+  }
+  for (const key of hostAddresses.keys()) {
+    if (!wanted.has(hostAddresses.keyText(key))) plan.add({ kind: 'remove', map: 'hostAddresses', key })
+  }
+}
+
+function planSettings(context: PlanContext, desired: DesiredState, rerouted: boolean, plan: Plan): void {
+  const { image, placement, hz, sessions, randomSecret } = context
+  const current = image.settings.get(0)
+  const generation = current?.routeGeneration ?? 0
+  // Odd while routes are being rewritten: what sessions remember meanwhile, even through a crash, is not trusted after.
+  const rewriting = isOdd(generation) || rerouted
+  if (current !== undefined && rewriting && !isOdd(generation)) {
+    const enabled = desired.settings.enabled ? current.enabled : 0
+    const marked: Settings = { ...current, enabled, routeGeneration: generation + 1 }
+    plan.add({ kind: 'put', map: 'settings', key: 0, value: marked }, 'mark-routes')
+  }
+  if (current?.enabled === 1 && !desired.settings.enabled) {
+    plan.add({ kind: 'put', map: 'settings', key: 0, value: { ...current, enabled: 0 } }, 'disable')
+  }
+  const value = settingsEntry(desired.settings, {
+    hz,
+    sessions,
+    sliceCount: placement.end,
+    routeGeneration: rewriting || generation === 0 ? nextEven(generation) : generation,
+    sessionSecret: current === undefined ? randomSecret() : current.sessionSecret,
+  })
+  if (!image.settings.holds(0, value)) plan.add({ kind: 'put', map: 'settings', key: 0, value })
+}
+
+function isOdd(generation: number): boolean {
+  return generation % 2 === 1
+}
+
+/** The next even number, skipping 0, which sessions that never looked have. */
+function nextEven(generation: number): number {
+  return (generation - (generation % 2) + 2) % 2 ** 32 || 2
+}
+
+function sameGeometry(a: Geometry, b: Geometry): boolean {
+  return a.firstPort === b.firstPort && a.lastPort === b.lastPort && a.sliceSize === b.sliceSize
+}
+
+function geometryOf({ firstPort, lastPort, sliceSize }: DesiredAddress): Geometry {
+  return { firstPort, lastPort, sliceSize }
+}

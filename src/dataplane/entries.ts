@@ -1,0 +1,155 @@
+// Desired state → map entries, for everything whose entry follows from the object and its place alone.
+import { mapIpv4, parseIpv6 } from '../net/ipv6.ts'
+import { tryParseIpv4 } from '../net/ipv4.ts'
+import { AddressFlags, NextHopFlags, RouteFlags, SliceConstants, SliceFlags } from './generated/layouts.ts'
+import type {
+  Address,
+  HostAddressKey,
+  Interface,
+  NextHop,
+  Route,
+  RouteKey,
+  Settings,
+  Slice,
+} from './generated/layouts.ts'
+import type { DesiredAddress, DesiredInterface, DesiredNextHop, DesiredRoute, DesiredSettings } from './model.ts'
+import type { Runs } from './placement.ts'
+
+const NO_MAC = new Uint8Array(6)
+
+/** A neighbour has an entry of its own per device: link-local next hops may look alike. */
+export function nextHopKey({ ifindex, address }: { ifindex: number; address: number }): number {
+  return ifindex * 2 ** 32 + address
+}
+
+export function nextHopEntry(hop: DesiredNextHop): NextHop {
+  return {
+    ifindex: hop.ifindex,
+    address: hop.address,
+    mtu: hop.mtu,
+    sourceMac: hop.sourceMac,
+    destinationMac: hop.destinationMac ?? NO_MAC,
+    flags: hop.destinationMac === undefined ? 0 : NextHopFlags.NEXT_HOP_RESOLVED,
+  }
+}
+
+export function routeKey({ address, prefixLength }: DesiredRoute): RouteKey {
+  return { prefixLength, address }
+}
+
+/** @param hop index into next_hops; for `via` only */
+export function routeEntry(route: DesiredRoute, hop: number): Route {
+  switch (route.type) {
+    case 'via':
+      return { nextHop: hop, flags: 0 }
+    case 'on-link':
+      return { nextHop: 0, flags: RouteFlags.ROUTE_ON_LINK }
+    case 'reject':
+      return { nextHop: 0, flags: RouteFlags.ROUTE_REJECT }
+  }
+}
+
+/** @throws ERR_INVALID_FIELD when it is an address of neither family */
+export function hostAddressKey(address: string): HostAddressKey {
+  const ipv4 = tryParseIpv4(address)
+  return { address: ipv4 === undefined ? parseIpv6(address) : mapIpv4(ipv4) }
+}
+
+export function addressEntry(desired: DesiredAddress, firstSlice: number): Address {
+  return {
+    firstSlice,
+    firstPort: desired.firstPort,
+    lastPort: desired.lastPort,
+    sliceSize: desired.sliceSize,
+    flags: desired.shared ? AddressFlags.ADDRESS_SHARED : 0,
+  }
+}
+
+/** @param slice index into slices; undefined for an interface that is known but has no ports */
+export function interfaceEntry(desired: DesiredInterface, slice: number | undefined): Interface {
+  return { slice: slice ?? SliceConstants.NO_SLICE, ifindex: desired.ifindex }
+}
+
+/** What a slice keeps for as long as it has one owner. */
+export type SliceIdentity = Pick<Slice, 'secret' | 'generation'> & { runs: Runs; size: number }
+
+export function sliceEntry(
+  desired: DesiredInterface,
+  { publicAddress, firstPort, link }: NonNullable<DesiredInterface['slice']>,
+  { secret, generation, runs, size }: SliceIdentity,
+): Slice {
+  return {
+    secret,
+    generation,
+    runs,
+    size,
+    publicAddress,
+    firstPort,
+    insideAddress: desired.address,
+    vni: desired.vni,
+    ifindex: desired.ifindex,
+    destinationMac: link?.destinationMac ?? NO_MAC,
+    sourceMac: link?.sourceMac ?? NO_MAC,
+    mtu: link?.mtu ?? 0,
+    flags: SliceFlags.SLICE_ACTIVE | (link === undefined ? 0 : SliceFlags.SLICE_REACHABLE),
+  }
+}
+
+/** Lets no packet in or out any more; its slots can still be found, to flush them. */
+export function closedSlice(slice: Slice): Slice {
+  return { ...slice, flags: 0 }
+}
+
+/** Without owner and slots. The generation stays: the next owner's must be another. */
+export function emptySlice({ generation }: Pick<Slice, 'generation'>): Slice {
+  return {
+    secret: 0n,
+    generation,
+    runs: [0, 0, 0],
+    size: 0,
+    publicAddress: 0,
+    firstPort: 0,
+    insideAddress: 0,
+    vni: 0,
+    ifindex: 0,
+    destinationMac: NO_MAC,
+    sourceMac: NO_MAC,
+    mtu: 0,
+    flags: 0,
+  }
+}
+
+/** What settings need beyond the desired ones. */
+export interface SettingsContext {
+  hz: number
+  routeGeneration: number
+  sliceCount: number
+  /** Entries of `sessions`; a power of two. */
+  sessions: number
+  sessionSecret: bigint
+}
+
+/**
+ * How long an expired mapping still holds its port. Programs that found it alive must be done with it by then; they take
+ * microseconds, but a virtual CPU can lose its turn in between.
+ */
+const GRACE_SECONDS = 1
+
+export function settingsEntry(desired: DesiredSettings, context: SettingsContext): Settings {
+  const jiffies = (seconds: number) => Math.max(1, Math.round(seconds * context.hz))
+  return {
+    uplinkIfindex: desired.uplinkIfindex,
+    uplinkMac: desired.uplinkMac,
+    hz: context.hz,
+    udpTimeout: jiffies(desired.timers.udp),
+    tcpEstablished: jiffies(desired.timers.tcpEstablished),
+    tcpTransitory: jiffies(desired.timers.tcpTransitory),
+    icmpTimeout: jiffies(desired.timers.icmp),
+    grace: jiffies(GRACE_SECONDS),
+    routeGeneration: context.routeGeneration,
+    sliceCount: context.sliceCount,
+    sessionMask: context.sessions - 1,
+    sessionSecret: context.sessionSecret,
+    enabled: desired.enabled ? 1 : 0,
+  }
+}

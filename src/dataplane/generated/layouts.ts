@@ -1,0 +1,767 @@
+// Generated from the BTF of build/bpf/natgw.bpf.o by scripts/generate-layouts.ts. Do not edit.
+import { getBytes, getCount, setBytes, setCount, u32Codec, u64Codec } from '../codec.ts'
+import type { Codec, MapLayout, MapShape, OuterMapLayout } from '../codec.ts'
+
+export const LAYOUT_HASH = '5115512f7ede0bcfa492e3b125a7077ca7beca1106e1c6df24fbb3a8bdc1ca27'
+
+export const NatProtocol = {
+  NAT_PROTOCOL_TCP: 0,
+  NAT_PROTOCOL_UDP: 1,
+  NAT_PROTOCOL_ICMP: 2,
+  NAT_PROTOCOLS: 3,
+} as const
+export type NatProtocol = (typeof NatProtocol)[keyof typeof NatProtocol]
+export const natProtocolNames: Readonly<Record<number, string>> = {
+  0: 'tcp',
+  1: 'udp',
+  2: 'icmp',
+}
+
+export const Limits = {
+  CHUNK_SLOTS: 65408,
+  CHUNK_CELLS: 65536,
+  MAX_CHUNKS: 4096,
+  MAX_NEXT_HOPS: 1024,
+} as const
+export type Limits = (typeof Limits)[keyof typeof Limits]
+
+export const SliceConstants = {
+  NO_SLICE: 4294967295,
+} as const
+export type SliceConstants = (typeof SliceConstants)[keyof typeof SliceConstants]
+
+export const AddressFlags = {
+  ADDRESS_SHARED: 1,
+} as const
+export type AddressFlags = (typeof AddressFlags)[keyof typeof AddressFlags]
+
+export const SliceFlags = {
+  SLICE_ACTIVE: 1,
+  SLICE_REACHABLE: 2,
+} as const
+export type SliceFlags = (typeof SliceFlags)[keyof typeof SliceFlags]
+
+export const TcpState = {
+  TCP_NONE: 0,
+  TCP_OPENING: 1,
+  TCP_ESTABLISHED: 2,
+  TCP_FIN_OUT: 3,
+  TCP_FIN_IN: 4,
+  TCP_CLOSING: 5,
+  TCP_RESET: 6,
+} as const
+export type TcpState = (typeof TcpState)[keyof typeof TcpState]
+export const tcpStateNames: Readonly<Record<number, string>> = {
+  0: 'none',
+  1: 'opening',
+  2: 'established',
+  3: 'fin_out',
+  4: 'fin_in',
+  5: 'closing',
+  6: 'reset',
+}
+
+export const ClaimState = {
+  CLAIM_FREE: 0,
+  CLAIM_LIVE: 1,
+  CLAIM_BUSY: 2,
+} as const
+export type ClaimState = (typeof ClaimState)[keyof typeof ClaimState]
+export const claimStateNames: Readonly<Record<number, string>> = {
+  0: 'free',
+  1: 'live',
+  2: 'busy',
+}
+
+export const SlotFlags = {
+  SLOT_OVERFLOW: 1,
+  SLOT_SPILLED: 2,
+} as const
+export type SlotFlags = (typeof SlotFlags)[keyof typeof SlotFlags]
+
+export const RouteFlags = {
+  ROUTE_ON_LINK: 1,
+  ROUTE_REJECT: 2,
+} as const
+export type RouteFlags = (typeof RouteFlags)[keyof typeof RouteFlags]
+
+export const NextHopFlags = {
+  NEXT_HOP_RESOLVED: 1,
+} as const
+export type NextHopFlags = (typeof NextHopFlags)[keyof typeof NextHopFlags]
+
+export const Counter = {
+  COUNTER_OUT_PACKETS: 0,
+  COUNTER_OUT_BYTES: 1,
+  COUNTER_IN_PACKETS: 2,
+  COUNTER_IN_BYTES: 3,
+  COUNTER_ICMP_ERRORS: 4,
+  COUNTER_TO_HOST_PRIVATE: 5,
+  COUNTER_TO_HOST_UPLINK: 6,
+  COUNTER_ARP_REPLIES: 7,
+  COUNTER_MAPPINGS_CREATED: 8,
+  COUNTER_MAPPINGS_EXPIRED: 9,
+  COUNTER_SESSIONS_CREATED: 10,
+  COUNTER_SESSIONS_EXPIRED: 11,
+  COUNTER_SWEEP_PASSES: 12,
+  COUNTERS: 13,
+} as const
+export type Counter = (typeof Counter)[keyof typeof Counter]
+export const counterNames: Readonly<Record<number, string>> = {
+  0: 'out_packets',
+  1: 'out_bytes',
+  2: 'in_packets',
+  3: 'in_bytes',
+  4: 'icmp_errors',
+  5: 'to_host_private',
+  6: 'to_host_uplink',
+  7: 'arp_replies',
+  8: 'mappings_created',
+  9: 'mappings_expired',
+  10: 'sessions_created',
+  11: 'sessions_expired',
+  12: 'sweep_passes',
+}
+
+export const DropReason = {
+  DROP_NONE: 0,
+  DROP_MALFORMED: 1,
+  DROP_NOT_IPV4: 2,
+  DROP_FRAGMENT: 3,
+  DROP_PROTOCOL: 4,
+  DROP_ICMP_TYPE: 5,
+  DROP_SPOOFED_SOURCE: 6,
+  DROP_UNKNOWN_SOURCE: 7,
+  DROP_NO_SLICE: 8,
+  DROP_SLICE_FULL: 9,
+  DROP_SESSION_TABLE_FULL: 10,
+  DROP_CONTENDED: 11,
+  DROP_TCP_NOT_SYN: 12,
+  DROP_DESTINATION: 13,
+  DROP_NO_ROUTE: 14,
+  DROP_NO_NEIGHBOUR: 15,
+  DROP_TTL_EXPIRED: 16,
+  DROP_TOO_BIG: 17,
+  DROP_NO_MAPPING: 18,
+  DROP_FILTERED: 19,
+  DROP_UNSOLICITED_ICMP: 20,
+  DROP_NOT_A_SLICE: 21,
+  DROP_ICMP_NO_SESSION: 22,
+  DROP_LEAK_PREVENTED: 23,
+  DROP_DISABLED: 24,
+  DROP_REASONS: 25,
+} as const
+export type DropReason = (typeof DropReason)[keyof typeof DropReason]
+export const dropReasonNames: Readonly<Record<number, string>> = {
+  0: 'none',
+  1: 'malformed',
+  2: 'not_ipv4',
+  3: 'fragment',
+  4: 'protocol',
+  5: 'icmp_type',
+  6: 'spoofed_source',
+  7: 'unknown_source',
+  8: 'no_slice',
+  9: 'slice_full',
+  10: 'session_table_full',
+  11: 'contended',
+  12: 'tcp_not_syn',
+  13: 'destination',
+  14: 'no_route',
+  15: 'no_neighbour',
+  16: 'ttl_expired',
+  17: 'too_big',
+  18: 'no_mapping',
+  19: 'filtered',
+  20: 'unsolicited_icmp',
+  21: 'not_a_slice',
+  22: 'icmp_no_session',
+  23: 'leak_prevented',
+  24: 'disabled',
+}
+
+export const EventType = {
+  EVENT_NEIGHBOUR_MISSING: 1,
+  EVENT_SLICE_FULL: 2,
+} as const
+export type EventType = (typeof EventType)[keyof typeof EventType]
+export const eventTypeNames: Readonly<Record<number, string>> = {
+  1: 'neighbour_missing',
+  2: 'slice_full',
+}
+
+export interface Settings {
+  uplinkIfindex: number
+  hz: number
+  udpTimeout: number
+  tcpEstablished: number
+  tcpTransitory: number
+  icmpTimeout: number
+  grace: number
+  routeGeneration: number
+  sliceCount: number
+  sessionMask: number
+  enabled: number
+  uplinkMac: Uint8Array
+  sessionSecret: bigint
+}
+export const settingsCodec: Codec<Settings> = {
+  size: 64,
+  encode(view, at, value) {
+    view.setUint32(at, value.uplinkIfindex, true)
+    view.setUint32(at + 4, value.hz, true)
+    view.setUint32(at + 8, value.udpTimeout, true)
+    view.setUint32(at + 12, value.tcpEstablished, true)
+    view.setUint32(at + 16, value.tcpTransitory, true)
+    view.setUint32(at + 20, value.icmpTimeout, true)
+    view.setUint32(at + 24, value.grace, true)
+    view.setUint32(at + 28, value.routeGeneration, true)
+    view.setUint32(at + 32, value.sliceCount, true)
+    view.setUint32(at + 36, value.sessionMask, true)
+    view.setUint32(at + 40, value.enabled, true)
+    setBytes(view, at + 44, 6, value.uplinkMac)
+    view.setUint16(at + 50, 0, true)
+    view.setUint32(at + 52, 0, true)
+    view.setBigUint64(at + 56, value.sessionSecret, true)
+  },
+  decode(view, at) {
+    return {
+      uplinkIfindex: view.getUint32(at, true),
+      hz: view.getUint32(at + 4, true),
+      udpTimeout: view.getUint32(at + 8, true),
+      tcpEstablished: view.getUint32(at + 12, true),
+      tcpTransitory: view.getUint32(at + 16, true),
+      icmpTimeout: view.getUint32(at + 20, true),
+      grace: view.getUint32(at + 24, true),
+      routeGeneration: view.getUint32(at + 28, true),
+      sliceCount: view.getUint32(at + 32, true),
+      sessionMask: view.getUint32(at + 36, true),
+      enabled: view.getUint32(at + 40, true),
+      uplinkMac: getBytes(view, at + 44, 6),
+      sessionSecret: view.getBigUint64(at + 56, true),
+    }
+  },
+}
+
+export interface Device {
+  vni: number
+}
+export const deviceCodec: Codec<Device> = {
+  size: 4,
+  encode(view, at, value) {
+    view.setUint32(at, value.vni, true)
+  },
+  decode(view, at) {
+    return {
+      vni: view.getUint32(at, true),
+    }
+  },
+}
+
+export interface InterfaceKey {
+  vni: number
+  address: number
+}
+export const interfaceKeyCodec: Codec<InterfaceKey> = {
+  size: 8,
+  encode(view, at, value) {
+    view.setUint32(at, value.vni, true)
+    view.setUint32(at + 4, value.address, false)
+  },
+  decode(view, at) {
+    return {
+      vni: view.getUint32(at, true),
+      address: view.getUint32(at + 4, false),
+    }
+  },
+}
+
+export interface Interface {
+  slice: number
+  ifindex: number
+}
+export const interfaceCodec: Codec<Interface> = {
+  size: 8,
+  encode(view, at, value) {
+    view.setUint32(at, value.slice, true)
+    view.setUint32(at + 4, value.ifindex, true)
+  },
+  decode(view, at) {
+    return {
+      slice: view.getUint32(at, true),
+      ifindex: view.getUint32(at + 4, true),
+    }
+  },
+}
+
+export interface AddressKey {
+  address: number
+}
+export const addressKeyCodec: Codec<AddressKey> = {
+  size: 4,
+  encode(view, at, value) {
+    view.setUint32(at, value.address, false)
+  },
+  decode(view, at) {
+    return {
+      address: view.getUint32(at, false),
+    }
+  },
+}
+
+export interface Address {
+  firstSlice: number
+  firstPort: number
+  lastPort: number
+  sliceSize: number
+  flags: number
+}
+export const addressCodec: Codec<Address> = {
+  size: 12,
+  encode(view, at, value) {
+    view.setUint32(at, value.firstSlice, true)
+    view.setUint16(at + 4, value.firstPort, true)
+    view.setUint16(at + 6, value.lastPort, true)
+    view.setUint16(at + 8, value.sliceSize, true)
+    view.setUint16(at + 10, value.flags, true)
+  },
+  decode(view, at) {
+    return {
+      firstSlice: view.getUint32(at, true),
+      firstPort: view.getUint16(at + 4, true),
+      lastPort: view.getUint16(at + 6, true),
+      sliceSize: view.getUint16(at + 8, true),
+      flags: view.getUint16(at + 10, true),
+    }
+  },
+}
+
+export interface Slice {
+  secret: bigint
+  runs: [number, number, number]
+  publicAddress: number
+  insideAddress: number
+  vni: number
+  ifindex: number
+  firstPort: number
+  size: number
+  destinationMac: Uint8Array
+  sourceMac: Uint8Array
+  flags: number
+  mtu: number
+  generation: number
+}
+export const sliceCodec: Codec<Slice> = {
+  size: 64,
+  encode(view, at, value) {
+    view.setBigUint64(at, value.secret, true)
+    view.setUint32(at + 8, value.runs[0], true)
+    view.setUint32(at + 12, value.runs[1], true)
+    view.setUint32(at + 16, value.runs[2], true)
+    view.setUint32(at + 20, value.publicAddress, false)
+    view.setUint32(at + 24, value.insideAddress, false)
+    view.setUint32(at + 28, value.vni, true)
+    view.setUint32(at + 32, value.ifindex, true)
+    view.setUint16(at + 36, value.firstPort, true)
+    view.setUint16(at + 38, value.size, true)
+    setBytes(view, at + 40, 6, value.destinationMac)
+    setBytes(view, at + 46, 6, value.sourceMac)
+    view.setUint16(at + 52, value.flags, true)
+    view.setUint16(at + 54, value.mtu, true)
+    view.setUint32(at + 56, value.generation, true)
+    view.setUint32(at + 60, 0, true)
+  },
+  decode(view, at) {
+    return {
+      secret: view.getBigUint64(at, true),
+      runs: [view.getUint32(at + 8, true), view.getUint32(at + 12, true), view.getUint32(at + 16, true)],
+      publicAddress: view.getUint32(at + 20, false),
+      insideAddress: view.getUint32(at + 24, false),
+      vni: view.getUint32(at + 28, true),
+      ifindex: view.getUint32(at + 32, true),
+      firstPort: view.getUint16(at + 36, true),
+      size: view.getUint16(at + 38, true),
+      destinationMac: getBytes(view, at + 40, 6),
+      sourceMac: getBytes(view, at + 46, 6),
+      flags: view.getUint16(at + 52, true),
+      mtu: view.getUint16(at + 54, true),
+      generation: view.getUint32(at + 56, true),
+    }
+  },
+}
+
+export interface SliceState {
+  lock: number
+  used: [number, number, number]
+  overflow: [number, number, number]
+  peak: [number, number, number]
+  refused: number
+  reported: number
+}
+export const sliceStateCodec: Codec<SliceState> = {
+  size: 64,
+  encode(view, at, value) {
+    view.setUint32(at, value.lock, true)
+    view.setUint32(at + 4, value.used[0], true)
+    view.setUint32(at + 8, value.used[1], true)
+    view.setUint32(at + 12, value.used[2], true)
+    view.setUint32(at + 16, value.overflow[0], true)
+    view.setUint32(at + 20, value.overflow[1], true)
+    view.setUint32(at + 24, value.overflow[2], true)
+    view.setUint32(at + 28, value.peak[0], true)
+    view.setUint32(at + 32, value.peak[1], true)
+    view.setUint32(at + 36, value.peak[2], true)
+    setCount(view, at + 40, value.refused)
+    setCount(view, at + 48, value.reported)
+    view.setBigUint64(at + 56, 0n, true)
+  },
+  decode(view, at) {
+    return {
+      lock: view.getUint32(at, true),
+      used: [view.getUint32(at + 4, true), view.getUint32(at + 8, true), view.getUint32(at + 12, true)],
+      overflow: [view.getUint32(at + 16, true), view.getUint32(at + 20, true), view.getUint32(at + 24, true)],
+      peak: [view.getUint32(at + 28, true), view.getUint32(at + 32, true), view.getUint32(at + 36, true)],
+      refused: getCount(view, at + 40),
+      reported: getCount(view, at + 48),
+    }
+  },
+}
+
+export interface SessionData {
+  remote: number
+  remotePort: number
+  tcpState: number
+  expires: number
+  created: number
+  routeGeneration: number
+  nextHop: number
+  outPackets: number
+  inPackets: number
+  outBytes: number
+  inBytes: number
+}
+export const sessionDataCodec: Codec<SessionData> = {
+  size: 48,
+  encode(view, at, value) {
+    view.setUint32(at, value.remote, false)
+    view.setUint16(at + 4, value.remotePort, false)
+    view.setUint8(at + 6, value.tcpState)
+    view.setUint8(at + 7, 0)
+    view.setUint32(at + 8, value.expires, true)
+    view.setUint32(at + 12, value.created, true)
+    view.setUint32(at + 16, value.routeGeneration, true)
+    view.setUint16(at + 20, value.nextHop, true)
+    view.setUint16(at + 22, 0, true)
+    view.setUint32(at + 24, value.outPackets, true)
+    view.setUint32(at + 28, value.inPackets, true)
+    setCount(view, at + 32, value.outBytes)
+    setCount(view, at + 40, value.inBytes)
+  },
+  decode(view, at) {
+    return {
+      remote: view.getUint32(at, false),
+      remotePort: view.getUint16(at + 4, false),
+      tcpState: view.getUint8(at + 6),
+      expires: view.getUint32(at + 8, true),
+      created: view.getUint32(at + 12, true),
+      routeGeneration: view.getUint32(at + 16, true),
+      nextHop: view.getUint16(at + 20, true),
+      outPackets: view.getUint32(at + 24, true),
+      inPackets: view.getUint32(at + 28, true),
+      outBytes: getCount(view, at + 32),
+      inBytes: getCount(view, at + 40),
+    }
+  },
+}
+
+export interface Slot {
+  claim: bigint
+  expires: number
+  flags: number
+  generation: number
+  session: SessionData
+}
+export const slotCodec: Codec<Slot> = {
+  size: 64,
+  encode(view, at, value) {
+    view.setBigUint64(at, value.claim, true)
+    view.setUint32(at + 8, value.expires, true)
+    view.setUint16(at + 12, value.flags, true)
+    view.setUint16(at + 14, value.generation, true)
+    sessionDataCodec.encode(view, at + 16, value.session)
+  },
+  decode(view, at) {
+    return {
+      claim: view.getBigUint64(at, true),
+      expires: view.getUint32(at + 8, true),
+      flags: view.getUint16(at + 12, true),
+      generation: view.getUint16(at + 14, true),
+      session: sessionDataCodec.decode(view, at + 16),
+    }
+  },
+}
+
+export interface Session {
+  claim: bigint
+  session: SessionData
+}
+export const sessionCodec: Codec<Session> = {
+  size: 64,
+  encode(view, at, value) {
+    view.setBigUint64(at, value.claim, true)
+    view.setBigUint64(at + 8, 0n, true)
+    sessionDataCodec.encode(view, at + 16, value.session)
+  },
+  decode(view, at) {
+    return {
+      claim: view.getBigUint64(at, true),
+      session: sessionDataCodec.decode(view, at + 16),
+    }
+  },
+}
+
+export interface OverflowKey {
+  slice: number
+  port: number
+  protocol: number
+}
+export const overflowKeyCodec: Codec<OverflowKey> = {
+  size: 8,
+  encode(view, at, value) {
+    view.setUint32(at, value.slice, true)
+    view.setUint16(at + 4, value.port, true)
+    view.setUint8(at + 6, value.protocol)
+    view.setUint8(at + 7, 0)
+  },
+  decode(view, at) {
+    return {
+      slice: view.getUint32(at, true),
+      port: view.getUint16(at + 4, true),
+      protocol: view.getUint8(at + 6),
+    }
+  },
+}
+
+export interface Overflow {
+  offset: number
+}
+export const overflowCodec: Codec<Overflow> = {
+  size: 4,
+  encode(view, at, value) {
+    view.setUint32(at, value.offset, true)
+  },
+  decode(view, at) {
+    return {
+      offset: view.getUint32(at, true),
+    }
+  },
+}
+
+export interface RouteKey {
+  prefixLength: number
+  address: number
+}
+export const routeKeyCodec: Codec<RouteKey> = {
+  size: 8,
+  encode(view, at, value) {
+    view.setUint32(at, value.prefixLength, true)
+    view.setUint32(at + 4, value.address, false)
+  },
+  decode(view, at) {
+    return {
+      prefixLength: view.getUint32(at, true),
+      address: view.getUint32(at + 4, false),
+    }
+  },
+}
+
+export interface Route {
+  nextHop: number
+  flags: number
+}
+export const routeCodec: Codec<Route> = {
+  size: 4,
+  encode(view, at, value) {
+    view.setUint16(at, value.nextHop, true)
+    view.setUint16(at + 2, value.flags, true)
+  },
+  decode(view, at) {
+    return {
+      nextHop: view.getUint16(at, true),
+      flags: view.getUint16(at + 2, true),
+    }
+  },
+}
+
+export interface NextHop {
+  ifindex: number
+  destinationMac: Uint8Array
+  sourceMac: Uint8Array
+  mtu: number
+  flags: number
+  address: number
+}
+export const nextHopCodec: Codec<NextHop> = {
+  size: 24,
+  encode(view, at, value) {
+    view.setUint32(at, value.ifindex, true)
+    setBytes(view, at + 4, 6, value.destinationMac)
+    setBytes(view, at + 10, 6, value.sourceMac)
+    view.setUint16(at + 16, value.mtu, true)
+    view.setUint16(at + 18, value.flags, true)
+    view.setUint32(at + 20, value.address, false)
+  },
+  decode(view, at) {
+    return {
+      ifindex: view.getUint32(at, true),
+      destinationMac: getBytes(view, at + 4, 6),
+      sourceMac: getBytes(view, at + 10, 6),
+      mtu: view.getUint16(at + 16, true),
+      flags: view.getUint16(at + 18, true),
+      address: view.getUint32(at + 20, false),
+    }
+  },
+}
+
+export interface HostAddressKey {
+  address: Uint8Array
+}
+export const hostAddressKeyCodec: Codec<HostAddressKey> = {
+  size: 16,
+  encode(view, at, value) {
+    setBytes(view, at, 16, value.address)
+  },
+  decode(view, at) {
+    return {
+      address: getBytes(view, at, 16),
+    }
+  },
+}
+
+export interface HostAddress {
+  ifindex: number
+}
+export const hostAddressCodec: Codec<HostAddress> = {
+  size: 4,
+  encode(view, at, value) {
+    view.setUint32(at, value.ifindex, true)
+  },
+  decode(view, at) {
+    return {
+      ifindex: view.getUint32(at, true),
+    }
+  },
+}
+
+export interface Event {
+  type: number
+  slice: number
+  address: number
+  protocol: number
+}
+export const eventCodec: Codec<Event> = {
+  size: 16,
+  encode(view, at, value) {
+    view.setUint32(at, value.type, true)
+    view.setUint32(at + 4, value.slice, true)
+    view.setUint32(at + 8, value.address, false)
+    view.setUint32(at + 12, value.protocol, true)
+  },
+  decode(view, at) {
+    return {
+      type: view.getUint32(at, true),
+      slice: view.getUint32(at + 4, true),
+      address: view.getUint32(at + 8, false),
+      protocol: view.getUint32(at + 12, true),
+    }
+  },
+}
+
+export interface FlushArgs {
+  slice: number
+  protocol: number
+  run: number
+  size: number
+  freed: number
+}
+export const flushArgsCodec: Codec<FlushArgs> = {
+  size: 20,
+  encode(view, at, value) {
+    view.setUint32(at, value.slice, true)
+    view.setUint32(at + 4, value.protocol, true)
+    view.setUint32(at + 8, value.run, true)
+    view.setUint32(at + 12, value.size, true)
+    view.setUint32(at + 16, value.freed, true)
+  },
+  decode(view, at) {
+    return {
+      slice: view.getUint32(at, true),
+      protocol: view.getUint32(at + 4, true),
+      run: view.getUint32(at + 8, true),
+      size: view.getUint32(at + 12, true),
+      freed: view.getUint32(at + 16, true),
+    }
+  },
+}
+
+export interface ClockArgs {
+  jiffies: number
+  monotonicNs: number
+}
+export const clockArgsCodec: Codec<ClockArgs> = {
+  size: 16,
+  encode(view, at, value) {
+    setCount(view, at, value.jiffies)
+    setCount(view, at + 8, value.monotonicNs)
+  },
+  decode(view, at) {
+    return {
+      jiffies: getCount(view, at),
+      monotonicNs: getCount(view, at + 8),
+    }
+  },
+}
+
+export interface SweepArgs {
+  steps: number
+  visited: number
+  freed: number
+  passes: number
+}
+export const sweepArgsCodec: Codec<SweepArgs> = {
+  size: 16,
+  encode(view, at, value) {
+    view.setUint32(at, value.steps, true)
+    view.setUint32(at + 4, value.visited, true)
+    view.setUint32(at + 8, value.freed, true)
+    view.setUint32(at + 12, value.passes, true)
+  },
+  decode(view, at) {
+    return {
+      steps: view.getUint32(at, true),
+      visited: view.getUint32(at + 4, true),
+      freed: view.getUint32(at + 8, true),
+      passes: view.getUint32(at + 12, true),
+    }
+  },
+}
+
+export const maps = {
+  addresses: { name: 'addresses', type: 1, keySize: 4, valueSize: 12, maxEntries: 4096, flags: 0, key: addressKeyCodec, value: addressCodec } satisfies MapLayout<AddressKey, Address>,
+  counters: { name: 'counters', type: 6, keySize: 4, valueSize: 8, maxEntries: 13, flags: 0, key: u32Codec, value: u64Codec } satisfies MapLayout<number, bigint>,
+  devices: { name: 'devices', type: 2, keySize: 4, valueSize: 4, maxEntries: 16384, flags: 0, key: u32Codec, value: deviceCodec } satisfies MapLayout<number, Device>,
+  drops: { name: 'drops', type: 6, keySize: 4, valueSize: 8, maxEntries: 25, flags: 0, key: u32Codec, value: u64Codec } satisfies MapLayout<number, bigint>,
+  eventLimits: { name: 'event_limits', type: 2, keySize: 4, valueSize: 4, maxEntries: 1024, flags: 0, key: u32Codec, value: u32Codec } satisfies MapLayout<number, number>,
+  events: { name: 'events', type: 27, keySize: 0, valueSize: 0, maxEntries: 262144, flags: 0 } satisfies MapShape,
+  hostAddresses: { name: 'host_addresses', type: 1, keySize: 16, valueSize: 4, maxEntries: 4096, flags: 0, key: hostAddressKeyCodec, value: hostAddressCodec } satisfies MapLayout<HostAddressKey, HostAddress>,
+  interfaces: { name: 'interfaces', type: 1, keySize: 8, valueSize: 8, maxEntries: 131072, flags: 1, key: interfaceKeyCodec, value: interfaceCodec } satisfies MapLayout<InterfaceKey, Interface>,
+  nextHops: { name: 'next_hops', type: 2, keySize: 4, valueSize: 24, maxEntries: 1024, flags: 0, key: u32Codec, value: nextHopCodec } satisfies MapLayout<number, NextHop>,
+  overflows: { name: 'overflows', type: 1, keySize: 8, valueSize: 4, maxEntries: 1048576, flags: 1, key: overflowKeyCodec, value: overflowCodec } satisfies MapLayout<OverflowKey, Overflow>,
+  routes: { name: 'routes', type: 11, keySize: 8, valueSize: 4, maxEntries: 65536, flags: 1, key: routeKeyCodec, value: routeCodec } satisfies MapLayout<RouteKey, Route>,
+  sessions: { name: 'sessions', type: 2, keySize: 4, valueSize: 64, maxEntries: 262144, flags: 1024, key: u32Codec, value: sessionCodec } satisfies MapLayout<number, Session>,
+  settings: { name: 'settings', type: 2, keySize: 4, valueSize: 64, maxEntries: 1, flags: 0, key: u32Codec, value: settingsCodec } satisfies MapLayout<number, Settings>,
+  sliceStates: { name: 'slice_states', type: 2, keySize: 4, valueSize: 64, maxEntries: 65536, flags: 1024, key: u32Codec, value: sliceStateCodec } satisfies MapLayout<number, SliceState>,
+  slices: { name: 'slices', type: 2, keySize: 4, valueSize: 64, maxEntries: 65536, flags: 1024, key: u32Codec, value: sliceCodec } satisfies MapLayout<number, Slice>,
+  slotChunks: { name: 'slot_chunks', type: 12, keySize: 4, valueSize: 4, maxEntries: 4096, flags: 0, key: u32Codec, inner: { name: 'slot_chunks (inner)', type: 2, keySize: 4, valueSize: 64, maxEntries: 65536, flags: 1024 } satisfies MapShape } satisfies OuterMapLayout,
+  sweepers: { name: 'sweepers', type: 2, keySize: 4, valueSize: 40, maxEntries: 2, flags: 0 } satisfies MapShape,
+}

@@ -1,0 +1,223 @@
+// Carries operations out on the kernel's maps, in batches, and keeps the image true to what really got there.
+import { NatGwError, messageOf } from '../errors/errors.ts'
+import { BpfMap } from '../native/load-native.ts'
+import type { BpfProgram } from '../native/load-native.ts'
+import { decodeOne, encodeOne, u32Codec, viewOf } from './codec.ts'
+import { SliceConstants, flushArgsCodec, maps as layouts, sliceStateCodec } from './generated/layouts.ts'
+import type { Slice, SliceState } from './generated/layouts.ts'
+import type { MapImage, SyncedMap, Table } from './image.ts'
+import type { Operation, Put, Remove } from './operations.ts'
+import type { DataplaneMaps } from './pinned-maps.ts'
+import { writeError } from './typed-map.ts'
+
+export type WriteCounts = Partial<Record<SyncedMap, { put: number; removed: number }>>
+
+export interface SyncResult {
+  /** Entries written and deleted, by map; only maps where there was something to do. */
+  written: WriteCounts
+  /** Mappings freed because their slice lost its owner. */
+  flushedMappings: number
+  addedChunks: number
+  /** What could not be had; everything else was done all the same. */
+  failures: NatGwError[]
+}
+
+export class KernelWriter {
+  readonly #maps: DataplaneMaps
+  readonly #flush: BpfProgram
+  readonly #image: MapImage
+  /** Slices one of whose operations failed: nothing that builds on them is done in this run. */
+  readonly #blocked = new Set<number>()
+  #states: DataView | undefined
+  #result: SyncResult = emptyResult()
+
+  constructor(maps: DataplaneMaps, flush: BpfProgram, image: MapImage) {
+    this.#maps = maps
+    this.#flush = flush
+    this.#image = image
+  }
+
+  /** Goes on after a failure with everything that does not build on what failed. */
+  run(operations: readonly Operation[]): SyncResult {
+    this.#result = emptyResult()
+    this.#blocked.clear()
+    for (let start = 0; start < operations.length;) {
+      const first = operations[start]
+      if (first === undefined) break
+      let end = start + 1
+      if (first.kind === 'put' || first.kind === 'remove') {
+        while (end < operations.length && sameBatch(first, operations[end])) end++
+        this.#write(operations.slice(start, end) as Put[] | Remove[])
+      } else this.#special(first)
+      start = end
+    }
+    return this.#result
+  }
+
+  #special(operation: Exclude<Operation, Put | Remove>): void {
+    switch (operation.kind) {
+      case 'grace':
+        this.#waitForPrograms()
+        return
+      case 'flush':
+        if (this.#blocked.has(operation.index)) return
+        try {
+          this.#flushSlice(operation.index, operation.slice)
+        } catch (error) {
+          this.#fail(asWriteError(error, `slice ${operation.index} could not be flushed`), operation.index)
+        }
+        return
+      case 'chunk':
+        try {
+          this.#addChunk(operation.number)
+        } catch (error) {
+          this.#fail(asWriteError(error, `chunk ${operation.number} of the slot arena could not be added`))
+        }
+    }
+  }
+
+  #write(batch: Put[] | Remove[]): void {
+    const possible = batch.filter((operation) => !this.#isBlocked(operation)) as Put[] | Remove[]
+    for (const operation of batch.length === possible.length ? [] : batch) {
+      if (this.#isBlocked(operation)) this.#block(operation)
+    }
+    const [first] = possible
+    if (first === undefined) return
+    const { map } = first
+    const table = this.#image[map] as Table<unknown, unknown>
+    const { keySize, valueSize } = table.layout
+    const keys = Buffer.alloc(keySize * possible.length)
+    // An array has no deletion: an entry of zeros says the same.
+    const values = Buffer.alloc(valueSize * possible.length)
+    const deletes = first.kind === 'remove' && !table.isArray
+    const keyView = viewOf(keys)
+    const valueView = viewOf(values)
+    possible.forEach((operation, index) => {
+      table.layout.key.encode(keyView, index * keySize, operation.key)
+      if (operation.kind === 'put') table.layout.value.encode(valueView, index * valueSize, operation.value)
+    })
+    const { native } = this.#maps[map]
+    const confirm = (index: number) => {
+      const key = keys.toString('latin1', index * keySize, (index + 1) * keySize)
+      if (deletes) table.deleteRaw(key)
+      else table.setRaw(key, values.toString('latin1', index * valueSize, (index + 1) * valueSize))
+      this.#count(map, first.kind)
+    }
+
+    try {
+      if (possible.length > 1) {
+        if (deletes) native.deleteBatch(keys)
+        else native.updateBatch(keys, values)
+        possible.forEach((_, index) => {
+          confirm(index)
+        })
+        return
+      }
+    } catch {
+      // Which entry it was, the kernel does not say: one by one, then.
+    }
+    possible.forEach((operation, index) => {
+      const key = keys.subarray(index * keySize, (index + 1) * keySize)
+      try {
+        if (deletes) native.delete(key)
+        else native.update(key, values.subarray(index * valueSize, (index + 1) * valueSize))
+        confirm(index)
+      } catch (error) {
+        this.#fail(writeError(native, table.layout.name, error, `entry ${describe(operation.key)}`))
+        this.#block(operation)
+      }
+    })
+  }
+
+  /** An update of a map of maps returns only when every program that was running has ended. */
+  #waitForPrograms(): void {
+    const [number] = this.#image.chunks
+    if (number === undefined) return
+    const key = encodeOne(u32Codec, number)
+    const id = this.#maps.slotChunks.lookup(key)
+    if (id === undefined) return
+    const chunk = BpfMap.openById(decodeOne(u32Codec, id))
+    try {
+      this.#maps.slotChunks.updateInner(key, chunk)
+    } finally {
+      chunk.close()
+    }
+  }
+
+  #flushSlice(index: number, { runs, size }: Slice): void {
+    const { used } = this.#stateOf(index)
+    runs.forEach((run, protocol) => {
+      // Counted before a mapping is seen and after it is gone: none counted, none there.
+      if (used[protocol] === 0) return
+      const args = { slice: index, protocol, run, size, freed: 0 }
+      const { retval, ctx } = this.#flush.testRun({ ctx: encodeOne(flushArgsCodec, args) })
+      // A chunk that does not exist holds nothing.
+      if (retval !== 0 && this.#image.chunks.has(run >>> 16)) {
+        throw new NatGwError('ERR_MAP_WRITE', `nat_flush returned ${retval} for run ${run} of slice ${index}`)
+      }
+      this.#result.flushedMappings += decodeOne(flushArgsCodec, ctx).freed
+    })
+  }
+
+  #stateOf(index: number): SliceState {
+    this.#states ??= new DataView(this.#maps.sliceStates.native.mmap(false))
+    return sliceStateCodec.decode(this.#states, index * sliceStateCodec.size)
+  }
+
+  #addChunk(number: number): void {
+    const { type, keySize, valueSize, maxEntries, flags } = layouts.slotChunks.inner
+    const chunk = BpfMap.create({ name: 'slot_chunk', type, keySize, valueSize, maxEntries, flags })
+    try {
+      this.#maps.slotChunks.updateInner(encodeOne(u32Codec, number), chunk)
+    } finally {
+      chunk.close()
+    }
+    this.#image.chunks.add(number)
+    this.#result.addedChunks++
+  }
+
+  /** Slices whose chunk is missing, and interfaces whose slice failed, must not be opened. */
+  #isBlocked(operation: Put | Remove): boolean {
+    if (operation.kind === 'remove') return false
+    if (operation.map === 'interfaces') {
+      const { slice } = operation.value
+      return slice !== SliceConstants.NO_SLICE && this.#blocked.has(slice)
+    }
+    if (operation.map !== 'slices') return false
+    if (this.#blocked.has(operation.key)) return true
+    const { flags, runs } = operation.value
+    return flags !== 0 && runs.some((run) => !this.#image.chunks.has(run >>> 16))
+  }
+
+  #block(operation: Put | Remove): void {
+    if (operation.map === 'slices') this.#blocked.add(operation.key)
+  }
+
+  #fail(error: NatGwError, slice?: number): void {
+    this.#result.failures.push(error)
+    if (slice !== undefined) this.#blocked.add(slice)
+  }
+
+  #count(map: SyncedMap, kind: 'put' | 'remove'): void {
+    const counts = (this.#result.written[map] ??= { put: 0, removed: 0 })
+    if (kind === 'put') counts.put++
+    else counts.removed++
+  }
+}
+
+function emptyResult(): SyncResult {
+  return { written: {}, flushedMappings: 0, addedChunks: 0, failures: [] }
+}
+
+function sameBatch(first: Put | Remove, other: Operation | undefined): boolean {
+  return other?.kind === first.kind && other.map === first.map
+}
+
+function asWriteError(error: unknown, what: string): NatGwError {
+  if (error instanceof NatGwError) return error
+  return new NatGwError('ERR_MAP_WRITE', `${what}: ${messageOf(error)}`, {}, { cause: error })
+}
+
+function describe(key: unknown): string {
+  return JSON.stringify(key, (_, part: unknown) => (part instanceof Uint8Array ? [...part] : part))
+}

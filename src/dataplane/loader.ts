@@ -1,0 +1,290 @@
+// Brings an instance of the data plane into the kernel: checks, loads, pins, takes over what an earlier run left.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { NatGwError, messageOf } from '../errors/errors.ts'
+import { BpfMap, BpfObject, BpfProgram } from '../native/load-native.ts'
+import { Attachments } from './attachments.ts'
+import { measureHz, readClock } from './clock.ts'
+import { maps as layouts } from './generated/layouts.ts'
+import type { MapShape } from './codec.ts'
+import {
+  createFolders,
+  ensureBpffs,
+  isBpffs,
+  LAYOUT,
+  layoutFolder,
+  listLayouts,
+  removeEmptyFolders,
+  removeLayout,
+  removePin,
+  replacePin,
+} from './pins.ts'
+import { DataplaneMaps } from './pinned-maps.ts'
+import type { PinnedDataplane } from './pinned-maps.ts'
+import { preflight } from './preflight.ts'
+import { asNativeFailure, checkLayout } from './typed-map.ts'
+
+/** Entries of the maps whose size the configuration decides. */
+export interface DataplaneLimits {
+  maxSlices: number
+  maxInterfaces: number
+  /** Rounded up to a power of two: the index is a masked hash. */
+  maxSessions: number
+  /** Also the highest ifindex plus one that can be served. */
+  maxDevices: number
+}
+
+export const PROGRAMS = [
+  'nat_from_private',
+  'nat_from_uplink',
+  'nat_pass',
+  'nat_start_sweep',
+  'nat_flush',
+  'nat_clock',
+  'nat_sweep',
+] as const
+export type ProgramName = (typeof PROGRAMS)[number]
+
+/** What opening did, for the log and for `load-bpf` to say. */
+export interface OpenReport {
+  /** bpffs was not mounted and is now. */
+  mountedBpffs: boolean
+  reusedMaps: string[]
+  createdMaps: string[]
+  /** Pinned maps that keep the size they were made with; `natgw unload` makes room for the wanted one. */
+  keptLimits: { map: string; wanted: number; kept: number }[]
+  /** Layouts of other builds found for this instance: their links are taken over, the rest goes with `unload`. */
+  olderLayouts: string[]
+  /** Attached programs replaced in place. */
+  replacedPrograms: number
+}
+
+export interface Dataplane extends PinnedDataplane {
+  readonly programs: Readonly<Record<ProgramName, BpfProgram>>
+  readonly attachments: Attachments
+  /** Jiffies a second. */
+  readonly hz: number
+  readonly report: OpenReport
+  /** Closes descriptors; pins, and with them traffic, stay. */
+  close(): void
+}
+
+export interface OpenOptions {
+  instance: string
+  limits: DataplaneLimits
+  /** build/bpf/natgw.bpf.o */
+  objectPath: string
+  /** Where the verifier's log goes when it refuses; default: the folder for temporary files. */
+  logFolder?: string
+}
+
+/** Maps that only count or report: made anew where their size changed. */
+const DISPOSABLE: readonly string[] = [layouts.counters.name, layouts.drops.name, layouts.events.name]
+
+/** @throws ERR_NO_ROOT, ERR_NO_BTF, ERR_NO_BPFFS, ERR_KERNEL_LACKS, ERR_BPF_LOAD, ERR_MAP_LAYOUT */
+export function openDataplane(options: OpenOptions): Dataplane {
+  preflight()
+  const { mounted } = ensureBpffs()
+  const { instance } = options
+  const olderLayouts = listLayouts(instance).filter((layout) => layout !== LAYOUT)
+  createFolders(instance)
+  const mapReport = loadAndPin(options)
+
+  const maps = new DataplaneMaps(instance)
+  const programs = Object.fromEntries(
+    PROGRAMS.map((name) => [name, BpfProgram.openPinned(programPath(instance, name))]),
+  ) as Record<ProgramName, BpfProgram>
+  const attachments = new Attachments(instance, programs, olderLayouts)
+  const replacedPrograms = attachments.replacePrograms()
+  startSweep(programs.nat_start_sweep)
+  const known = maps.settings.get(0)?.hz ?? 0
+
+  return {
+    instance,
+    maps,
+    programs,
+    attachments,
+    hz: known !== 0 ? known : measureHz(programs.nat_clock),
+    readClock: () => readClock(programs.nat_clock),
+    report: { mountedBpffs: mounted, olderLayouts, replacedPrograms, ...mapReport },
+    close() {
+      maps.close()
+      for (const program of Object.values(programs)) program.close()
+    },
+  }
+}
+
+/**
+ * Takes everything of an instance away: traffic stops being translated, flows are forgotten.
+ * @returns what there was. @throws ERR_NOT_LOADED when there was nothing
+ */
+export function unloadDataplane(instance: string): { links: number; layouts: string[] } {
+  const found = isBpffs() ? listLayouts(instance) : []
+  if (found.length === 0) {
+    throw new NatGwError('ERR_NOT_LOADED', `instance '${instance}' is not loaded: there is nothing to unload`, {
+      instance,
+    })
+  }
+  let links = 0
+  for (const layout of found) links += removeLayout(instance, layout).links
+  removeEmptyFolders(instance)
+  return { links, layouts: found }
+}
+
+type MapReport = Pick<OpenReport, 'reusedMaps' | 'createdMaps' | 'keptLimits'>
+
+/** The verifier gives up when a signal arrives meanwhile; a profiler sends many. */
+const LOAD_ATTEMPTS = 3
+
+function loadAndPin(options: OpenOptions): MapReport {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return loadAndPinOnce(options)
+    } catch (error) {
+      const interrupted = error instanceof NatGwError && error.details['errno'] === 'EAGAIN'
+      if (!interrupted || attempt === LOAD_ATTEMPTS) throw error
+    }
+  }
+}
+
+function loadAndPinOnce(options: OpenOptions): MapReport {
+  const { instance, objectPath } = options
+  const object = new BpfObject(readObject(objectPath), 'natgw')
+  const reused = new Map<string, BpfMap>()
+  const keptLimits: OpenReport['keptLimits'] = []
+  try {
+    for (const layout of Object.values(layouts) as MapShape[]) {
+      const wanted = wantedEntries(layout, options.limits)
+      const existing = openExisting(layout, mapPath(instance, layout.name), wanted)
+      if (existing === undefined) {
+        object.setMaxEntries(layout.name, wanted)
+        continue
+      }
+      reused.set(layout.name, existing)
+      object.reuseMap(layout.name, existing)
+      const kept = existing.info.maxEntries
+      if (kept !== wanted) keptLimits.push({ map: layout.name, wanted, kept })
+    }
+    load(object, options)
+    const createdMaps: string[] = []
+    for (const { name } of Object.values(layouts)) {
+      if (reused.has(name)) continue
+      const map = object.map(name)
+      map.pin(mapPath(instance, name))
+      map.close()
+      createdMaps.push(name)
+    }
+    for (const name of PROGRAMS) {
+      const program = object.program(name)
+      replacePin(program, programPath(instance, name))
+      program.close()
+    }
+    return { reusedMaps: [...reused.keys()], createdMaps, keptLimits }
+  } finally {
+    for (const map of reused.values()) map.close()
+    object.close()
+  }
+}
+
+/** The pinned map to go on with; undefined when there is none yet, or one that may be thrown away. */
+function openExisting(layout: MapShape, path: string, wanted: number): BpfMap | undefined {
+  if (!existsSync(path)) return undefined
+  const map = BpfMap.openPinned(path)
+  try {
+    checkLayout(map, layout, path)
+  } catch (error) {
+    map.close()
+    throw error
+  }
+  if (!DISPOSABLE.includes(layout.name) || map.info.maxEntries === wanted) return map
+  map.close()
+  removePin(path)
+  return undefined
+}
+
+function wantedEntries(layout: MapShape, limits: DataplaneLimits): number {
+  switch (layout.name) {
+    case 'slices':
+    case 'slice_states':
+      return limits.maxSlices
+    case 'interfaces':
+      return limits.maxInterfaces
+    case 'sessions':
+      return 2 ** Math.ceil(Math.log2(limits.maxSessions))
+    case 'devices':
+      return limits.maxDevices
+    default:
+      return layout.maxEntries
+  }
+}
+
+function load(object: BpfObject, { instance, objectPath, logFolder = tmpdir() }: OpenOptions): void {
+  try {
+    object.load()
+  } catch (error) {
+    const failure = asNativeFailure(error)
+    if (failure?.code === 'EPERM') {
+      throw new NatGwError(
+        'ERR_NO_ROOT',
+        `the kernel does not let this process load BPF programs: ${failure.message}`,
+        {},
+        {
+          cause: error,
+        },
+      )
+    }
+    const logPath = join(logFolder, `natgw-${instance}-verifier.log`)
+    const log = failure?.log ?? ''
+    writeFileSync(logPath, log)
+    const reason = refusal(log)
+    throw new NatGwError(
+      'ERR_BPF_LOAD',
+      `the kernel refused ${objectPath}: ${messageOf(error)}${reason === undefined ? '' : ` (${reason})`}; ` +
+        `the whole log, ${log.split('\n').length} lines, is in ${logPath}`,
+      { path: objectPath, log: logPath, errno: failure?.code },
+      { cause: error },
+    )
+  }
+}
+
+/** The verifier's last word, which it says right before its statistics. */
+export function refusal(log: string): string | undefined {
+  const lines = log.split('\n')
+  const statistics = lines.findIndex((line) => line.startsWith('processed '))
+  return statistics > 0 ? lines[statistics - 1]?.trim() : lines.findLast((line) => line.trim() !== '')?.trim()
+}
+
+function readObject(path: string): Uint8Array {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    throw new NatGwError(
+      'ERR_BPF_LOAD',
+      `cannot read the BPF object ${path}: ${messageOf(error)}; \`npm run build:bpf\` makes it`,
+      {
+        path,
+      },
+    )
+  }
+}
+
+/** Arms the kernel's own sweep timer. Doing it again makes the timer call the new programs' code. */
+function startSweep(program: BpfProgram): void {
+  const XDP_PASS = 2
+  const { retval } = program.testRun({ data: new Uint8Array(64) })
+  if (retval !== XDP_PASS) {
+    throw new NatGwError(
+      'ERR_BPF_LOAD',
+      `the sweep of expired sessions could not be started: nat_start_sweep returned ${retval}`,
+    )
+  }
+}
+
+function mapPath(instance: string, name: string): string {
+  return join(layoutFolder(instance), 'maps', name)
+}
+
+function programPath(instance: string, name: ProgramName): string {
+  return join(layoutFolder(instance), 'programs', name)
+}

@@ -1,0 +1,108 @@
+// The maps of one instance, opened by their pins and typed by their layouts.
+import { join } from 'node:path'
+import { NatGwError } from '../errors/errors.ts'
+import { BpfMap, BpfProgram } from '../native/load-native.ts'
+import { readClock } from './clock.ts'
+import { maps as layouts } from './generated/layouts.ts'
+import type { ClockArgs } from './generated/layouts.ts'
+import { instanceFolder, isBpffs, LAYOUT, layoutFolder, listLayouts } from './pins.ts'
+import { checkLayout, CounterMap, TypedMap } from './typed-map.ts'
+
+export class DataplaneMaps {
+  readonly settings
+  readonly devices
+  readonly interfaces
+  readonly addresses
+  readonly slices
+  readonly sliceStates
+  readonly sessions
+  readonly overflows
+  readonly routes
+  readonly nextHops
+  readonly hostAddresses
+  readonly counters: CounterMap
+  readonly drops: CounterMap
+  /** Map of maps: chunk number → inner array of slots. */
+  readonly slotChunks: BpfMap
+  /** Ring buffer of struct event. */
+  readonly events: BpfMap
+  readonly #folder: string
+
+  /** @param instance whose pins of this build's layout exist. @throws ERR_MAP_LAYOUT */
+  constructor(instance: string) {
+    this.#folder = join(layoutFolder(instance), 'maps')
+    const { counters, drops, slotChunks, events } = layouts
+    this.settings = this.#open(layouts.settings)
+    this.devices = this.#open(layouts.devices)
+    this.interfaces = this.#open(layouts.interfaces)
+    this.addresses = this.#open(layouts.addresses)
+    this.slices = this.#open(layouts.slices)
+    this.sliceStates = this.#open(layouts.sliceStates)
+    this.sessions = this.#open(layouts.sessions)
+    this.overflows = this.#open(layouts.overflows)
+    this.routes = this.#open(layouts.routes)
+    this.nextHops = this.#open(layouts.nextHops)
+    this.hostAddresses = this.#open(layouts.hostAddresses)
+    this.counters = new CounterMap(this.#openRaw(counters.name), counters, this.#path(counters.name))
+    this.drops = new CounterMap(this.#openRaw(drops.name), drops, this.#path(drops.name))
+    this.slotChunks = this.#openRaw(slotChunks.name)
+    checkLayout(this.slotChunks, slotChunks, this.#path(slotChunks.name))
+    this.events = this.#openRaw(events.name)
+    checkLayout(this.events, events, this.#path(events.name))
+  }
+
+  close(): void {
+    for (const member of Object.values(this) as { close(): void }[]) {
+      if (typeof member === 'object') member.close()
+    }
+  }
+
+  #path(name: string): string {
+    return join(this.#folder, name)
+  }
+
+  #openRaw(name: string): BpfMap {
+    return BpfMap.openPinned(this.#path(name))
+  }
+
+  #open<K, V>(layout: ConstructorParameters<typeof TypedMap<K, V>>[1]): TypedMap<K, V> {
+    return new TypedMap(this.#openRaw(layout.name), layout, this.#path(layout.name))
+  }
+}
+
+/** What can be read of an instance that is loaded, whether its agent runs or not. */
+export interface PinnedDataplane {
+  readonly instance: string
+  readonly maps: DataplaneMaps
+  readonly readClock: () => ClockArgs
+  close(): void
+}
+
+/**
+ * For reading: it takes no lock and changes nothing.
+ * @throws ERR_NOT_LOADED when nothing is pinned, or only pins of another build
+ */
+export function openPinnedDataplane(instance: string): PinnedDataplane {
+  const found = isBpffs() ? listLayouts(instance) : []
+  if (!found.includes(LAYOUT)) {
+    const what =
+      found.length === 0
+        ? `nothing is pinned at ${instanceFolder(instance)}: start it with \`natgw run\` or \`npm run load-bpf\``
+        : `${instanceFolder(instance)} holds layout ${found.join(', ')}, this build reads ${LAYOUT}: use the version that loaded it`
+    throw new NatGwError('ERR_NOT_LOADED', `instance '${instance}' is not loaded: ${what}`, {
+      instance,
+      layouts: found,
+    })
+  }
+  const maps = new DataplaneMaps(instance)
+  const clock = BpfProgram.openPinned(join(layoutFolder(instance), 'programs', 'nat_clock'))
+  return {
+    instance,
+    maps,
+    readClock: () => readClock(clock),
+    close() {
+      maps.close()
+      clock.close()
+    },
+  }
+}

@@ -1,0 +1,97 @@
+// Next hops and routes. An index of next_hops stays with its neighbour for as long as the neighbour is wanted, because
+// sessions remember indexes; they look again when settings.route_generation has moved.
+import { NatGwError } from '../errors/errors.ts'
+import { formatIpv4 } from '../net/ipv4.ts'
+import { nextHopEntry, nextHopKey, routeEntry, routeKey } from './entries.ts'
+import { Limits } from './generated/layouts.ts'
+import type { MapImage } from './image.ts'
+import type { DesiredNextHop, DesiredRoute } from './model.ts'
+import type { Plan } from './operations.ts'
+
+/** Index 0 stays empty: a session or route that was never filled in leads nowhere. */
+const FIRST_INDEX = 1
+
+/** @returns whether sessions must look up their next hop again */
+export function planRoutes(
+  image: MapImage,
+  hops: readonly DesiredNextHop[],
+  routes: readonly DesiredRoute[],
+  plan: Plan,
+): boolean {
+  const { byAddress, moved: hopsMoved } = assignIndexes(image, hops, plan)
+  let moved = hopsMoved
+  const wanted = new Set<string>()
+  // Doors close first, so a reject route is there before another prefix opens.
+  const ordered = [...routes.filter(({ type }) => type === 'reject'), ...routes.filter(({ type }) => type !== 'reject')]
+  for (const route of ordered) {
+    const hop = route.type === 'via' ? byAddress.get(route.nextHop ?? -1) : 0
+    if (hop === undefined) {
+      const target = `${formatIpv4(route.address)}/${route.prefixLength}`
+      const via = route.nextHop === undefined ? 'nothing' : formatIpv4(route.nextHop)
+      plan.fail(
+        new NatGwError('ERR_NOT_FOUND', `route ${target} leads to ${via}, which is not among the next hops`, {
+          route: target,
+        }),
+      )
+      continue
+    }
+    const key = routeKey(route)
+    const value = routeEntry(route, hop)
+    wanted.add(image.routes.keyText(key))
+    if (image.routes.holds(key, value)) continue
+    plan.add({ kind: 'put', map: 'routes', key, value })
+    moved = true
+  }
+  for (const key of image.routes.keys()) {
+    if (wanted.has(image.routes.keyText(key))) continue
+    plan.add({ kind: 'remove', map: 'routes', key })
+    moved = true
+  }
+  return moved
+}
+
+function assignIndexes(
+  image: MapImage,
+  hops: readonly DesiredNextHop[],
+  plan: Plan,
+): { byAddress: Map<number, number>; moved: boolean } {
+  const taken = new Map<number, number>()
+  const used = new Set<number>()
+  for (const [index, entry] of image.nextHops.entries()) {
+    taken.set(nextHopKey(entry), index)
+    used.add(index)
+  }
+  const byAddress = new Map<number, number>()
+  let moved = false
+  let candidate = FIRST_INDEX
+  for (const hop of hops) {
+    const key = nextHopKey(hop)
+    let index = taken.get(key)
+    if (index === undefined) {
+      // An index freed by this very change is not among the candidates: sessions may still point at it.
+      while (used.has(candidate)) candidate++
+      if (candidate >= Limits.MAX_NEXT_HOPS) {
+        plan.fail(
+          new NatGwError(
+            'ERR_MAP_FULL',
+            `neighbour ${formatIpv4(hop.address)} does not fit: next_hops holds ${Limits.MAX_NEXT_HOPS - FIRST_INDEX} neighbours`,
+            { map: 'next_hops', limit: Limits.MAX_NEXT_HOPS - FIRST_INDEX },
+          ),
+        )
+        continue
+      }
+      index = candidate
+      used.add(index)
+      moved = true
+    }
+    taken.delete(key)
+    byAddress.set(hop.address, byAddress.get(hop.address) ?? index)
+    const value = nextHopEntry(hop)
+    if (!image.nextHops.holds(index, value)) plan.add({ kind: 'put', map: 'nextHops', key: index, value })
+  }
+  for (const index of taken.values()) {
+    plan.add({ kind: 'remove', map: 'nextHops', key: index })
+    moved = true
+  }
+  return { byAddress, moved }
+}

@@ -1,0 +1,236 @@
+// Interfaces and their slices: who gets ports, who loses them, and what has to be forgotten in between.
+import { NatGwError } from '../errors/errors.ts'
+import { formatIpv4 } from '../net/ipv4.ts'
+import type { Change } from './change.ts'
+import { closedSlice, emptySlice, interfaceEntry, sliceEntry } from './entries.ts'
+import { SliceConstants } from './generated/layouts.ts'
+import type { Interface, Slice } from './generated/layouts.ts'
+import type { MapImage } from './image.ts'
+import type { DesiredInterface } from './model.ts'
+import type { Plan } from './operations.ts'
+import { hasRuns, isActive } from './placement.ts'
+import type { Block, Placement } from './placement.ts'
+
+export interface SliceContext {
+  image: MapImage
+  placement: Placement
+  randomSecret: () => bigint
+}
+
+interface Wanted {
+  desired: DesiredInterface
+  index: number | undefined
+}
+
+const { NO_SLICE } = SliceConstants
+
+export class SlicePlanner {
+  readonly #image: MapImage
+  readonly #placement: Placement
+  readonly #randomSecret: () => bigint
+  readonly #plan: Plan
+  /** By key of `interfaces`, as text. */
+  readonly #wanted = new Map<string, Wanted>()
+  readonly #claims = new Map<number, Wanted>()
+  readonly #closed = new Set<number>()
+  readonly #newChunks = new Set<number>()
+
+  constructor({ image, placement, randomSecret }: SliceContext, plan: Plan) {
+    this.#image = image
+    this.#placement = placement
+    this.#randomSecret = randomSecret
+    this.#plan = plan
+  }
+
+  /** Everything is desired anew; what is in the maps beyond it goes. */
+  planAll(desired: readonly DesiredInterface[]): void {
+    for (const each of desired) this.#want(each, () => false)
+    for (const key of this.#image.interfaces.keys()) {
+      if (!this.#wanted.has(this.#image.interfaces.keyText(key)))
+        this.#plan.add({ kind: 'remove', map: 'interfaces', key })
+    }
+    for (const [index, slice] of this.#image.slices.entries()) {
+      if (hasRuns(slice) && !this.#claims.has(index)) this.#close(index, slice)
+    }
+    this.#place()
+  }
+
+  /** @param gone blocks whose address goes. @returns whether an unchanged interface lost its slice */
+  planChange({ removed, added }: Change<DesiredInterface>, gone: readonly Block[]): { surprised: boolean } {
+    const { interfaces, slices } = this.#image
+    const leaving = new Set(removed.map((each) => interfaces.keyText(each)))
+    for (const each of added) this.#want(each, (key) => !leaving.has(key) && interfaces.has(each))
+    for (const each of removed) {
+      const isWanted = this.#wanted.has(interfaces.keyText(each))
+      if (!isWanted && interfaces.has(each)) {
+        this.#plan.add({ kind: 'remove', map: 'interfaces', key: { vni: each.vni, address: each.address } })
+      }
+    }
+    this.#refuseTaken(leaving)
+    for (const each of [...removed, ...added]) {
+      const index = interfaces.get(each)?.slice ?? NO_SLICE
+      const slice = index === NO_SLICE ? undefined : slices.get(index)
+      if (slice !== undefined && hasRuns(slice) && isOwner(slice, each) && !this.#claims.has(index)) {
+        this.#close(index, slice)
+      }
+    }
+    const surprised = this.#closeBlocks(gone)
+    this.#place()
+    return { surprised }
+  }
+
+  #want(desired: DesiredInterface, isDuplicate: (key: string) => boolean): void {
+    const key = this.#image.interfaces.keyText(desired)
+    if (this.#wanted.has(key) || isDuplicate(key)) {
+      this.#refuse(desired, `another interface of VNI ${desired.vni} has its address`)
+      return
+    }
+    const wanted = { desired, index: this.#locate(desired) }
+    this.#wanted.set(key, wanted)
+    if (wanted.index !== undefined) this.#claims.set(wanted.index, wanted)
+  }
+
+  /** Index of the slice it should have; undefined, and said, when it cannot have it. */
+  #locate(desired: DesiredInterface): number | undefined {
+    const { slice } = desired
+    if (slice === undefined) return undefined
+    const block = this.#placement.block(slice.publicAddress)
+    const offset = block === undefined ? -1 : (slice.firstPort - block.firstPort) / block.sliceSize
+    if (block === undefined) {
+      this.#refuse(desired, `its public address ${formatIpv4(slice.publicAddress)} has no place here`)
+    } else if (!Number.isInteger(offset) || offset < 0 || offset >= block.capacity) {
+      this.#refuse(
+        desired,
+        `no slice of ${formatIpv4(slice.publicAddress)} begins at port ${slice.firstPort}: ` +
+          `slices of ${block.sliceSize} ports begin at ${block.firstPort}`,
+      )
+    } else if (this.#claims.has(block.firstSlice + offset)) {
+      this.#refuse(desired, `${slotText(desired)} is the slice of another interface too`)
+    } else return block.firstSlice + offset
+    return undefined
+  }
+
+  /** Where only changes are known: a slice whose owner stays is not given to someone else. */
+  #refuseTaken(leaving: ReadonlySet<string>): void {
+    for (const [index, wanted] of this.#claims) {
+      const slice = this.#image.slices.get(index)
+      if (slice === undefined || !isActive(slice) || isOwner(slice, wanted.desired)) continue
+      const owner = this.#image.interfaces.keyText({ vni: slice.vni, address: slice.insideAddress })
+      if (leaving.has(owner) || this.#wanted.has(owner)) continue
+      this.#refuse(wanted.desired, `${slotText(wanted.desired)} is the slice of ${formatIpv4(slice.insideAddress)}`)
+      this.#claims.delete(index)
+      wanted.index = undefined
+    }
+  }
+
+  #closeBlocks(gone: readonly Block[]): boolean {
+    const { slices, interfaces } = this.#image
+    let surprised = false
+    for (const { firstSlice, capacity } of gone) {
+      for (let index = firstSlice; index < firstSlice + capacity; index++) {
+        const slice = slices.get(index)
+        if (slice === undefined || !hasRuns(slice) || this.#closed.has(index)) continue
+        this.#close(index, slice)
+        const key = { vni: slice.vni, address: slice.insideAddress }
+        const owner = interfaces.get(key)
+        if (owner?.slice !== index || this.#wanted.has(interfaces.keyText(key))) continue
+        this.#plan.add(
+          { kind: 'put', map: 'interfaces', key, value: { ...owner, slice: NO_SLICE } },
+          'close-interfaces',
+        )
+        surprised = true
+      }
+    }
+    return surprised
+  }
+
+  #close(index: number, slice: Slice): void {
+    if (this.#closed.has(index)) return
+    this.#closed.add(index)
+    this.#clear(index, slice)
+    this.#placement.releaseSlice(index, slice)
+    this.#plan.add({ kind: 'put', map: 'slices', key: index, value: emptySlice(slice) })
+  }
+
+  /** No packet in or out, then no mapping left. */
+  #clear(index: number, slice: Slice): void {
+    if (isActive(slice)) {
+      this.#plan.add({ kind: 'put', map: 'slices', key: index, value: closedSlice(slice) }, 'close-slices')
+    }
+    if (this.#placement.ownsRuns(index)) this.#plan.add({ kind: 'flush', index, slice })
+  }
+
+  #place(): void {
+    for (const [index, wanted] of this.#claims) this.#claim(index, wanted)
+    for (const { desired, index } of this.#wanted.values()) this.#planInterface(desired, index)
+  }
+
+  #claim(index: number, wanted: Wanted): void {
+    const { desired } = wanted
+    const { slice } = desired
+    if (slice === undefined) return
+    const size = this.#placement.block(slice.publicAddress)?.sliceSize ?? 0
+    const current = this.#image.slices.get(index) ?? emptySlice({ generation: 0 })
+    const fits =
+      current.publicAddress === slice.publicAddress && current.firstPort === slice.firstPort && current.size === size
+    let identity = { ...current, size }
+
+    if (!fits || !isActive(current) || !isOwner(current, desired) || !this.#placement.ownsRuns(index)) {
+      let { runs } = current
+      if (hasRuns(current)) this.#clear(index, current)
+      if (current.size !== size || !this.#placement.ownsRuns(index)) {
+        if (hasRuns(current)) this.#placement.releaseSlice(index, current)
+        const allocated = this.#placement.allocateRuns(size)
+        if (allocated === undefined) {
+          if (hasRuns(current)) this.#plan.add({ kind: 'put', map: 'slices', key: index, value: emptySlice(current) })
+          this.#refuse(desired, `the slot arena has no room for another slice of ${size} ports`, 'ERR_MAP_FULL')
+          wanted.index = undefined
+          return
+        }
+        runs = allocated
+      }
+      identity = { ...identity, runs, secret: this.#randomSecret(), generation: (current.generation + 1) >>> 0 }
+    }
+    for (const position of identity.runs) this.#needChunk(position >>> 16)
+    const value = sliceEntry(desired, slice, identity)
+    if (!this.#image.slices.holds(index, value)) this.#plan.add({ kind: 'put', map: 'slices', key: index, value })
+  }
+
+  #needChunk(number: number): void {
+    if (this.#image.chunks.has(number) || this.#newChunks.has(number)) return
+    this.#newChunks.add(number)
+    this.#plan.add({ kind: 'chunk', number })
+  }
+
+  #planInterface(desired: DesiredInterface, index: number | undefined): void {
+    const key = { vni: desired.vni, address: desired.address }
+    const value: Interface = interfaceEntry(desired, index)
+    const { interfaces } = this.#image
+    if (interfaces.holds(key, value)) return
+    const current = interfaces.get(key)
+    const leavesSlice = current !== undefined && current.slice !== NO_SLICE && current.slice !== value.slice
+    if (leavesSlice) {
+      const closed = { ...value, slice: NO_SLICE }
+      this.#plan.add({ kind: 'put', map: 'interfaces', key, value: closed }, 'close-interfaces')
+    }
+    if (!leavesSlice || value.slice !== NO_SLICE) this.#plan.add({ kind: 'put', map: 'interfaces', key, value })
+  }
+
+  #refuse(desired: DesiredInterface, reason: string, code: 'ERR_CONFLICT' | 'ERR_MAP_FULL' = 'ERR_CONFLICT'): void {
+    const { name, vni, address } = desired
+    this.#plan.fail(
+      new NatGwError(code, `interface ${name} (${formatIpv4(address)}, VNI ${vni}) gets no ports: ${reason}`, {
+        name,
+        vni,
+      }),
+    )
+  }
+}
+
+function isOwner(slice: Slice, { vni, address }: DesiredInterface): boolean {
+  return slice.vni === vni && slice.insideAddress === address
+}
+
+function slotText({ slice }: DesiredInterface): string {
+  return slice === undefined ? 'nothing' : `${formatIpv4(slice.publicAddress)}:${slice.firstPort}`
+}

@@ -1,0 +1,149 @@
+// Makes the kernel's maps say what is desired, writes nothing that is there already, and repairs what others changed.
+import { randomFillSync } from 'node:crypto'
+import type { NatGwError } from '../errors/errors.ts'
+import { planChanges } from './diff.ts'
+import type { PlanContext } from './diff.ts'
+import { MapImage, SYNCED_MAPS } from './image.ts'
+import type { SyncedMap, Table } from './image.ts'
+import { KernelWriter } from './kernel-writer.ts'
+import type { SyncResult, WriteCounts } from './kernel-writer.ts'
+import type { DesiredState } from './model.ts'
+import { Plan } from './operations.ts'
+import type { Operation } from './operations.ts'
+import { Placement } from './placement.ts'
+import type { DataplaneMaps } from './pinned-maps.ts'
+import type { Dataplane } from './loader.ts'
+
+export type { SyncResult } from './kernel-writer.ts'
+
+export interface VerifyResult {
+  /** Entries that were not as they should be, by map. */
+  repaired: Partial<Record<SyncedMap | 'slotChunks', number>>
+  failures: NatGwError[]
+}
+
+export class DataplaneSync {
+  readonly #maps: DataplaneMaps
+  readonly #hz: number
+  readonly #writer: KernelWriter
+  readonly #image = new MapImage()
+  readonly #randomSecret: () => bigint
+  #placement: Placement
+  /** What is in the maps completely; undefined when the next apply must compare everything. */
+  #applied: DesiredState | undefined
+
+  /** Reads back what the maps hold. @param randomSecret unpredictable and never 0 */
+  constructor(
+    dataplane: Pick<Dataplane, 'maps' | 'hz'> & { programs: Pick<Dataplane['programs'], 'nat_flush'> },
+    randomSecret: () => bigint = cryptoSecret,
+  ) {
+    this.#maps = dataplane.maps
+    this.#hz = dataplane.hz
+    this.#randomSecret = randomSecret
+    this.#writer = new KernelWriter(dataplane.maps, dataplane.programs.nat_flush, this.#image)
+    readBack(dataplane.maps, this.#image)
+    this.#placement = this.#newPlacement()
+  }
+
+  /**
+   * Writes the difference to what was last written. Interfaces that are the same objects as last time are taken as
+   * unchanged. After a failure, or an exception, the next call compares everything.
+   */
+  apply(desired: DesiredState): SyncResult {
+    const first = this.#applyOnce(desired)
+    // What was given back can serve those that found no room, now that no packet uses it any more.
+    if (!first.freed || !first.failures.some(({ code }) => code === 'ERR_MAP_FULL')) return first
+    const second = this.#applyOnce(desired)
+    return {
+      written: addCounts(first.written, second.written),
+      flushedMappings: first.flushedMappings + second.flushedMappings,
+      addedChunks: first.addedChunks + second.addedChunks,
+      failures: second.failures,
+    }
+  }
+
+  /** Compares every entry in the kernel with what it should be and puts it right. */
+  verify(): VerifyResult {
+    const plan = new Plan()
+    const repaired: VerifyResult['repaired'] = {}
+    for (const map of SYNCED_MAPS) {
+      const count = planRepairs(this.#maps, this.#image, map, plan)
+      if (count > 0) repaired[map] = count
+    }
+    const present = chunksOf(this.#maps)
+    const lost = [...this.#image.chunks].filter((chunk) => !present.has(chunk))
+    if (lost.length > 0) repaired.slotChunks = lost.length
+    for (const number of lost) plan.add({ kind: 'chunk', number })
+    return { repaired, failures: this.#writer.run(plan.operations).failures }
+  }
+
+  #applyOnce(desired: DesiredState): SyncResult & { freed: boolean } {
+    const previous = this.#applied
+    this.#applied = undefined
+    const context: PlanContext = {
+      image: this.#image,
+      placement: this.#placement,
+      randomSecret: this.#randomSecret,
+      hz: this.#hz,
+      sessions: this.#maps.sessions.limit,
+    }
+    const { plan, compareAll } = planChanges(context, desired, previous)
+    const result = this.#writer.run(plan.operations)
+    const freed = this.#placement.hasReleased
+    if (result.failures.length > 0) this.#placement = this.#newPlacement()
+    else this.#placement.settle()
+    if (result.failures.length === 0 && !compareAll) this.#applied = desired
+    return { ...result, failures: [...plan.failures, ...result.failures], freed }
+  }
+
+  #newPlacement(): Placement {
+    return Placement.fromImage(this.#image, this.#maps.slices.limit)
+  }
+}
+
+function readBack(maps: DataplaneMaps, image: MapImage): void {
+  for (const name of SYNCED_MAPS) {
+    const { keys, values, count } = maps[name].native.entries()
+    image[name].replaceAll(keys, values, count)
+  }
+  for (const chunk of chunksOf(maps)) image.chunks.add(chunk)
+}
+
+function planRepairs(maps: DataplaneMaps, image: MapImage, map: SyncedMap, plan: Plan): number {
+  const { keys, values, count } = maps[map].native.entries()
+  const table = image[map] as Table<unknown, unknown>
+  const { put, remove } = table.repairs(keys, values, count)
+  for (const [key, value] of put) plan.add({ kind: 'put', map, key, value } as Operation)
+  for (const key of remove) plan.add({ kind: 'remove', map, key } as Operation)
+  return put.length + remove.length
+}
+
+/** Chunks of the slot arena that are in the kernel. */
+function chunksOf(maps: DataplaneMaps): Set<number> {
+  const { keys, count } = maps.slotChunks.entries()
+  const view = new DataView(keys.buffer, keys.byteOffset, keys.byteLength)
+  return new Set(Array.from({ length: count }, (_, index) => view.getUint32(index * 4, true)))
+}
+
+function addCounts(a: WriteCounts, b: WriteCounts): WriteCounts {
+  const sum = { ...a }
+  for (const [map, { put, removed }] of Object.entries(b) as [SyncedMap, WriteCounts[SyncedMap] & object][]) {
+    const before = sum[map] ?? { put: 0, removed: 0 }
+    sum[map] = { put: before.put + put, removed: before.removed + removed }
+  }
+  return sum
+}
+
+/** Drawn by the thousand: one call of the generator costs as much as writing a slice. */
+const secrets = new BigUint64Array(1024)
+let drawn = secrets.length
+
+function cryptoSecret(): bigint {
+  if (drawn === secrets.length) {
+    randomFillSync(secrets)
+    drawn = 0
+  }
+  const secret = secrets[drawn] ?? 0n
+  secrets[drawn++] = 0n
+  return secret || cryptoSecret()
+}

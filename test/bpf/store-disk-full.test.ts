@@ -1,0 +1,93 @@
+import { execFileSync } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, rm, unlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest'
+import { CORE_API } from '../../src/api/index.ts'
+import { LocalStore } from '../../src/store/local.ts'
+import type { NewObject } from '../../src/store/store.ts'
+
+let home: string
+let disk: string
+
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), 'natgw-disk-'))
+  disk = join(home, 'disk')
+  await mkdir(disk)
+  await mkdir(join(home, 'manifests'))
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', disk])
+})
+
+afterAll(async () => {
+  execFileSync('umount', [disk])
+  await rm(home, { recursive: true })
+})
+
+function networkId(id: number, bytes: number): NewObject<'NetworkID'> {
+  const claimRef = { group: 'g', resource: 'r', name: 'n'.repeat(bytes), uid: 'u' }
+  return { apiVersion: CORE_API, kind: 'NetworkID', metadata: { name: String(id) }, spec: { claimRef } }
+}
+
+/** Writes until nothing more fits. */
+async function fill(path: string): Promise<void> {
+  for (let size = 1 << 20; size >= 4096; size /= 2) {
+    for (let i = 0; ; i++) {
+      try {
+        await writeFile(`${path}-${size}-${i}`, Buffer.alloc(size))
+      } catch {
+        await unlink(`${path}-${size}-${i}`)
+        break
+      }
+    }
+  }
+}
+
+const open = () =>
+  LocalStore.open({
+    manifests: join(home, 'manifests'),
+    stateFile: join(disk, 'natgw.state'),
+    log: { info: () => undefined, warn: () => undefined },
+  })
+
+/** Creates objects of a size until one is refused. @returns the refusal */
+async function createUntilRefused(store: LocalStore, bytes: number): Promise<unknown> {
+  for (;;) {
+    try {
+      await store.create(networkId(store.list('NetworkID').length, bytes))
+    } catch (error) {
+      return error
+    }
+  }
+}
+
+it('a full disk stops writes only when the reserved room is used up; they go on when there is space again', async () => {
+  const store = await open()
+  onTestFinished(() => store.close())
+  await fill(join(disk, 'filler'))
+
+  const refusal = await createUntilRefused(store, 50_000)
+  const written = store.list('NetworkID').length
+  expect(written).toBeGreaterThan(10)
+  expect(refusal).toMatchObject({ code: 'ERR_STATE_WRITE', details: { errno: 'ENOSPC' } })
+  // What is small enough still fits into what is left of the room.
+  await createUntilRefused(store, 10)
+  expect(store.list('NetworkID').length).toBeGreaterThan(written)
+
+  const manifest = '{apiVersion: networking.ironcore.dev/v1alpha1, kind: Network, metadata: {name: blue}}'
+  await writeFile(join(home, 'manifests', 'a.yaml'), manifest)
+  await vi.waitFor(() => expect(store.problems()[0]?.code).toBe('ERR_STATE_WRITE'), { timeout: 5000 })
+  expect(store.get('Network', 'default/blue')).toBeUndefined()
+
+  for (const name of await readdir(disk)) if (name.startsWith('filler')) await unlink(join(disk, name))
+  await vi.waitFor(() => expect(store.problems()).toEqual([]), { timeout: 5000 })
+  const blue = store.get('Network', 'default/blue')
+  expect(blue).toBeDefined()
+  const ids = store.list('NetworkID')
+  await store.close()
+  expect(await readdir(disk)).toEqual(['natgw.state'])
+
+  const again = await open()
+  onTestFinished(() => again.close())
+  expect(again.list('NetworkID')).toEqual(ids)
+  expect(again.list('Network')).toEqual([blue])
+})

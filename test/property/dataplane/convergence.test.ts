@@ -1,0 +1,217 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { SliceConstants } from '../../../src/dataplane/generated/layouts.ts'
+import type { DesiredInterface, DesiredState } from '../../../src/dataplane/model.ts'
+import { hasRuns, isActive } from '../../../src/dataplane/placement.ts'
+import { MemoryMaps } from '../../unit/dataplane/memory-maps.ts'
+import { addressOf, MAC, PUBLIC, stateOf } from '../../unit/dataplane/states.ts'
+
+const ADDRESSES = 3
+const INTERFACES = 8
+
+interface Picture {
+  /** Slice size of each public address, undefined while NAT does not use it. */
+  sizes: (number | undefined)[]
+  /** Of each interface: VNI and, where it has ports, which slice of which address. */
+  interfaces: ({ vni: number; slice?: { address: number; number: number; reachable: boolean } } | undefined)[]
+  hops: number[]
+  enabled: boolean
+}
+
+const picture: fc.Arbitrary<Picture> = fc.record({
+  sizes: fc.array(fc.option(fc.constantFrom(64, 8192, 32256), { nil: undefined }), {
+    minLength: ADDRESSES,
+    maxLength: ADDRESSES,
+  }),
+  interfaces: fc.array(
+    fc.option(
+      fc.record(
+        {
+          vni: fc.constantFrom(100, 200),
+          slice: fc.record({ address: fc.nat(ADDRESSES - 1), number: fc.nat(6), reachable: fc.boolean() }),
+        },
+        { requiredKeys: ['vni'] },
+      ),
+      { nil: undefined },
+    ),
+    { minLength: INTERFACES, maxLength: INTERFACES },
+  ),
+  hops: fc.uniqueArray(fc.integer({ min: 1, max: 4 }), { maxLength: 4 }),
+  enabled: fc.boolean(),
+})
+
+/** Only what can be had: two interfaces never share a slice, and a slice is one of an address in use. */
+function toState({ sizes, interfaces, hops, enabled }: Picture): DesiredState {
+  const given = new Set<string>()
+  const desired = interfaces.flatMap((each, index): DesiredInterface[] => {
+    if (each === undefined) return []
+    const base = { name: `default/vm-${index}`, vni: each.vni, address: 0x0a000000 + index, ifindex: 5 }
+    const size = each.slice && sizes[each.slice.address]
+    if (each.slice === undefined || size === undefined) return [base]
+    const { address, number, reachable } = each.slice
+    const id = `${address}/${number}`
+    if (given.has(id) || number >= Math.floor(64512 / size)) return [base]
+    given.add(id)
+    const link = { destinationMac: MAC, sourceMac: MAC, mtu: 1500 }
+    const slice = { publicAddress: PUBLIC + address, firstPort: 1024 + number * size }
+    return [{ ...base, slice: reachable ? { ...slice, link } : slice }]
+  })
+  const nextHops = hops.map((last) => ({ address: PUBLIC + 200 + last, ifindex: 2, mtu: 1500, sourceMac: MAC }))
+  return stateOf({
+    settings: { ...stateOf().settings, enabled },
+    interfaces: desired,
+    addresses: sizes.flatMap((size, index) => (size === undefined ? [] : [addressOf(PUBLIC + index, size)])),
+    nextHops,
+    routes: nextHops.map(({ address }, index) => ({
+      address: index << 24,
+      prefixLength: 8,
+      type: 'via',
+      nextHop: address,
+    })),
+  })
+}
+
+/** Unchanged interfaces stay the same objects, as the agent keeps them. */
+function shareUnchanged(previous: DesiredState | undefined, next: DesiredState): DesiredState {
+  const known = new Map(previous?.interfaces.map((each) => [JSON.stringify(each), each]))
+  return { ...next, interfaces: next.interfaces.map((each) => known.get(JSON.stringify(each)) ?? each) }
+}
+
+/** What must hold after every single operation, since packets do not wait for the last one. */
+function expectSafe({ image }: MemoryMaps): void {
+  const problems: string[] = []
+  const runs: { start: number; end: number }[] = []
+  const ports = new Set<string>()
+  for (const [index, slice] of image.slices.entries()) {
+    if (!hasRuns(slice)) continue
+    for (const run of slice.runs) {
+      runs.push({ start: run, end: run + slice.size })
+      if ((run & 0xffff) + slice.size > 65408) problems.push(`slice ${index} straddles chunks`)
+      if (!image.chunks.has(run >>> 16)) problems.push(`slice ${index} lies in a chunk that does not exist`)
+    }
+    const first = `${slice.publicAddress}:${slice.firstPort}`
+    if (isActive(slice) && ports.has(first)) problems.push(`${first} has two owners`)
+    if (isActive(slice)) ports.add(first)
+  }
+  runs.sort((a, b) => a.start - b.start)
+  runs.forEach(({ end }, index) => {
+    if (end > (runs[index + 1]?.start ?? Infinity)) problems.push(`two slices share cell ${end - 1}`)
+  })
+  for (const [{ vni, address }, { slice: index }] of image.interfaces.entries()) {
+    if (index === SliceConstants.NO_SLICE) continue
+    const slice = image.slices.get(index)
+    if (slice === undefined || !isActive(slice)) problems.push(`${address} has a slice that is not active`)
+    if (slice?.vni !== vni || slice.insideAddress !== address) problems.push(`${address} has another's slice`)
+  }
+  expect(problems).toEqual([])
+}
+
+function expectReached({ image }: MemoryMaps, desired: DesiredState): void {
+  expect([...image.interfaces.keys()].length).toBe(desired.interfaces.length)
+  for (const { vni, address, slice } of desired.interfaces) {
+    const index = image.interfaces.get({ vni, address })?.slice
+    if (slice === undefined) expect(index).toBe(SliceConstants.NO_SLICE)
+    else {
+      expect(image.slices.get(index!)).toMatchObject({
+        vni,
+        insideAddress: address,
+        publicAddress: slice.publicAddress,
+        firstPort: slice.firstPort,
+        flags: slice.link === undefined ? 1 : 3,
+      })
+      const block = image.addresses.get({ address: slice.publicAddress })!
+      expect(index).toBe(block.firstSlice + (slice.firstPort - block.firstPort) / block.sliceSize)
+    }
+  }
+  const withPorts = desired.interfaces.filter(({ slice }) => slice !== undefined).length
+  expect([...image.slices.entries()].filter(([, slice]) => hasRuns(slice)).length).toBe(withPorts)
+  expect([...image.addresses.keys()].length).toBe(desired.addresses.length)
+}
+
+describe('the maps', () => {
+  it('become what is desired through any sequence of changes, safe after every single write', () => {
+    fc.assert(
+      fc.property(fc.array(picture, { minLength: 1, maxLength: 6 }), (pictures) => {
+        const maps = new MemoryMaps()
+        let previous: DesiredState | undefined
+        for (const each of pictures) {
+          const desired = shareUnchanged(previous, toState(each))
+          const plan = maps.apply(desired, () => {
+            expectSafe(maps)
+          })
+          expect(plan.failures).toEqual([])
+          expectReached(maps, desired)
+          expect(maps.apply(desired).operations).toEqual([])
+          previous = desired
+        }
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('become what is desired after a crash at any point of a change', () => {
+    fc.assert(
+      fc.property(picture, picture, picture, fc.nat(60), fc.nat(60), (first, second, third, cut, cutAgain) => {
+        const maps = new MemoryMaps()
+        maps.apply(toState(first))
+        for (const [next, end] of [
+          [second, cut],
+          [third, cutAgain],
+        ] as const) {
+          for (const operation of maps.plan(toState(next)).plan.operations.slice(0, end)) {
+            maps.carryOut(operation)
+            expectSafe(maps)
+          }
+          maps.restart()
+        }
+        const desired = toState(third)
+        maps.apply(desired)
+        expectReached(maps, desired)
+        maps.restart()
+        expect(maps.apply(desired).operations).toEqual([])
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('never move a slice that keeps its owner, its ports and its size', () => {
+    fc.assert(
+      fc.property(fc.array(picture, { minLength: 2, maxLength: 6 }), fc.array(fc.boolean()), (pictures, restarts) => {
+        const maps = new MemoryMaps()
+        pictures.forEach((each, step) => {
+          const before = [...maps.image.slices.entries()]
+          maps.flushed = []
+          maps.apply(toState(each))
+          if (restarts[step]) maps.restart()
+          for (const [index, slice] of before) {
+            const after = maps.image.slices.get(index)
+            const stays =
+              isActive(slice) &&
+              after?.vni === slice.vni &&
+              after.insideAddress === slice.insideAddress &&
+              after.publicAddress === slice.publicAddress &&
+              after.firstPort === slice.firstPort &&
+              after.size === slice.size
+            if (!stays || maps.flushed.includes(index)) continue
+            const { runs, secret, generation } = slice
+            expect(after).toMatchObject({ runs, secret, generation })
+          }
+        })
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('leak no place: when all is gone, the first slice is placed where the very first was', () => {
+    fc.assert(
+      fc.property(fc.array(picture, { minLength: 1, maxLength: 6 }), (pictures) => {
+        const maps = new MemoryMaps()
+        for (const each of pictures) maps.apply(toState(each))
+        maps.apply(stateOf())
+        expect(maps.placement.placeBlock(1, { firstPort: 1024, lastPort: 65535, sliceSize: 64 })?.firstSlice).toBe(0)
+        expect(maps.placement.allocateRuns(64512)).toEqual([0, 0x10000, 0x20000])
+      }),
+      { numRuns: 200 },
+    )
+  })
+})

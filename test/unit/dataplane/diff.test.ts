@@ -1,0 +1,170 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { SliceConstants, SliceFlags } from '../../../src/dataplane/generated/layouts.ts'
+import { addressOf, interfaceOf, MAC, PUBLIC, stateOf } from './states.ts'
+import { MemoryMaps, outline } from './memory-maps.ts'
+
+let maps: MemoryMaps
+beforeEach(() => {
+  maps = new MemoryMaps()
+})
+
+const oneSlice = () => stateOf({ interfaces: [interfaceOf(1, 1024)], addresses: [addressOf(PUBLIC)] })
+
+describe('the order of operations', () => {
+  it('opens the door last: slice, address, device, then interface, then settings', () => {
+    const plan = maps.apply({ ...oneSlice(), devices: [{ ifindex: 5, vni: 100 }] })
+    expect(outline(plan)).toEqual([
+      'chunk',
+      'put slices',
+      'put addresses',
+      'put devices',
+      'put interfaces',
+      'put settings',
+    ])
+  })
+
+  it('closes the door first when an interface goes, and forgets its mappings before the ports are free', () => {
+    maps.apply(oneSlice())
+    const plan = maps.apply(stateOf({ addresses: [addressOf(PUBLIC)] }))
+    expect(outline(plan)).toEqual(['remove interfaces', 'put slices', 'grace', 'flush', 'put slices'])
+    expect(maps.image.slices.get(0)).toMatchObject({ flags: 0, size: 0, secret: 0n, generation: 1 })
+  })
+
+  it('switches off first and on last', () => {
+    const off = { ...oneSlice(), settings: { ...stateOf().settings, enabled: false } }
+    maps.apply(oneSlice())
+    expect(outline(maps.apply(off))[0]).toBe('put settings')
+    expect(maps.image.settings.get(0)?.enabled).toBe(0)
+    expect(outline(maps.apply({ ...oneSlice(), devices: [{ ifindex: 7, vni: 1 }] })).at(-1)).toBe('put settings')
+  })
+
+  it('does nothing when nothing differs, also after a restart', () => {
+    maps.apply(oneSlice())
+    expect(maps.apply(oneSlice()).operations).toEqual([])
+    maps.restart()
+    expect(maps.apply(oneSlice()).operations).toEqual([])
+  })
+})
+
+describe('a slice', () => {
+  it('keeps secret, generation and slots when only the next hop of its owner changes', () => {
+    maps.apply(oneSlice())
+    const before = maps.image.slices.get(0)
+    const unreachable = { ...interfaceOf(1), slice: { publicAddress: PUBLIC, firstPort: 1024 } }
+    maps.apply({ ...oneSlice(), interfaces: [unreachable] })
+    const after = maps.image.slices.get(0)
+    expect(after?.flags).toBe(SliceFlags.SLICE_ACTIVE)
+    expect(after).toMatchObject({ secret: before?.secret, generation: before?.generation, runs: before?.runs })
+    expect(maps.flushed).toEqual([])
+  })
+
+  it('is flushed and gets a new secret and generation when it changes hands', () => {
+    maps.apply(oneSlice())
+    const before = maps.image.slices.get(0)!
+    maps.apply({ ...oneSlice(), interfaces: [interfaceOf(2, 1024)] })
+    const after = maps.image.slices.get(0)!
+    expect(maps.flushed).toEqual([0])
+    expect(after.secret).not.toBe(before.secret)
+    expect(after.generation).toBe(before.generation + 1)
+    expect(after.insideAddress).toBe(0x0a000002)
+  })
+
+  it('is not given to a second interface: the first keeps it and the second is told', () => {
+    maps.apply(oneSlice())
+    const [first] = oneSlice().interfaces
+    const plan = maps.apply({ ...oneSlice(), interfaces: [first!, interfaceOf(2, 1024)] })
+    expect(plan.failures.map(({ message }) => message)).toEqual([
+      'interface default/vm-2 (10.0.0.2, VNI 100) gets no ports: 198.51.100.0:1024 is the slice of another interface too',
+    ])
+    expect(maps.image.interfaces.get({ vni: 100, address: 0x0a000002 })?.slice).toBe(SliceConstants.NO_SLICE)
+    expect(maps.image.slices.get(0)?.insideAddress).toBe(0x0a000001)
+  })
+
+  it('is flushed after a crash between closing it and flushing it', () => {
+    maps.apply(oneSlice())
+    const { plan } = maps.plan(stateOf({ addresses: [addressOf(PUBLIC)] }))
+    for (const operation of plan.operations.slice(0, 2)) maps.carryOut(operation)
+    maps.restart()
+    maps.apply(oneSlice())
+    expect(maps.flushed).toEqual([0])
+    expect(maps.image.slices.get(0)).toMatchObject({ generation: 2, flags: 3 })
+  })
+})
+
+describe('an interface', () => {
+  it('without a slice is known, so that its packets are dropped for that reason', () => {
+    maps.apply(stateOf({ interfaces: [interfaceOf(1)] }))
+    expect(maps.image.interfaces.get({ vni: 100, address: 0x0a000001 })).toEqual({
+      slice: SliceConstants.NO_SLICE,
+      ifindex: 5,
+    })
+  })
+
+  it('whose ports begin inside another slice gets none, with the slice boundaries in the message', () => {
+    const plan = maps.apply({ ...oneSlice(), interfaces: [interfaceOf(1, 1030)] })
+    expect(plan.failures[0]?.message).toContain(
+      'no slice of 198.51.100.0 begins at port 1030: slices of 64 ports begin at 1024',
+    )
+  })
+
+  it('loses its slice when the public address goes, even if nobody said so of the interface', () => {
+    const state = oneSlice()
+    maps.apply(state)
+    maps.apply({ ...state, addresses: [] })
+    expect(maps.image.interfaces.get({ vni: 100, address: 0x0a000001 })?.slice).toBe(SliceConstants.NO_SLICE)
+    expect(maps.image.slices.get(0)).toMatchObject({ flags: 0, size: 0 })
+  })
+})
+
+describe('routes', () => {
+  const hop = (last: number) => ({
+    address: 0xc6336400 + last,
+    ifindex: 2,
+    mtu: 1500,
+    sourceMac: MAC,
+    destinationMac: MAC,
+  })
+  const route = (nextHop: number) => ({
+    address: 0,
+    prefixLength: 0,
+    type: 'via' as const,
+    nextHop: 0xc6336400 + nextHop,
+  })
+  const generation = () => maps.image.settings.get(0)?.routeGeneration
+
+  it('make sessions look again when they change, but not for another MAC of the neighbour', () => {
+    maps.apply(stateOf({ nextHops: [hop(1)], routes: [route(1)] }))
+    const first = generation()
+    const renewed = { ...hop(1), destinationMac: new Uint8Array([2, 0, 0, 0, 0, 9]) }
+    maps.apply(stateOf({ nextHops: [renewed], routes: [route(1)] }))
+    expect(generation()).toBe(first)
+    maps.apply(stateOf({ nextHops: [renewed, hop(2)], routes: [route(2)] }))
+    expect(generation()).toBe(first! + 2)
+  })
+
+  it('make sessions look again even when the rewriting of routes was cut short', () => {
+    const before = stateOf({ nextHops: [hop(1), hop(2)], routes: [route(1)] })
+    const after = stateOf({ nextHops: [hop(1), hop(2)], routes: [route(2)] })
+    maps.apply(before)
+    const first = generation()!
+    const { operations } = maps.plan(after).plan
+    for (const operation of operations.slice(0, -1)) maps.carryOut(operation)
+    maps.restart()
+    maps.apply(after)
+    expect(generation()).toBe(first + 2)
+  })
+
+  it('keep the index of a neighbour for as long as it is wanted, and index 0 empty', () => {
+    maps.apply(stateOf({ nextHops: [hop(1), hop(2)] }))
+    maps.apply(stateOf({ nextHops: [hop(2)] }))
+    expect([...maps.image.nextHops.keys()]).toEqual([2])
+    maps.apply(stateOf({ nextHops: [hop(3), hop(2)] }))
+    expect(maps.image.nextHops.get(1)?.address).toBe(hop(3).address)
+    expect(maps.image.nextHops.get(2)?.address).toBe(hop(2).address)
+  })
+
+  it('to a neighbour that is not among the next hops are refused by name', () => {
+    const plan = maps.apply(stateOf({ routes: [route(7)] }))
+    expect(plan.failures[0]?.message).toBe('route 0.0.0.0/0 leads to 198.51.100.7, which is not among the next hops')
+  })
+})
