@@ -1,0 +1,24 @@
+import { readFileSync } from 'node:fs'
+import { expect, it } from 'vitest'
+import { DropReason, maps } from '../../src/dataplane/generated/layouts.ts'
+
+const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
+const found = (text: string, pattern: RegExp): string[] =>
+  [...new Set([...text.matchAll(pattern)].map(([, name]) => name!))].sort()
+
+it('docs/errors.md explains every error code, and none that does not exist', () => {
+  expect(found(read('docs/errors.md'), /^\| `(ERR_[A-Z_]+)`/gm)).toEqual(
+    found(read('src/errors/errors.ts'), /'(ERR_[A-Z_]+)'/g),
+  )
+})
+
+it('docs/maps.md lists every map', () => {
+  const listed = found(read('docs/maps.md'), /`([a-z_]+)`/g)
+  for (const { name } of Object.values(maps)) expect(listed).toContain(name)
+})
+
+it('docs/packet-flow.md names every reason for which a packet is dropped', () => {
+  const named = found(read('docs/packet-flow.md'), /`(DROP_[A-Z0-9_]+)`/g)
+  const reasons = Object.keys(DropReason).filter((name) => name !== 'DROP_NONE' && name !== 'DROP_REASONS')
+  expect(reasons.filter((name) => !named.includes(name))).toEqual([])
+})
