@@ -77,7 +77,9 @@ export function sliceRows({ plane, objects }: Inspection): SliceRow[] {
       refused: use.refused,
     }
   })
-  return rows.sort((a, b) => a.publicAddress.localeCompare(b.publicAddress, 'en', { numeric: true }) || a.firstPort - b.firstPort)
+  return rows.sort(
+    (a, b) => a.publicAddress.localeCompare(b.publicAddress, 'en', { numeric: true }) || a.firstPort - b.firstPort,
+  )
 }
 
 function sectionOwners(objects: readonly Resource[]): Map<string, { gateway: string; networkInterface: string }> {
@@ -119,7 +121,8 @@ export function statusView(inspection: Inspection): StatusView {
   const slices = sliceRows(inspection)
   return {
     instance: info.instance,
-    agent: info.running && info.record !== undefined ? { running: true, pid: info.record.pid } : { running: info.running },
+    agent:
+      info.running && info.record !== undefined ? { running: true, pid: info.record.pid } : { running: info.running },
     devices: pinnedLinks(info.instance).map(({ ifindex, role, mode }) => ({
       device: links.get(ifindex) ?? `(ifindex ${ifindex}, gone)`,
       ifindex,

@@ -54,7 +54,10 @@ export function claimInstance(instance: string, record: Omit<RunRecord, 'pid' | 
       { instance, pid: other?.pid },
     )
   }
-  writeFileSync(recordPath(instance), JSON.stringify({ ...record, pid: process.pid, startedAt: new Date().toISOString() }))
+  writeFileSync(
+    recordPath(instance),
+    JSON.stringify({ ...record, pid: process.pid, startedAt: new Date().toISOString() }),
+  )
   return () => {
     rmSync(recordPath(instance), { force: true })
     unlockFile(fd)

@@ -28,7 +28,12 @@ export async function loadBpf(options: LoadOptions): Promise<void> {
   try {
     sayReport(plane.report, options.instance)
     for (const { role, device, ifindex } of wanted) {
-      const { mode, notNative, existing } = await plane.attachments.attach({ role, device, ifindex, mode: options.mode })
+      const { mode, notNative, existing } = await plane.attachments.attach({
+        role,
+        device,
+        ifindex,
+        mode: options.mode,
+      })
       print(`${device}: ${role} program ${existing ? 'was attached already' : 'attached'}, ${mode} mode`)
       if (notNative !== undefined) print(`${device}: not native, since the kernel says: ${notNative}`)
     }
@@ -41,24 +46,34 @@ export async function loadBpf(options: LoadOptions): Promise<void> {
 
 export function unload(instance: string): void {
   const { links, layouts } = unloadDataplane(instance)
-  print(`instance ${instance}: ${links} program${links === 1 ? '' : 's'} detached, maps of ${layouts.join(', ')} removed`)
+  print(
+    `instance ${instance}: ${links} program${links === 1 ? '' : 's'} detached, maps of ${layouts.join(', ')} removed`,
+  )
 }
 
-function wantedDevices({ uplink, private: devices }: LoadOptions): { role: LinkRole; device: string; ifindex: number }[] {
+function wantedDevices({
+  uplink,
+  private: devices,
+}: LoadOptions): { role: LinkRole; device: string; ifindex: number }[] {
   if (uplink === undefined || devices.length === 0) {
     throw new NatGwError('ERR_USAGE', 'name the devices: --uplink eth0 --private eth1 (--private may be repeated)')
   }
   const links = listHost().links
-  return [{ role: 'uplink' as const, device: uplink }, ...devices.map((device) => ({ role: 'private' as const, device }))].map(
-    (wanted) => {
-      const link = links.find(({ name }) => name === wanted.device)
-      if (link !== undefined) return { ...wanted, ifindex: link.ifindex }
-      const present = links.map(({ name }) => name).join(', ')
-      throw new NatGwError('ERR_NO_DEVICE', `--${wanted.role}: no network device "${wanted.device}" here; there are: ${present}`, {
+  return [
+    { role: 'uplink' as const, device: uplink },
+    ...devices.map((device) => ({ role: 'private' as const, device })),
+  ].map((wanted) => {
+    const link = links.find(({ name }) => name === wanted.device)
+    if (link !== undefined) return { ...wanted, ifindex: link.ifindex }
+    const present = links.map(({ name }) => name).join(', ')
+    throw new NatGwError(
+      'ERR_NO_DEVICE',
+      `--${wanted.role}: no network device "${wanted.device}" here; there are: ${present}`,
+      {
         device: wanted.device,
-      })
-    },
-  )
+      },
+    )
+  })
 }
 
 function sayReport(report: OpenReport, instance: string): void {

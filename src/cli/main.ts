@@ -5,9 +5,12 @@ import { NatGwError } from '../errors/errors.ts'
 import type { LoadOptions } from './load-bpf.ts'
 import type { ShowOptions } from './show.ts'
 
-const program = new Command('natgw').description('NAT gateway in XDP, driven by NATGateway resources').showHelpAfterError()
+const program = new Command('natgw')
+  .description('NAT gateway in XDP, driven by NATGateway resources')
+  .showHelpAfterError()
 
-const instanceOption = (): Option => new Option('-i, --instance <name>', 'the gateway, where there are several on a host')
+const instanceOption = (): Option =>
+  new Option('-i, --instance <name>', 'the gateway, where there are several on a host')
 const configOption = (): Option => new Option('-c, --config <file>', 'gateway.yaml, which names the instance')
 
 program

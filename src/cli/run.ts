@@ -17,7 +17,10 @@ import { OBJECT_PATH } from './paths.ts'
 export async function run(configPath: string): Promise<void> {
   const { config, warnings } = await loadConfig(configPath)
   // Synchronous: a line that was logged is not lost with the process.
-  const log = pino({ level: config.log.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ sync: true }))
+  const log = pino(
+    { level: config.log.level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    pino.destination({ sync: true }),
+  )
   const ended = untilSignal()
   const cleanUps: (() => Promise<void> | void)[] = []
   try {
@@ -39,7 +42,10 @@ export async function run(configPath: string): Promise<void> {
     cleanUps.push(() => controllers.stop())
     log.info({ instance: config.instance, pid: process.pid }, 'gateway is serving')
     const signal = await ended
-    log.info({ signal, counts: agent.counts() }, 'ending; the programs go on with what they know, `natgw unload` takes them away')
+    log.info(
+      { signal, counts: agent.counts() },
+      'ending; the programs go on with what they know, `natgw unload` takes them away',
+    )
   } finally {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   }
@@ -58,8 +64,13 @@ async function examineHost(config: GatewayConfig): Promise<{ pool: IpPool; notes
   )
   const pool = new IpPool(config.publicPrefixes, reserved)
   for (const { prefix } of config.publicPrefixes) {
-    const held = reserved.filter((address) => new IpPool([{ prefix, ports: { first: 1, last: 1 }, shared: false }]).find(address) !== undefined)
-    if (held.length > 0) notes.push(`publicPrefixes: of ${prefix}, ${held.join(', ')} ${held.length === 1 ? 'is' : 'are'} left out: this host, a router or the subnet needs ${held.length === 1 ? 'it' : 'them'}`)
+    const held = reserved.filter(
+      (address) => new IpPool([{ prefix, ports: { first: 1, last: 1 }, shared: false }]).find(address) !== undefined,
+    )
+    if (held.length > 0)
+      notes.push(
+        `publicPrefixes: of ${prefix}, ${held.join(', ')} ${held.length === 1 ? 'is' : 'are'} left out: this host, a router or the subnet needs ${held.length === 1 ? 'it' : 'them'}`,
+      )
   }
   return { pool, notes }
 }

@@ -77,21 +77,19 @@ interface SessionView {
 
 export async function showSessions(options: ShowOptions): Promise<void> {
   const rows = await inspect(options, ({ plane }) =>
-    Array.from(
-      readSessions(plane),
-      (row): SessionView => ({
-        protocol: row.protocol,
-        inside: `${formatIpv4(row.insideAddress)}:${row.insidePort}`,
-        public: `${formatIpv4(row.publicAddress)}:${row.publicPort}`,
-        remote: row.protocol === 'icmp' ? formatIpv4(row.remoteAddress) : `${formatIpv4(row.remoteAddress)}:${row.remotePort}`,
-        state: row.state === 'none' ? '' : row.state,
-        ageSeconds: row.ageSeconds,
-        expiresInSeconds: row.expiresInSeconds,
-        out: { packets: row.outPackets, bytes: row.outBytes },
-        in: { packets: row.inPackets, bytes: row.inBytes },
-        vni: row.vni,
-      }),
-    ),
+    Array.from(readSessions(plane), (row): SessionView => ({
+      protocol: row.protocol,
+      inside: `${formatIpv4(row.insideAddress)}:${row.insidePort}`,
+      public: `${formatIpv4(row.publicAddress)}:${row.publicPort}`,
+      remote:
+        row.protocol === 'icmp' ? formatIpv4(row.remoteAddress) : `${formatIpv4(row.remoteAddress)}:${row.remotePort}`,
+      state: row.state === 'none' ? '' : row.state,
+      ageSeconds: row.ageSeconds,
+      expiresInSeconds: row.expiresInSeconds,
+      out: { packets: row.outPackets, bytes: row.outBytes },
+      in: { packets: row.inPackets, bytes: row.inBytes },
+      vni: row.vni,
+    })),
   )
   show(rows, sessionColumns, options.output)
 }

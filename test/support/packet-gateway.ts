@@ -27,7 +27,7 @@ export const SHARED = '198.51.100.9'
 export const HOST = '10.0.0.254'
 export const INSIDE_MAC = '0a:00:00:00:00:01'
 export const ROUTER_MAC = '0e:00:00:00:00:01'
-export const OBJECT = new URL('../../build/bpf/natgw.bpf.o', import.meta.url).pathname
+export const OBJECT = process.env.NATGW_BPF_OBJECT ?? new URL('../../build/bpf/natgw.bpf.o', import.meta.url).pathname
 
 const mac = (text: string): Uint8Array => Uint8Array.from(text.split(':'), (pair) => parseInt(pair, 16))
 
