@@ -213,6 +213,13 @@ export class PacketGateway {
     return found
   }
 
+  /** Reads the claim word of a slot as it is now, by offset. */
+  claims(index: number, protocol: number): (offset: number) => bigint {
+    const first = this.plane.maps.slices.get(index)!.runs[protocol]!
+    const view = new DataView(this.#chunks[first >>> 16]!.mmap(false))
+    return (offset) => view.getBigUint64(((first & 0xffff) + offset) * slotCodec.size, true)
+  }
+
   /** Bits of the occupancy bitmap that are set in the run. */
   occupied(index: number, protocol: number): number[] {
     const slice = this.plane.maps.slices.get(index)!
