@@ -55,7 +55,7 @@ export class Agent {
   readonly #status: StatusWriter
   readonly #passes: Coalesced
   readonly #cleanUps: (() => void)[] = []
-  /** Interfaces whose entries are not known to be in the maps yet. */
+  /** Interfaces whose entries are not known to be in the maps yet. What was refused is tried again at each pass. */
   readonly #unreported = new Set<ObjectKey>()
   #notes: readonly string[] = []
   #verifyDue = false
@@ -148,7 +148,7 @@ export class Agent {
         }),
       )
     }
-    await this.#pass()
+    await this.#passes.runNow()
     this.#keeper.releaseLeftovers()
     this.#cleanUps.push(
       listenToEvents(this.#dataplane.maps.events, {
@@ -214,7 +214,7 @@ export class Agent {
     for (const key of touched) this.#unreported.add(key)
     const outcome = this.#report.applied(this.#sync.apply(state))
     for (const key of outcome.changedFindings) this.#unreported.add(key)
-    if (outcome.failed) this.#passes.ask(RETRY)
+    if (outcome.doubtful) return
     this.#status.enqueue(this.#unreported)
     this.#unreported.clear()
   }

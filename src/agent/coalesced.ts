@@ -24,8 +24,24 @@ export class Coalesced {
     if (this.#running !== undefined) return
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
-      this.#running = this.#run()
+      this.runNow().catch(this.#onError)
     }, delayMs)
+  }
+
+  /** Not to be called during a run. @throws what `body` throws, which `onError` is not told then */
+  async runNow(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#dueAt = Infinity
+    const run = (async () => this.#body())()
+    this.#running = run.catch(() => undefined)
+    try {
+      await run
+    } finally {
+      this.#running = undefined
+      const dueAt = this.#dueAt
+      this.#dueAt = Infinity
+      if (dueAt !== Infinity) this.ask(Math.max(0, dueAt - performance.now()))
+    }
   }
 
   /** Lets a run that is under way end; there is none after. */
@@ -33,19 +49,5 @@ export class Coalesced {
     this.#closed = true
     clearTimeout(this.#timer)
     await this.#running
-  }
-
-  async #run(): Promise<void> {
-    this.#dueAt = Infinity
-    try {
-      await this.#body()
-    } catch (error) {
-      this.#onError(error)
-    }
-    this.#running = undefined
-    const dueAt = this.#dueAt
-    if (dueAt === Infinity) return
-    this.#dueAt = Infinity
-    this.ask(Math.max(0, dueAt - performance.now()))
   }
 }

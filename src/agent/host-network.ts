@@ -8,6 +8,7 @@ import { neighbourKey } from './netlink/model.ts'
 import { NUD_FAILED, RTM_DELNEIGH, RTM_NEWNEIGH, readNeighbour } from './netlink/neighbours.ts'
 import { RTM_DELROUTE, RTM_NEWROUTE } from './netlink/routes.ts'
 import { GROUPS, Rtnetlink } from './netlink/rtnetlink.ts'
+import { sameBytes } from './same-bytes.ts'
 
 /**
  * The network of the namespace the process runs in. Links, addresses and routes are replaced as a whole when they
@@ -115,7 +116,7 @@ export class HostNetwork {
       if (this.#neighbours.delete(key)) this.#changedNeighbours.add(key)
       return
     }
-    if (old?.mac !== undefined && sameBytes(old.mac, neighbour.mac)) neighbour.mac = old.mac
+    if (old?.mac && neighbour.mac && sameBytes(old.mac, neighbour.mac)) neighbour.mac = old.mac
     this.#neighbours.set(key, neighbour)
     if (!sameForUs(old, neighbour)) this.#changedNeighbours.add(key)
   }
@@ -168,20 +169,6 @@ export class HostNetwork {
     }
     for (const [key, neighbour] of this.#neighbours) if (!listed.has(key)) this.#setNeighbour(neighbour, false)
   }
-}
-
-/** The devices of the namespace the process runs in, now. @throws ERR_NETLINK */
-export function listLinks(): Link[] {
-  const socket = new NetlinkSocket([])
-  try {
-    return new Rtnetlink(socket).links()
-  } finally {
-    socket.close()
-  }
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array | undefined): boolean {
-  return b !== undefined && a.length === b.length && a.every((byte, i) => byte === b[i])
 }
 
 /** The way of an entry through REACHABLE, STALE, DELAY and PROBE is of no interest to anyone here. */

@@ -4,8 +4,13 @@ import type { SyncResult, VerifyResult } from '../dataplane/sync.ts'
 import type { NatGwError } from '../errors/errors.ts'
 import type { Finding } from './desired/finding.ts'
 import type { Logger } from './logger.ts'
-import { natProtocolNames } from '../dataplane/generated/layouts.ts'
+import { maps, natProtocolNames } from '../dataplane/generated/layouts.ts'
 import { formatIpv4 } from '../net/ipv4.ts'
+
+/** Maps without whose entries an interface is not served. */
+const SERVING_MAPS: ReadonlySet<unknown> = new Set(
+  [maps.settings, maps.devices, maps.interfaces, maps.addresses, maps.slices].map(({ name }) => name),
+)
 
 /** Counts and tells what the data plane did and what it refused. */
 export class SyncReport {
@@ -29,7 +34,10 @@ export class SyncReport {
     return this.#failures.get(key)
   }
 
-  /** @returns interfaces that were refused, or no longer are, and whether anything was refused */
+  /**
+   * @returns interfaces that were refused, or no longer are; `doubtful` when something was refused that interfaces depend
+   * on and it is not known which
+   */
   applied({ written, flushedMappings, addedChunks, failures }: SyncResult) {
     this.#counts.passes++
     this.#counts.flushedMappings += flushedMappings
@@ -38,7 +46,8 @@ export class SyncReport {
     this.#tellFailures(failures)
     const before = this.#failures
     this.#failures = new Map(failures.flatMap(refusedInterface))
-    return { changedFindings: new Set([...before.keys(), ...this.#failures.keys()]), failed: failures.length > 0 }
+    const doubtful = failures.some(({ details }) => details.name === undefined && SERVING_MAPS.has(details.map))
+    return { changedFindings: new Set([...before.keys(), ...this.#failures.keys()]), doubtful }
   }
 
   verified({ repaired, failures }: VerifyResult): void {

@@ -22,7 +22,9 @@ export class AgentProcess {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
     this.#exit = new Promise((resolve) => this.#child.once('exit', resolve))
-    this.#child.on('message', (reply: { id: number }) => this.#waiting.get(reply.id)?.(reply))
+    this.#child.on('message', (reply: { id: number; answer?: unknown; error?: string }) =>
+      this.#waiting.get(reply.id)?.(reply),
+    )
     this.#child.once('exit', (code, signal) => {
       for (const settle of this.#waiting.values()) settle({ error: `the agent's process ended: ${code ?? signal}` })
     })

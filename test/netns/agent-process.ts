@@ -22,7 +22,7 @@ let agent: Agent
 async function put(object: Resource): Promise<void> {
   const present = store.get(object.kind, keyOf(object.metadata))
   if (present === undefined) await store.create(object)
-  else await store.update({ ...object, metadata: present.metadata } as Resource)
+  else await store.update({ ...object, metadata: present.metadata })
 }
 
 async function handle(request: Request): Promise<unknown> {

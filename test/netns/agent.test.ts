@@ -7,7 +7,8 @@ import { openLink, pinnedLinks } from '../../src/dataplane/pins.ts'
 import { parseIpv4 } from '../../src/net/ipv4.ts'
 import { formatMac } from '../../src/net/mac.ts'
 import { natTable, network, networkId, networkInterface } from '../unit/agent/world.ts'
-import { AgentProcess, GatewayLab } from './agent-lab.ts'
+import type { AgentProcess } from './agent-lab.ts'
+import { GatewayLab } from './agent-lab.ts'
 import { eventually } from './agent-namespaces.ts'
 
 const VM = '10.0.0.1'
@@ -196,8 +197,8 @@ describe('the agent', () => {
   })
 
   test('is not kept from serving others by an object that makes no sense', async () => {
-    await agent.put(networkInterface('broken', 'not an address'))
-    await agent.put(networkInterface('second', '10.0.0.2'))
+    const broken = [networkInterface('broken', 'not an address'), natTable('fd00::1', [['vm', VM]])]
+    await agent.put(...broken, networkInterface('second', '10.0.0.2'))
     await eventually('the second interface', () => theInterface('10.0.0.2'))
     await served()
   })

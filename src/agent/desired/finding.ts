@@ -7,7 +7,7 @@ export interface Finding {
     | 'NeighbourUnresolved' // the inside next hop does not answer ARP (yet)
     | 'DeviceMissing' // its private device does not exist
     | 'ProgramFailed' // programs or entries could not be put in place
-    | 'AddressInUse' // another interface of the Network has the address
+    | 'AddressConflict' // another interface of the Network has the address
   /** A sentence. */
   message: string
 }

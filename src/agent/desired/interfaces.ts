@@ -1,11 +1,11 @@
-import type { NetworkInterface, ObjectKey } from '../../api/index.ts'
+import type { ObjectKey } from '../../api/index.ts'
 import type { DesiredInterface } from '../../dataplane/model.ts'
 import type { Neighbour } from '../netlink/model.ts'
 import type { Finding } from './finding.ts'
 import type { Claim } from './objects.ts'
 import type { PrivateSide } from './placement.ts'
 import type { RouteTable } from './route-table.ts'
-import { formatIpv4, parseIpv4 } from '../../net/ipv4.ts'
+import { formatIpv4 } from '../../net/ipv4.ts'
 import { neighbourKey } from '../netlink/model.ts'
 import { insideNextHop, placeOf } from './placement.ts'
 
@@ -38,10 +38,6 @@ export interface InterfaceResult {
 
 export const NOTHING: InterfaceResult = { interfaces: [], watches: [], wants: [], tables: [] }
 
-export function ipv4AddressesOf({ spec }: NetworkInterface): number[] {
-  return spec.ips.flatMap((ip, i) => (spec.ipFamilies[i] === 'IPv4' ? [parseIpv4(ip.value)] : []))
-}
-
 /** @param addresses its IPv4 addresses */
 export function interfaceResult(
   key: ObjectKey,
@@ -53,7 +49,7 @@ export function interfaceResult(
     const claim = context.claims.find(({ insideAddress }) => insideAddress === address)
     const holder = context.otherHolder(address)
     const finding =
-      holder === undefined ? addAddress(result, key, address, claim, context) : addressInUse(address, holder)
+      holder === undefined ? addAddress(result, key, address, claim, context) : addressConflict(address, holder)
     // The first trouble is the one to be told; it comes before any success.
     if (claim !== undefined && finding !== undefined && result.finding?.status !== 'False') result.finding = finding
   }
@@ -97,9 +93,9 @@ function programmed(address: number, side: PrivateSide): Finding {
   return { status: 'True', reason: 'Programmed', message }
 }
 
-function addressInUse(address: number, holder: ObjectKey): Finding {
+function addressConflict(address: number, holder: ObjectKey): Finding {
   const message = `${formatIpv4(address)} belongs to NetworkInterface ${holder} of the same Network; give this one another`
-  return { status: 'False', reason: 'AddressInUse', message }
+  return { status: 'False', reason: 'AddressConflict', message }
 }
 
 function noDevice(address: number, candidates: readonly PrivateSide[]): Finding {

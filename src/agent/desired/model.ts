@@ -12,9 +12,9 @@ import { parseCidr } from '../../net/cidr.ts'
 import { neighbourOfKey } from '../netlink/model.ts'
 import { AddressHolders } from './address-holders.ts'
 import { hostAddresses } from './host-addresses.ts'
-import { NOTHING, interfaceResult, ipv4AddressesOf } from './interfaces.ts'
+import { NOTHING, interfaceResult } from './interfaces.ts'
 import { Ledger } from './ledger.ts'
-import { ObjectIndex, networkOf } from './objects.ts'
+import { ObjectIndex } from './objects.ts'
 import { RouteTable } from './route-table.ts'
 import { uplinkState } from './uplink.ts'
 
@@ -92,8 +92,8 @@ export class DesiredModel {
 
   /** Whether its Network has a device here. */
   isLocal(key: ObjectKey): boolean {
-    const object = this.#objects.interfaces.get(key)
-    return object !== undefined && this.#sidesOfNetwork.has(networkOf(object))
+    const known = this.#objects.interfaces.get(key)
+    return known !== undefined && this.#sidesOfNetwork.has(known.network)
   }
 
   build(): Built {
@@ -143,16 +143,16 @@ export class DesiredModel {
   }
 
   #compute(key: ObjectKey): void {
-    const object = this.#objects.interfaces.get(key)
-    const candidates = object && this.#sidesOfNetwork.get(networkOf(object))
-    const vni = object && this.#objects.vniOf(networkOf(object))
-    if (object === undefined || candidates === undefined || vni === undefined) {
+    const known = this.#objects.interfaces.get(key)
+    const candidates = known && this.#sidesOfNetwork.get(known.network)
+    const vni = known && this.#objects.vniOf(known.network)
+    if (known === undefined || candidates === undefined || vni === undefined) {
       this.#objects.mark(this.#holders.set(key, []))
       this.#ledger.replace(key, NOTHING)
       return
     }
+    const { object, addresses } = known
     const claims = this.#objects.claimsOf(key).filter(({ uid }) => uid === object.metadata.uid)
-    const addresses = ipv4AddressesOf(object)
     const claimed = addresses.map((address) => ({
       address: `${vni}/${address}`,
       hasSlice: claims.some(({ insideAddress }) => insideAddress === address),

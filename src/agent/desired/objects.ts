@@ -3,7 +3,7 @@ import type { DesiredAddress } from '../../dataplane/model.ts'
 import type { WatchEvent } from '../../store/store.ts'
 import { isDeepStrictEqual } from 'node:util'
 import { keyOf } from '../../api/index.ts'
-import { parseIpv4 } from '../../net/ipv4.ts'
+import { parseIpv4, tryParseIpv4 } from '../../net/ipv4.ts'
 import { MultiMap } from '../multi-map.ts'
 
 /** The kinds the agent works from. */
@@ -20,9 +20,17 @@ export type Claim = {
   table: ObjectKey
 }
 
+export interface KnownInterface {
+  object: NetworkInterface
+  /** Key of its Network. */
+  network: ObjectKey
+  /** Its IPv4 addresses. What is no address is left out: to refuse it is for those who accept the object. */
+  addresses: readonly number[]
+}
+
 /** The objects, indexed so that a change leads to the interfaces it concerns and to no others. */
 export class ObjectIndex {
-  readonly interfaces = new Map<ObjectKey, NetworkInterface>()
+  readonly interfaces = new Map<ObjectKey, KnownInterface>()
   readonly #networks = new Map<ObjectKey, Network>()
   readonly #vniByUid = new Map<string, number>()
   readonly #networkByUid = new Map<string, ObjectKey>()
@@ -31,6 +39,7 @@ export class ObjectIndex {
   readonly #claims = new MultiMap<ObjectKey, Claim>()
   #dirty = new Set<ObjectKey>()
 
+  /** @throws ERR_INVALID_FIELD for a NATTable of no IPv4 address; nothing has changed then */
   apply(event: AgentEvent): void {
     const { kind, object } = event
     const present = event.type !== 'deleted'
@@ -77,15 +86,16 @@ export class ObjectIndex {
   #applyInterface(key: ObjectKey, object: NetworkInterface, present: boolean): void {
     const old = this.interfaces.get(key)
     // A watch begins with what a listing has told already.
-    if (present && old === object) return
+    if (present && old?.object === object) return
     this.#dirty.add(key)
-    if (old !== undefined) this.#interfacesOfNetwork.delete(networkOf(old), key)
+    if (old !== undefined) this.#interfacesOfNetwork.delete(old.network, key)
     if (!present) {
       this.interfaces.delete(key)
       return
     }
-    this.interfaces.set(key, object)
-    this.#interfacesOfNetwork.add(networkOf(object), key)
+    const known = { object, network: networkOf(object), addresses: ipv4AddressesOf(object) }
+    this.interfaces.set(key, known)
+    this.#interfacesOfNetwork.add(known.network, key)
   }
 
   #applyNetwork(key: ObjectKey, object: Network, present: boolean): void {
@@ -116,7 +126,7 @@ export class ObjectIndex {
     for (const [owner, section] of before) {
       if (!geometryChanged && sameSection(section, after.get(owner))) continue
       const target = ownerKey(object, section)
-      const inside = parseIpv4(section.ip)
+      const inside = tryParseIpv4(section.ip)
       for (const claim of this.#claims.get(target)) {
         if (claim.table === key && claim.insideAddress === inside) this.#claims.delete(target, claim)
       }
@@ -126,7 +136,8 @@ export class ObjectIndex {
       if (!geometryChanged && sameSection(section, before.get(owner))) continue
       const target = ownerKey(object, section)
       const { uid } = section.targetRef
-      const insideAddress = parseIpv4(section.ip)
+      const insideAddress = tryParseIpv4(section.ip)
+      if (insideAddress === undefined) continue
       const claim = { uid, insideAddress, publicAddress: address.address, firstPort: section.port, table: key }
       this.#claims.add(target, claim)
       this.#dirty.add(target)
@@ -134,8 +145,12 @@ export class ObjectIndex {
   }
 }
 
-export function networkOf(object: NetworkInterface): ObjectKey {
+function networkOf(object: NetworkInterface): ObjectKey {
   return `${object.metadata.namespace}/${object.spec.networkRef.name}`
+}
+
+function ipv4AddressesOf({ spec }: NetworkInterface): number[] {
+  return spec.ips.flatMap((ip, i) => (spec.ipFamilies[i] === 'IPv4' ? (tryParseIpv4(ip.value) ?? []) : []))
 }
 
 function ownerKey(table: NATTable, section: NATTableSection): ObjectKey {
