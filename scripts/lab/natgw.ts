@@ -13,6 +13,8 @@ export interface SliceRow {
   publicAddress: string
   firstPort: number
   lastPort: number
+  /** The inside next hop is resolved. */
+  reachable: boolean
   used: { tcp: number; udp: number; icmp: number }
 }
 
@@ -28,6 +30,7 @@ export interface SessionRow {
 /** Of `natgw status -o json`. */
 export interface StatusView {
   agent: { running: boolean; pid?: number }
+  devices: { device: string; role: string; mode: string }[]
   gateways: {
     name: string
     ips: { name: string; ip: string }[]
@@ -40,6 +43,7 @@ export interface StatusView {
 export class Natgw {
   readonly #lab: Lab
   readonly #config: string
+  #starts = 0
 
   /** @param config path of gateway.yaml */
   constructor(lab: Lab, config: string) {
@@ -49,7 +53,9 @@ export class Natgw {
 
   /** `natgw run`, up once it says that the gateway serves. */
   async start(): Promise<Service> {
-    const service = await this.#lab.gateway.start('natgw', process.execPath, NATGW, 'run', '--config', this.#config)
+    // A log of its own: what an earlier run wrote says nothing about this one.
+    const name = `natgw-${++this.#starts}`
+    const service = await this.#lab.gateway.start(name, process.execPath, NATGW, 'run', '--config', this.#config)
     await service.waitForLog(/"gateway is serving"/, 30_000)
     return service
   }

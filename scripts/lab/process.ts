@@ -80,6 +80,11 @@ export class Service {
     return this.#child.exitCode === null && this.#child.signalCode === null
   }
 
+  /** Exit status; undefined while it runs and when a signal ended it. */
+  get status(): number | undefined {
+    return this.#child.exitCode ?? undefined
+  }
+
   /** All that it wrote so far, stdout and stderr. */
   get log(): string {
     return readFileSync(this.logFile, 'utf8')

@@ -176,8 +176,8 @@ export class Cluster {
   #interfaceChanged(key: ObjectKey, old: NetworkInterface | undefined, present: NetworkInterface | undefined): void {
     const affected = this.#interfaces.replace(old, present)
     this.#triggers.networkInterface(key)
-    if (sameSpec(old, present)) return
     for (const each of affected) this.#triggers.networkInterface(each)
+    if (sameSpec(old, present)) return
     for (const networkKey of networksOf(old, present)) {
       for (const each of this.#gateways.members(networkKey)) this.#triggers.natGateway(each)
       this.#released(networkKey)

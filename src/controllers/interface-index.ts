@@ -9,7 +9,10 @@ interface Contest {
   holder: NetworkInterface
 }
 
-/** Which interfaces a Network has, and which of them holds an address that several want: the oldest. */
+/**
+ * Which interfaces a Network has, and which of them holds an address that several want: the oldest. Decided anew only when
+ * one comes or goes.
+ */
 export class InterfaceIndex {
   readonly #byNetwork = new Map<ObjectKey, Map<ObjectKey, NetworkInterface>>()
   readonly #contests = new Map<string, Contest>()
@@ -69,9 +72,12 @@ export class InterfaceIndex {
     }
     const replaced = contest.all.get(key)
     contest.all.set(key, present)
-    // The holder under another uid is another interface, which has to stand against all.
-    if (replaced !== undefined && contest.holder === replaced) this.#decide(contest, affected)
-    else if (this.#before(present, contest.holder)) this.#crown(contest, present, affected)
+    const sameOne = replaced?.metadata.uid === present.metadata.uid
+    if (contest.holder === replaced) {
+      // Under another uid it is another interface, which has to stand against all.
+      if (sameOne) contest.holder = present
+      else this.#decide(contest, affected)
+    } else if (!sameOne && this.#before(present, contest.holder)) this.#crown(contest, present, affected)
   }
 
   #leave(name: string, key: ObjectKey, affected: Set<ObjectKey>): void {

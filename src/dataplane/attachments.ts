@@ -2,6 +2,7 @@
 // of an old one without the device ever being without.
 import { setTimeout } from 'node:timers/promises'
 import { NatGwError, messageOf } from '../errors/errors.ts'
+import { ifIndex } from '../native/load-native.ts'
 import type { BpfLink, BpfProgram } from '../native/load-native.ts'
 import { detachAndUnpin, linkPath, openLink, pinnedLinks, removePin, replacePin } from './pins.ts'
 import type { LinkRole, PinnedLink, XdpMode } from './pins.ts'
@@ -80,7 +81,7 @@ export class Attachments {
       await this.#create(request, 'native')
       return { mode: 'native', existing: false }
     } catch (error) {
-      if (isOccupied(error) || isGone(error)) throw error
+      if (isOccupied(error) || (error instanceof NatGwError && error.code === 'ERR_NO_DEVICE')) throw error
       await this.#create(request, 'generic')
       return { mode: 'generic', existing: false, notNative: reasonOf(error) }
     }
@@ -176,7 +177,7 @@ export class Attachments {
 
 function attachError(error: unknown, device: string, ifindex: number, mode: XdpMode): NatGwError {
   const details = { device, ifindex, mode, errno: asNativeFailure(error)?.code }
-  if (isGone(error)) {
+  if (!exists(device, ifindex)) {
     return new NatGwError('ERR_NO_DEVICE', `device ${device} (ifindex ${ifindex}) does not exist`, details, {
       cause: error,
     })
@@ -203,8 +204,13 @@ function isOccupied(error: unknown): boolean {
   return ['EBUSY', 'EEXIST'].includes(codeOf(error) ?? '')
 }
 
-function isGone(error: unknown): boolean {
-  return ['ENODEV', 'ENXIO'].includes(codeOf(error) ?? '')
+/** The kernel says EINVAL for a device that is not there, as for many another thing. */
+function exists(device: string, ifindex: number): boolean {
+  try {
+    return ifIndex(device) === ifindex
+  } catch {
+    return false
+  }
 }
 
 function reasonOf(error: unknown): string {

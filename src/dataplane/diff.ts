@@ -5,6 +5,7 @@ import { changeOf } from './change.ts'
 import { addressEntry, hostAddressKey, settingsEntry } from './entries.ts'
 import type { SettingsContext } from './entries.ts'
 import type { Settings } from './generated/layouts.ts'
+import type { KeyId } from './image.ts'
 import type { DesiredAddress, DesiredState } from './model.ts'
 import { Plan } from './operations.ts'
 import { capacityOf } from './placement.ts'
@@ -113,11 +114,11 @@ function planDevices({ image }: PlanContext, devices: DesiredState['devices'], p
 
 function planHostAddresses({ image }: PlanContext, addresses: DesiredState['hostAddresses'], plan: Plan): void {
   const { hostAddresses } = image
-  const wanted = new Set<string>()
+  const wanted = new Set<KeyId>()
   for (const { address, ifindex } of addresses) {
     try {
       const key = hostAddressKey(address)
-      wanted.add(hostAddresses.keyText(key))
+      wanted.add(hostAddresses.keyId(key))
       if (!hostAddresses.holds(key, { ifindex })) {
         plan.add({ kind: 'put', map: 'hostAddresses', key, value: { ifindex } })
       }
@@ -128,7 +129,7 @@ function planHostAddresses({ image }: PlanContext, addresses: DesiredState['host
     }
   }
   for (const key of hostAddresses.keys()) {
-    if (!wanted.has(hostAddresses.keyText(key))) plan.add({ kind: 'remove', map: 'hostAddresses', key })
+    if (!wanted.has(hostAddresses.keyId(key))) plan.add({ kind: 'remove', map: 'hostAddresses', key })
   }
 }
 

@@ -8,7 +8,7 @@ import type { Slice, SliceState } from './generated/layouts.ts'
 import type { MapImage, SyncedMap, Table } from './image.ts'
 import type { Operation, Put, Remove } from './operations.ts'
 import type { DataplaneMaps } from './pinned-maps.ts'
-import { writeError } from './typed-map.ts'
+import { keyForPeople, writeError } from './typed-map.ts'
 
 export type WriteCounts = Partial<Record<SyncedMap, { put: number; removed: number }>>
 
@@ -97,20 +97,17 @@ export class KernelWriter {
       if (operation.kind === 'put') table.layout.value.encode(valueView, index * valueSize, operation.value)
     })
     const { native } = this.#maps[map]
-    const confirm = (index: number) => {
-      const key = keys.toString('latin1', index * keySize, (index + 1) * keySize)
-      if (deletes) table.deleteRaw(key)
-      else table.setRaw(key, values.toString('latin1', index * valueSize, (index + 1) * valueSize))
-      this.#count(map, first.kind)
+    const confirm = (operation: Put | Remove, index: number) => {
+      if (deletes) table.delete(operation.key)
+      else table.setBytes(operation.key, values, index * valueSize)
     }
 
     try {
       if (possible.length > 1) {
         if (deletes) native.deleteBatch(keys)
         else native.updateBatch(keys, values)
-        possible.forEach((_, index) => {
-          confirm(index)
-        })
+        possible.forEach(confirm)
+        this.#count(map, first.kind, possible.length)
         return
       }
     } catch {
@@ -121,9 +118,10 @@ export class KernelWriter {
       try {
         if (deletes) native.delete(key)
         else native.update(key, values.subarray(index * valueSize, (index + 1) * valueSize))
-        confirm(index)
+        confirm(operation, index)
+        this.#count(map, first.kind, 1)
       } catch (error) {
-        this.#fail(writeError(native, table.layout.name, error, `entry ${describe(operation.key)}`))
+        this.#fail(writeError(native, table.layout.name, error, `entry ${keyForPeople(operation.key)}`))
         this.#block(operation)
       }
     })
@@ -198,10 +196,10 @@ export class KernelWriter {
     if (slice !== undefined) this.#blocked.add(slice)
   }
 
-  #count(map: SyncedMap, kind: 'put' | 'remove'): void {
+  #count(map: SyncedMap, kind: 'put' | 'remove', entries: number): void {
     const counts = (this.#result.written[map] ??= { put: 0, removed: 0 })
-    if (kind === 'put') counts.put++
-    else counts.removed++
+    if (kind === 'put') counts.put += entries
+    else counts.removed += entries
   }
 }
 
@@ -216,8 +214,4 @@ function sameBatch(first: Put | Remove, other: Operation | undefined): boolean {
 function asWriteError(error: unknown, what: string): NatGwError {
   if (error instanceof NatGwError) return error
   return new NatGwError('ERR_MAP_WRITE', `${what}: ${messageOf(error)}`, {}, { cause: error })
-}
-
-function describe(key: unknown): string {
-  return JSON.stringify(key, (_, part: unknown) => (part instanceof Uint8Array ? [...part] : part))
 }

@@ -150,7 +150,7 @@ function loadAndPin(options: OpenOptions): MapReport {
 
 function loadAndPinOnce(options: OpenOptions): MapReport {
   const { instance, objectPath } = options
-  const object = new BpfObject(readObject(objectPath), 'natgw')
+  const object = openObject(objectPath)
   const reused = new Map<string, BpfMap>()
   const keptLimits: OpenReport['keptLimits'] = []
   try {
@@ -255,16 +255,15 @@ export function refusal(log: string): string | undefined {
   return statistics > 0 ? lines[statistics - 1]?.trim() : lines.findLast((line) => line.trim() !== '')?.trim()
 }
 
-function readObject(path: string): Uint8Array {
+function openObject(path: string): BpfObject {
   try {
-    return readFileSync(path)
+    return new BpfObject(readFileSync(path), 'natgw')
   } catch (error) {
     throw new NatGwError(
       'ERR_BPF_LOAD',
-      `cannot read the BPF object ${path}: ${messageOf(error)}; \`npm run build:bpf\` makes it`,
-      {
-        path,
-      },
+      `${path} is not a BPF object that can be loaded: ${messageOf(error)}; \`npm run build:bpf\` makes it`,
+      { path },
+      { cause: error },
     )
   }
 }

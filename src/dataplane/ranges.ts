@@ -57,15 +57,13 @@ export class Ranges {
   #take(index: number, start: number, length: number): void {
     const gap = this.#gaps[index]
     if (gap === undefined) return
-    const parts = [
-      { start: gap.start, end: start },
-      { start: start + length, end: gap.end },
-    ].filter((part) => part.end > part.start)
-    if (parts.length === 1) {
-      // The usual case, and the hot one: no splice.
-      Object.assign(gap, parts[0])
-    } else {
-      this.#gaps.splice(index, 1, ...parts)
+    const end = start + length
+    if (gap.start === start && gap.end === end) this.#gaps.splice(index, 1)
+    else if (gap.start === start) gap.start = end
+    else if (gap.end === end) gap.end = start
+    else {
+      this.#gaps.splice(index + 1, 0, { start: end, end: gap.end })
+      gap.end = start
     }
   }
 

@@ -4,7 +4,7 @@ import { NatGwError } from '../errors/errors.ts'
 import { formatIpv4 } from '../net/ipv4.ts'
 import { nextHopEntry, nextHopKey, routeEntry, routeKey } from './entries.ts'
 import { Limits } from './generated/layouts.ts'
-import type { MapImage } from './image.ts'
+import type { KeyId, MapImage } from './image.ts'
 import type { DesiredNextHop, DesiredRoute } from './model.ts'
 import type { Plan } from './operations.ts'
 
@@ -20,7 +20,7 @@ export function planRoutes(
 ): boolean {
   const { byAddress, moved: hopsMoved } = assignIndexes(image, hops, plan)
   let moved = hopsMoved
-  const wanted = new Set<string>()
+  const wanted = new Set<KeyId>()
   // Doors close first, so a reject route is there before another prefix opens.
   const ordered = [...routes.filter(({ type }) => type === 'reject'), ...routes.filter(({ type }) => type !== 'reject')]
   for (const route of ordered) {
@@ -37,13 +37,13 @@ export function planRoutes(
     }
     const key = routeKey(route)
     const value = routeEntry(route, hop)
-    wanted.add(image.routes.keyText(key))
+    wanted.add(image.routes.keyId(key))
     if (image.routes.holds(key, value)) continue
     plan.add({ kind: 'put', map: 'routes', key, value })
     moved = true
   }
   for (const key of image.routes.keys()) {
-    if (wanted.has(image.routes.keyText(key))) continue
+    if (wanted.has(image.routes.keyId(key))) continue
     plan.add({ kind: 'remove', map: 'routes', key })
     moved = true
   }

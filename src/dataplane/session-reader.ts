@@ -1,14 +1,7 @@
 // Live sessions, read from the slot arena and the session table while the programs go on writing both.
 import { BpfMap } from '../native/load-native.ts'
 import { decodeOne, viewOf } from './codec.ts'
-import {
-  ClaimState,
-  NatProtocol,
-  natProtocolNames,
-  sessionCodec,
-  slotCodec,
-  tcpStateNames,
-} from './generated/layouts.ts'
+import { ClaimState, natProtocolNames, sessionCodec, slotCodec, tcpStateNames } from './generated/layouts.ts'
 import type { SessionData, Slice, Slot } from './generated/layouts.ts'
 import type { PinnedDataplane } from './pinned-maps.ts'
 import { activeSlices } from './readers.ts'

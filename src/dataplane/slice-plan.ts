@@ -3,9 +3,10 @@ import { NatGwError } from '../errors/errors.ts'
 import { formatIpv4 } from '../net/ipv4.ts'
 import type { Change } from './change.ts'
 import { closedSlice, emptySlice, interfaceEntry, sliceEntry } from './entries.ts'
+import type { SliceIdentity } from './entries.ts'
 import { SliceConstants } from './generated/layouts.ts'
 import type { Interface, Slice } from './generated/layouts.ts'
-import type { MapImage } from './image.ts'
+import type { KeyId, MapImage } from './image.ts'
 import type { DesiredInterface } from './model.ts'
 import type { Plan } from './operations.ts'
 import { hasRuns, isActive } from './placement.ts'
@@ -23,14 +24,15 @@ interface Wanted {
 }
 
 const { NO_SLICE } = SliceConstants
+const NEVER_USED = emptySlice({ generation: 0 })
 
 export class SlicePlanner {
   readonly #image: MapImage
   readonly #placement: Placement
   readonly #randomSecret: () => bigint
   readonly #plan: Plan
-  /** By key of `interfaces`, as text. */
-  readonly #wanted = new Map<string, Wanted>()
+  /** By key of `interfaces`. */
+  readonly #wanted = new Map<KeyId, Wanted>()
   readonly #claims = new Map<number, Wanted>()
   readonly #closed = new Set<number>()
   readonly #newChunks = new Set<number>()
@@ -46,7 +48,7 @@ export class SlicePlanner {
   planAll(desired: readonly DesiredInterface[]): void {
     for (const each of desired) this.#want(each, () => false)
     for (const key of this.#image.interfaces.keys()) {
-      if (!this.#wanted.has(this.#image.interfaces.keyText(key)))
+      if (!this.#wanted.has(this.#image.interfaces.keyId(key)))
         this.#plan.add({ kind: 'remove', map: 'interfaces', key })
     }
     for (const [index, slice] of this.#image.slices.entries()) {
@@ -58,10 +60,10 @@ export class SlicePlanner {
   /** @param gone blocks whose address goes. @returns whether an unchanged interface lost its slice */
   planChange({ removed, added }: Change<DesiredInterface>, gone: readonly Block[]): { surprised: boolean } {
     const { interfaces, slices } = this.#image
-    const leaving = new Set(removed.map((each) => interfaces.keyText(each)))
+    const leaving = new Set(removed.map((each) => interfaces.keyId(each)))
     for (const each of added) this.#want(each, (key) => !leaving.has(key) && interfaces.has(each))
     for (const each of removed) {
-      const isWanted = this.#wanted.has(interfaces.keyText(each))
+      const isWanted = this.#wanted.has(interfaces.keyId(each))
       if (!isWanted && interfaces.has(each)) {
         this.#plan.add({ kind: 'remove', map: 'interfaces', key: { vni: each.vni, address: each.address } })
       }
@@ -79,8 +81,8 @@ export class SlicePlanner {
     return { surprised }
   }
 
-  #want(desired: DesiredInterface, isDuplicate: (key: string) => boolean): void {
-    const key = this.#image.interfaces.keyText(desired)
+  #want(desired: DesiredInterface, isDuplicate: (key: KeyId) => boolean): void {
+    const key = this.#image.interfaces.keyId(desired)
     if (this.#wanted.has(key) || isDuplicate(key)) {
       this.#refuse(desired, `another interface of VNI ${desired.vni} has its address`)
       return
@@ -111,11 +113,11 @@ export class SlicePlanner {
   }
 
   /** Where only changes are known: a slice whose owner stays is not given to someone else. */
-  #refuseTaken(leaving: ReadonlySet<string>): void {
+  #refuseTaken(leaving: ReadonlySet<KeyId>): void {
     for (const [index, wanted] of this.#claims) {
       const slice = this.#image.slices.get(index)
       if (slice === undefined || !isActive(slice) || isOwner(slice, wanted.desired)) continue
-      const owner = this.#image.interfaces.keyText({ vni: slice.vni, address: slice.insideAddress })
+      const owner = this.#image.interfaces.keyId({ vni: slice.vni, address: slice.insideAddress })
       if (leaving.has(owner) || this.#wanted.has(owner)) continue
       this.#refuse(wanted.desired, `${slotText(wanted.desired)} is the slice of ${formatIpv4(slice.insideAddress)}`)
       this.#claims.delete(index)
@@ -133,7 +135,7 @@ export class SlicePlanner {
         this.#close(index, slice)
         const key = { vni: slice.vni, address: slice.insideAddress }
         const owner = interfaces.get(key)
-        if (owner?.slice !== index || this.#wanted.has(interfaces.keyText(key))) continue
+        if (owner?.slice !== index || this.#wanted.has(interfaces.keyId(key))) continue
         this.#plan.add(
           { kind: 'put', map: 'interfaces', key, value: { ...owner, slice: NO_SLICE } },
           'close-interfaces',
@@ -170,10 +172,10 @@ export class SlicePlanner {
     const { slice } = desired
     if (slice === undefined) return
     const size = this.#placement.block(slice.publicAddress)?.sliceSize ?? 0
-    const current = this.#image.slices.get(index) ?? emptySlice({ generation: 0 })
+    const current = this.#image.slices.get(index) ?? NEVER_USED
     const fits =
       current.publicAddress === slice.publicAddress && current.firstPort === slice.firstPort && current.size === size
-    let identity = { ...current, size }
+    let identity: SliceIdentity = { secret: current.secret, generation: current.generation, runs: current.runs, size }
 
     if (!fits || !isActive(current) || !isOwner(current, desired) || !this.#placement.ownsRuns(index)) {
       let { runs } = current
@@ -189,7 +191,7 @@ export class SlicePlanner {
         }
         runs = allocated
       }
-      identity = { ...identity, runs, secret: this.#randomSecret(), generation: (current.generation + 1) >>> 0 }
+      identity = { runs, size, secret: this.#randomSecret(), generation: (current.generation + 1) >>> 0 }
     }
     for (const position of identity.runs) this.#needChunk(position >>> 16)
     const value = sliceEntry(desired, slice, identity)
@@ -205,9 +207,8 @@ export class SlicePlanner {
   #planInterface(desired: DesiredInterface, index: number | undefined): void {
     const key = { vni: desired.vni, address: desired.address }
     const value: Interface = interfaceEntry(desired, index)
-    const { interfaces } = this.#image
-    if (interfaces.holds(key, value)) return
-    const current = interfaces.get(key)
+    const current = this.#image.interfaces.get(key)
+    if (current?.slice === value.slice && current.ifindex === value.ifindex) return
     const leavesSlice = current !== undefined && current.slice !== NO_SLICE && current.slice !== value.slice
     if (leavesSlice) {
       const closed = { ...value, slice: NO_SLICE }

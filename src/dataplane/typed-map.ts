@@ -2,7 +2,7 @@
 import { NatGwError, messageOf } from '../errors/errors.ts'
 import type { BpfMap, NativeFailure } from '../native/load-native.ts'
 import { decodeOne, encodeMany, encodeOne, viewOf } from './codec.ts'
-import type { Codec, MapLayout, MapShape } from './codec.ts'
+import type { MapLayout, MapShape } from './codec.ts'
 
 /** Which line of gateway.yaml raises the limit of a map. Maps without one have a fixed size. */
 const KNOBS: Readonly<Record<string, string>> = {
@@ -80,7 +80,7 @@ export class TypedMap<K, V> {
     try {
       this.native.update(encodeOne(this.layout.key, key), encodeOne(this.layout.value, value))
     } catch (error) {
-      throw writeError(this.native, this.layout.name, error, `entry ${describe(key)}`)
+      throw writeError(this.native, this.layout.name, error, `entry ${keyForPeople(key)}`)
     }
   }
 
@@ -151,15 +151,7 @@ export class CounterMap {
   }
 }
 
-/** Key bytes of one entry as a string, for use in a Map: the same bytes, one character each. */
-export function latin1(bytes: Uint8Array, offset = 0, length = bytes.length): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + offset, length).toString('latin1')
-}
-
-export function encodeKey<T>(codec: Codec<T>, value: T): string {
-  return latin1(encodeOne(codec, value))
-}
-
-function describe(key: unknown): string {
+/** A map's key for people. */
+export function keyForPeople(key: unknown): string {
   return JSON.stringify(key, (_, part: unknown) => (part instanceof Uint8Array ? [...part] : part))
 }

@@ -9,6 +9,9 @@ type Say = (text: string) => Promise<string>
 
 const plan = JSON.parse(process.argv[2] ?? '') as ClientPlan
 
+/** Milliseconds between datagrams that say the same. */
+const RESEND = 500
+
 /** Rejects what takes too long, so that a lost packet is an answer too. */
 function within<T>(promise: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -68,7 +71,19 @@ function openUdp(source: number): Promise<Say> {
         resolve(
           (text) =>
             new Promise((line, error) => {
-              answered = line
+              // Datagrams get lost, those of a burst first: said again like any UDP client does.
+              const again = setInterval(() => {
+                socket.send(text)
+              }, RESEND)
+              const done = (): void => {
+                clearInterval(again)
+              }
+              setTimeout(done, plan.timeout).unref()
+              answered = (answer) => {
+                if (!answer.endsWith(text)) return
+                done()
+                line(answer)
+              }
               failed = error
               socket.send(text)
             }),

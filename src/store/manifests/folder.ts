@@ -54,8 +54,13 @@ export class ManifestFolder {
     const stamps = await this.#stamps()
     if (stamps === undefined) return { changed: false, unsettled: false }
     const names = new Set([...this.#files.keys(), ...stamps.keys()])
-    const results = await Promise.all([...names].map((name) => this.#look(name, stamps.get(name) ?? ABSENT)))
-    return { changed: results.includes('changed'), unsettled: results.includes('unsettled') }
+    const result = { changed: false, unsettled: false }
+    // One after the other: reading YAML is work, and others are to have their turn in between.
+    for (const name of names) {
+      const outcome = await this.#look(name, stamps.get(name) ?? ABSENT)
+      if (outcome !== 'same') result[outcome] = true
+    }
+    return result
   }
 
   /** What each manifest looks like; undefined when the folder cannot be read. */

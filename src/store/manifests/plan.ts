@@ -31,7 +31,8 @@ export interface WantedObject {
   id: ManifestId
   object: Manifest
   file: string
-  lineOf: ManifestEntry['lineOf']
+  line: number
+  specLines: ManifestEntry['specLines']
 }
 
 /** What all files together ask for. */
@@ -67,10 +68,9 @@ export function planOf(files: readonly FileContent[]): Plan {
 }
 
 function addEntry(plan: Plan, firstPlace: Map<string, string>, file: string, entry: ManifestEntry): void {
-  const { id, object, problems, lineOf } = entry
+  const { id, object, problems, line, specLines } = entry
   plan.problems.push(...problems)
   if (id === undefined) return
-  const line = lineOf([])
   const first = firstPlace.get(idText(id))
   if (first !== undefined) {
     const message = `is described a second time; ${first} describes it first and counts`
@@ -80,5 +80,5 @@ function addEntry(plan: Plan, firstPlace: Map<string, string>, file: string, ent
   }
   firstPlace.set(idText(id), `${file}:${line}`)
   if (object === undefined) plan.kept.add(idText(id))
-  else plan.wanted.set(idText(id), { id, object, file, lineOf })
+  else plan.wanted.set(idText(id), { id, object, file, line, specLines })
 }

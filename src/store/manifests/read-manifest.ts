@@ -13,8 +13,10 @@ export interface ManifestEntry {
   /** Absent when there are problems. */
   object?: Manifest
   problems: ManifestProblem[]
-  /** Where a field, or the nearest thing around it that is there, stands; from 1. */
-  lineOf: (segments: readonly (string | number)[]) => number
+  /** Where the object begins, from 1. */
+  line: number
+  /** Where the fields of its spec stand, for problems that show only later. */
+  specLines: Readonly<Record<string, number>>
 }
 
 /** What a file says: its objects, or why it cannot be read at all. */
@@ -53,7 +55,16 @@ export function readManifest(file: string, text: string): ManifestText {
 function entryOf(parsed: ParsedResource, file: string, lineOf: (path: Path) => number): ManifestEntry {
   const problems = (parsed.findings ?? []).map((finding: Finding) => problemOf(finding, file, lineOf(finding.segments)))
   const id = parsed.id === undefined ? {} : { id: parsed.id }
-  return { ...id, ...(parsed.object === undefined ? {} : { object: parsed.object }), problems, lineOf }
+  const specLines = Object.fromEntries(
+    Object.keys(parsed.object?.spec ?? {}).map((name) => [name, lineOf(['spec', name])]),
+  )
+  return {
+    ...id,
+    ...(parsed.object === undefined ? {} : { object: parsed.object }),
+    problems,
+    line: lineOf([]),
+    specLines,
+  }
 }
 
 function itemsOf(value: unknown): unknown[] | undefined {

@@ -10,6 +10,9 @@ import type { ManifestProblem } from './problem.ts'
 /** How often a write is tried when controllers write the same object at the same moment. */
 const ATTEMPTS = 5
 
+/** Enough to share the cost of a commit, few enough to let others have their turn. */
+const WRITES_AT_ONCE = 2000
+
 /** Makes the store have what the manifests ask for. */
 export class ManifestSync {
   readonly #store: ResourceStore
@@ -27,20 +30,15 @@ export class ManifestSync {
   async apply(plan: Plan): Promise<{ problems: ManifestProblem[]; again: boolean }> {
     const problems: ManifestProblem[] = []
     const failures: unknown[] = []
-    const writes: Promise<unknown>[] = []
-    for (const wanted of plan.wanted.values()) {
-      if (this.#isApplied(wanted)) continue
-      writes.push(
-        this.#put(wanted).then(
-          (found) => problems.push(...found),
-          (error: unknown) => failures.push(error),
-        ),
-      )
+    const putting = [...plan.wanted.values()].filter((wanted) => !this.#isApplied(wanted))
+    const writes = [
+      ...putting.map((wanted) => async () => void problems.push(...(await this.#put(wanted)))),
+      ...this.#unwanted(plan).map((key) => () => this.#store.delete(...key)),
+    ]
+    for (let i = 0; i < writes.length; i += WRITES_AT_ONCE) {
+      const results = await Promise.allSettled(writes.slice(i, i + WRITES_AT_ONCE).map((write) => write()))
+      failures.push(...results.filter((result) => result.status === 'rejected').map(({ reason }) => reason as unknown))
     }
-    for (const key of this.#unwanted(plan)) {
-      writes.push(this.#store.delete(...key).catch((error: unknown) => failures.push(error)))
-    }
-    await Promise.all(writes)
     // A disk that is full fails all of them in the same way.
     return { problems: [...problems, ...failures.slice(0, 1).map(failureProblem)], again: failures.length > 0 }
   }
@@ -66,7 +64,7 @@ export class ManifestSync {
   }
 
   async #put(wanted: WantedObject): Promise<ManifestProblem[]> {
-    const { id, object, file, lineOf } = wanted
+    const { id, object, file, line, specLines } = wanted
     for (let attempt = 1; ; attempt++) {
       try {
         const present = this.#store.get(id.kind, id.key)
@@ -74,7 +72,8 @@ export class ManifestSync {
         else if (present.metadata.deletionTimestamp !== undefined) return []
         else {
           const refused = immutableFindings(present, object)
-          if (refused.length > 0) return refused.map((finding) => problemOf(finding, file, lineOf(finding.segments)))
+          if (refused.length > 0)
+            return refused.map((finding) => problemOf(finding, file, specLines[String(finding.segments[1])] ?? line))
           await this.#store.update(merged(present, object))
         }
         this.#applied.set(idText(id), object)

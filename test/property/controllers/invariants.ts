@@ -36,11 +36,13 @@ export function placesOf(store: ResourceStore): Map<string, Place> {
   return places
 }
 
+/** At every moment: no port has two owners, and no port of an address is owned that the gateway has not claimed. */
 export function expectNoOverlap(store: ResourceStore): void {
   const dealtFrom = new Set<string>()
   for (const { spec } of store.list('NATTable')) {
     expect(dealtFrom.has(spec.ip), `two tables of ${spec.ip}`).toBe(false)
     dealtFrom.add(spec.ip)
+    expect(store.get('IPAddress', spec.ip)?.spec.claimRef.uid, `claim of ${spec.ip}`).toBe(spec.gatewayRef.uid)
     let end = spec.ports.first - 1
     for (const section of spec.sections) {
       expect(section.port).toBeGreaterThan(end)
@@ -58,10 +60,7 @@ export function expectNoLeak(store: ResourceStore): void {
     const owner = gateways.get(spec.claimRef.uid)
     expect(owner?.status?.ips, `IPAddress ${metadata.name}`).toContainEqual({ name: spec.entryName, ip: spec.ip })
   }
-  for (const { metadata, spec } of store.list('NATTable')) {
-    expect(store.get('IPAddress', spec.ip)?.spec.claimRef.uid, metadata.name).toBe(spec.gatewayRef.uid)
-    expect(gateways.has(spec.gatewayRef.uid)).toBe(true)
-  }
+  for (const { spec } of store.list('NATTable')) expect(gateways.has(spec.gatewayRef.uid)).toBe(true)
   for (const { metadata, spec } of store.list('NetworkID')) {
     const owner = networks.get(spec.claimRef.uid)
     expect(owner && networkIdOf(store, owner), `NetworkID ${metadata.name}`).toBe(Number(metadata.name))

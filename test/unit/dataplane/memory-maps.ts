@@ -43,12 +43,12 @@ export class MemoryMaps {
     switch (operation.kind) {
       case 'put': {
         const table = this.image[operation.map] as Table<unknown, unknown>
-        table.setRaw(table.keyText(operation.key), table.valueText(operation.value))
+        table.set(operation.key, operation.value)
         return
       }
       case 'remove': {
         const table = this.image[operation.map] as Table<unknown, unknown>
-        table.deleteRaw(table.keyText(operation.key))
+        table.delete(operation.key)
         return
       }
       case 'flush':
