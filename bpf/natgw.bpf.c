@@ -173,15 +173,19 @@ SEC("syscall")
 int nat_flush(struct flush_args *args)
 {
 	struct flush flush = {.args = args};
-	__u32 chunk = args->run >> 16;
+	__u32 chunk = args->run >> 16, index = args->slice, protocol = args->protocol;
+	struct slice_state *state = bpf_map_lookup_elem(&slice_states, &index);
 
 	flush.run.chunk = bpf_map_lookup_elem(&slot_chunks, &chunk);
 	flush.run.first = args->run & 0xffff;
 	flush.run.size = args->size;
-	if (!flush.run.chunk || args->protocol >= NAT_PROTOCOLS)
+	if (!flush.run.chunk || !state || protocol >= NAT_PROTOCOLS)
 		return 1;
 	bpf_loop(args->size, flush_step, &flush, 0);
 	args->freed = flush.freed;
+	/* What the former owner did is not the next one's. */
+	state->peak[protocol] = 0;
+	state->refused = 0;
 	return 0;
 }
 

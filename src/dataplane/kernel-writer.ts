@@ -143,10 +143,10 @@ export class KernelWriter {
   }
 
   #flushSlice(index: number, { runs, size }: Slice): void {
-    const { used } = this.#stateOf(index)
+    const { used, peak, refused } = this.#stateOf(index)
     runs.forEach((run, protocol) => {
       // Counted before a mapping is seen and after it is gone: none counted, none there.
-      if (used[protocol] === 0) return
+      if (used[protocol] === 0 && peak[protocol] === 0 && refused === 0) return
       const args = { slice: index, protocol, run, size, freed: 0 }
       const { retval, ctx } = this.#flush.testRun({ ctx: encodeOne(flushArgsCodec, args) })
       // A chunk that does not exist holds nothing.
