@@ -67,32 +67,31 @@ static __always_inline void l4_checksum_apply(struct packet *p, __u32 address_de
 	}
 }
 
+/* `address` is a field of the IP header; `port` one of the layer-4 header: a port, or the identifier of an echo. */
+static __always_inline void endpoint_rewrite(struct packet *p, __be32 *address, __be32 new_address, __be16 *port,
+					     __be16 new_port)
+{
+	__u32 address_delta = csum_delta32(*address, new_address);
+	__u32 port_delta = csum_delta16(*port, new_port);
+
+	p->ip->check = csum_apply(p->ip->check, address_delta + ttl_decrement(p->ip));
+	*address = new_address;
+	l4_checksum_apply(p, address_delta, port_delta);
+	*port = new_port;
+}
+
 static __always_inline void source_rewrite(struct packet *p, __be32 address, __be16 port)
 {
-	__u32 address_delta = csum_delta32(p->ip->saddr, address);
-	__u32 ip_delta = address_delta + ttl_decrement(p->ip);
+	__be16 *field = p->protocol == NAT_PROTOCOL_ICMP ? &((struct icmphdr *)p->l4)->un.echo.id : p->l4;
 
-	p->ip->check = csum_apply(p->ip->check, ip_delta);
-	p->ip->saddr = address;
-	l4_checksum_apply(p, address_delta, csum_delta16(p->source, port));
-	if (p->protocol == NAT_PROTOCOL_ICMP)
-		((struct icmphdr *)p->l4)->un.echo.id = port;
-	else
-		*(__be16 *)p->l4 = port;
+	endpoint_rewrite(p, &p->ip->saddr, address, field, port);
 }
 
 static __always_inline void destination_rewrite(struct packet *p, __be32 address, __be16 port)
 {
-	__u32 address_delta = csum_delta32(p->ip->daddr, address);
-	__u32 ip_delta = address_delta + ttl_decrement(p->ip);
+	__be16 *field = p->protocol == NAT_PROTOCOL_ICMP ? &((struct icmphdr *)p->l4)->un.echo.id : (__be16 *)p->l4 + 1;
 
-	p->ip->check = csum_apply(p->ip->check, ip_delta);
-	p->ip->daddr = address;
-	l4_checksum_apply(p, address_delta, csum_delta16(p->destination, port));
-	if (p->protocol == NAT_PROTOCOL_ICMP)
-		((struct icmphdr *)p->l4)->un.echo.id = port;
-	else
-		((__be16 *)p->l4)[1] = port;
+	endpoint_rewrite(p, &p->ip->daddr, address, field, port);
 }
 
 #endif

@@ -39,50 +39,41 @@ static __always_inline int session_alive(const struct session_data *data, __u32 
 	return !time_reached(now, data->expires);
 }
 
+/* The index in the window of (slot, remote) whose claim is `want`, 0 for a free one; or -1. */
+static __always_inline int session_window(__u32 slot, __be32 remote, __u32 port, __u64 want)
+{
+	__u32 zero = 0, start;
+	struct settings *s = bpf_map_lookup_elem(&settings, &zero);
+
+	if (!s)
+		return -1;
+	start = session_hash(s->session_secret, slot, remote, port);
+	for (__u32 i = 0; i < SESSION_WINDOW; i++) {
+		__u32 index = (start + i) & s->session_mask;
+		struct session *session = bpf_map_lookup_elem(&sessions, &index);
+
+		if (!session)
+			return -1;
+		if (*(volatile __u64 *)&session->claim == want &&
+		    (!want || session_is(&session->session, remote, port)))
+			return index;
+	}
+	return -1;
+}
+
 /*
  * The index of the spilled session of (slot, generation) with this remote, dead or alive, or -1. Functions that are
  * verified on their own, like slot_search().
  */
 __noinline int session_search(__u32 slot, __u32 generation, __be32 remote, __u32 port)
 {
-	__u32 zero = 0, start;
-	struct settings *s = bpf_map_lookup_elem(&settings, &zero);
-	__u64 want = session_claim(slot, generation, CLAIM_LIVE);
-
-	if (!s)
-		return -1;
-	start = session_hash(s->session_secret, slot, remote, port);
-	for (__u32 i = 0; i < SESSION_WINDOW; i++) {
-		__u32 index = (start + i) & s->session_mask;
-		struct session *session = bpf_map_lookup_elem(&sessions, &index);
-
-		if (!session)
-			return -1;
-		if (*(volatile __u64 *)&session->claim == want && session_is(&session->session, remote, port))
-			return index;
-	}
-	return -1;
+	return session_window(slot, remote, port, session_claim(slot, generation, CLAIM_LIVE));
 }
 
 /* The index of an entry that a session with this remote may take, or -1. */
 __noinline int session_search_free(__u32 slot, __be32 remote, __u32 port)
 {
-	__u32 zero = 0, start;
-	struct settings *s = bpf_map_lookup_elem(&settings, &zero);
-
-	if (!s)
-		return -1;
-	start = session_hash(s->session_secret, slot, remote, port);
-	for (__u32 i = 0; i < SESSION_WINDOW; i++) {
-		__u32 index = (start + i) & s->session_mask;
-		struct session *session = bpf_map_lookup_elem(&sessions, &index);
-
-		if (!session)
-			return -1;
-		if (!*(volatile __u64 *)&session->claim)
-			return index;
-	}
-	return -1;
+	return session_window(slot, remote, port, CLAIM_FREE);
 }
 
 /* The live session of a mapping with this remote, or NULL. */
