@@ -18,6 +18,7 @@
 #include "maps.h"
 
 #define PROBE_WINDOW 16
+#define INLINE_PROBES 4
 #define GENERATION_MASK 0x3fff
 #define LOCK_SPINS 4096
 
@@ -163,17 +164,28 @@ __noinline int slot_search_free(__u32 slice_index, __u32 protocol, __u32 start)
 	return window_find(&run, start, 0);
 }
 
-/* The slot of an inside endpoint and its offset, or NULL. Most sit where the hash points, which costs no call. */
+/*
+ * The slot of an inside endpoint and its offset, or NULL. Most sit where the hash points or just behind, which is
+ * looked at here; the rest of the window, and what is outside of it, costs a call.
+ */
 static __always_inline struct slot *slot_find(const struct run *run, __u32 slice_index, __u32 protocol, __be32 address,
 					      __be16 port, __u32 start, __u32 *offset)
 {
 	__u64 endpoint = claim_endpoint(claim_make(address, port, 0, 0));
-	struct slot *slot = run_slot(run, start);
+	__u32 at = start;
 	int found;
 
-	*offset = start;
-	if (slot && claim_endpoint(*(volatile __u64 *)&slot->claim) == endpoint)
-		return slot;
+#pragma unroll
+	for (__u32 i = 0; i < INLINE_PROBES; i++) {
+		struct slot *slot = run_slot(run, at);
+
+		if (slot && claim_endpoint(*(volatile __u64 *)&slot->claim) == endpoint) {
+			*offset = at;
+			return slot;
+		}
+		if (++at >= run->size)
+			at = 0;
+	}
 	found = slot_search(slice_index, protocol, address, port, start);
 	if (found < 0)
 		return NULL;

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadConfig } from '../config/load.ts'
-import { NatGwError } from '../errors/errors.ts'
+import { messageOf, NatGwError } from '../errors/errors.ts'
 import { lockFile, unlockFile } from '../native/load-native.ts'
 import { RUN_FOLDER } from './paths.ts'
 
@@ -43,8 +43,7 @@ export async function findInstance(options: InstanceOptions): Promise<InstanceIn
  * @returns what to call at an orderly end. @throws ERR_ALREADY_RUNNING
  */
 export function claimInstance(instance: string, record: Omit<RunRecord, 'pid' | 'startedAt'>): () => void {
-  mkdirSync(RUN_FOLDER, { recursive: true })
-  const fd = lockFile(lockPath(instance))
+  const fd = lockInstance(instance)
   if (fd === -1) {
     const other = readRecord(instance)
     const who = other === undefined ? 'another process' : `process ${other.pid} (${other.config})`
@@ -65,11 +64,27 @@ export function claimInstance(instance: string, record: Omit<RunRecord, 'pid' | 
 }
 
 function isLocked(instance: string): boolean {
-  mkdirSync(RUN_FOLDER, { recursive: true })
-  const fd = lockFile(lockPath(instance))
+  const fd = lockInstance(instance)
   if (fd === -1) return true
   unlockFile(fd)
   return false
+}
+
+/** @returns the descriptor, -1 when another process holds the lock. @throws ERR_NO_ROOT */
+function lockInstance(instance: string): number {
+  const path = lockPath(instance)
+  try {
+    mkdirSync(RUN_FOLDER, { recursive: true })
+    return lockFile(path)
+  } catch (error) {
+    if (!['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+    throw new NatGwError(
+      'ERR_NO_ROOT',
+      `${path} is root's: ${messageOf(error)}; run natgw as root`,
+      { path },
+      { cause: error },
+    )
+  }
 }
 
 function readRecord(instance: string): RunRecord | undefined {

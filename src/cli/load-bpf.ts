@@ -1,10 +1,12 @@
 // `natgw load-bpf`: the programs on a plain host, without an agent. Private traffic is dropped until one configures them.
 import { DEFAULT_LIMITS } from '../config/config.ts'
 import { openDataplane, unloadDataplane } from '../dataplane/loader.ts'
-import type { OpenReport } from '../dataplane/loader.ts'
+import { hostAddressKey } from '../dataplane/entries.ts'
+import type { Dataplane, OpenReport } from '../dataplane/loader.ts'
 import type { LinkRole, XdpMode } from '../dataplane/pins.ts'
 import { BPFFS, instanceFolder } from '../dataplane/pins.ts'
 import { NatGwError } from '../errors/errors.ts'
+import { hostAddresses } from '../agent/desired/host-addresses.ts'
 import { listHost } from '../agent/list-host.ts'
 import { OBJECT_PATH } from './paths.ts'
 import { print } from './output.ts'
@@ -27,6 +29,7 @@ export async function loadBpf(options: LoadOptions): Promise<void> {
   const plane = openDataplane({ instance: options.instance, limits: DEFAULT_LIMITS, objectPath: OBJECT_PATH })
   try {
     sayReport(plane.report, options.instance)
+    if (plane.maps.settings.get(0)?.enabled !== 1) admitHost(plane)
     for (const { role, device, ifindex } of wanted) {
       const { mode, notNative, existing } = await plane.attachments.attach({
         role,
@@ -42,6 +45,13 @@ export async function loadBpf(options: LoadOptions): Promise<void> {
   }
   print(`verified and pinned in ${instanceFolder(options.instance)}`)
   print('Private traffic is dropped until `natgw run` configures the gateway; what is for the host itself passes.')
+}
+
+/** Without this, whoever manages the host from its private side would lose it. An agent keeps the addresses up to date. */
+function admitHost({ maps }: Dataplane): void {
+  for (const { address, ifindex } of hostAddresses(listHost().addresses, new Set())) {
+    maps.hostAddresses.set(hostAddressKey(address), { ifindex })
+  }
 }
 
 export function unload(instance: string): void {

@@ -8,14 +8,16 @@ import { checkHost, readLocalPorts } from '../config/preflight.ts'
 import { reservedAddresses } from '../config/public-addresses.ts'
 import type { GatewayConfig } from '../config/config.ts'
 import { startControllers } from '../controllers/manager.ts'
+import { preflight } from '../dataplane/preflight.ts'
 import { formatIpv4 } from '../net/ipv4.ts'
-import { describeProblem, LocalStore } from '../store/local.ts'
+import { LocalStore } from '../store/local.ts'
 import { claimInstance } from './instance.ts'
 import { OBJECT_PATH } from './paths.ts'
 
 /** Resolves at an orderly end. @throws NatGwError for whatever keeps the gateway from starting */
 export async function run(configPath: string): Promise<void> {
   const { config, warnings } = await loadConfig(configPath)
+  preflight()
   // Synchronous: a line that was logged is not lost with the process.
   const log = pino(
     { level: config.log.level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
@@ -31,9 +33,6 @@ export async function run(configPath: string): Promise<void> {
       manifests: config.manifests,
       stateFile: config.stateFile,
       log,
-      onProblems: (problems) => {
-        for (const problem of problems) log.error({ code: problem.code, file: problem.file }, describeProblem(problem))
-      },
     })
     cleanUps.push(() => store.close())
     const agent = await Agent.start({ config, store, objectPath: OBJECT_PATH, log: log.child({ component: 'agent' }) })
@@ -55,11 +54,21 @@ async function examineHost(config: GatewayConfig): Promise<{ pool: IpPool; notes
   const { links, addresses, routes } = listHost()
   const notes = checkHost(config, { devices: links, ports: await readLocalPorts() })
   const names = new Map(links.map(({ ifindex, name }) => [ifindex, name]))
+  const privateDevices = new Set(config.private.map((device) => device.interface))
+  const placed = (address: string, { ifindex, prefixLength }: { ifindex: number; prefixLength: number }) => ({
+    device: names.get(ifindex) ?? '',
+    address,
+    prefixLength,
+  })
+  const own = addresses.filter(({ family }) => family === 'IPv4').map((each) => placed(each.address, each))
+  // What is routed to private devices is as private as what is on them.
+  const inside = routes
+    .filter(({ prefixLength }) => prefixLength > 0)
+    .map((route) => placed(formatIpv4(route.address), route))
+    .filter(({ device }) => privateDevices.has(device))
   const reserved = reservedAddresses(
     config,
-    addresses
-      .filter(({ family }) => family === 'IPv4')
-      .map(({ ifindex, address, prefixLength }) => ({ device: names.get(ifindex) ?? '', address, prefixLength })),
+    [...own, ...inside],
     routes.flatMap(({ gateway }) => (gateway === undefined ? [] : [formatIpv4(gateway)])),
   )
   const pool = new IpPool(config.publicPrefixes, reserved)

@@ -67,20 +67,20 @@ export class GatewayLab {
     return join(this.lab.folder, 'state')
   }
 
-  /** Starts natgw and waits until everyone given has a slice that works. */
-  async serve(machines: readonly Machine[] = this.lab.machines): Promise<void> {
+  /** Starts natgw and waits until everyone given has a slice that works. @param before see Natgw.start */
+  async serve(machines: readonly Machine[] = this.lab.machines, ...before: string[]): Promise<void> {
     for (const network of new Set(machines.map(({ network }) => network))) {
       writeManifest(this.files, `network-${network}`, networkManifest(network))
       writeManifest(this.files, `gateway-${network}`, gatewayManifest(network, this.#ports))
     }
     for (const machine of machines) this.addMachine(machine)
-    await this.start()
+    await this.start(...before)
     await this.waitForSlices(machines.length)
     await waitUntil('a way out', 10_000, async () => (await this.#ping(machines[0])).status === 0)
   }
 
-  async start(): Promise<void> {
-    this.#service = await this.natgw.start()
+  async start(...before: string[]): Promise<void> {
+    this.#service = await this.natgw.start(...before)
   }
 
   /** @returns once it is gone */

@@ -81,32 +81,38 @@ describe('a gateway whose timers are 2 s for what is established and for UDP, 1 
   })
   const host = () => gateway().lab.machine(1).host
 
-  test.concurrent('a TCP connection idle for less than its timer resumes, one idle for longer is dropped, and a new one works', async () => {
-    await using client = Client.open(host(), { protocol: 'tcp', ...ECHO, sources: [31_000, 31_001], timeout: 1_500 })
-    const first = await client.ask('one')
-    expect(errorsOf(first)).toEqual([])
-    await delay(1_200)
-    expect((await client.ask('two')).map(endpointOf)).toEqual(first.map(endpointOf))
-
-    const before = (await gateway().natgw.drops()).tcp_not_syn ?? 0
-    await delay(3_200)
-    expect(errorsOf(await client.ask('three'))).toEqual(['timeout', 'timeout'])
-    expect((await gateway().natgw.drops()).tcp_not_syn ?? 0).toBeGreaterThan(before)
-    expect(errorsOf(await ask(host(), { protocol: 'tcp', ...ECHO, sources: [31_002] }))).toEqual([])
-  })
-
-  test.concurrent('a UDP mapping keeps its port as long as it is used, whoever it talks to, and is gone when it is not', async () => {
-    const source = { protocol: 'udp', port: ECHO.port, sources: [31_100] } as const
-    const first = await ask(host(), { ...source, address: DNS_ADDRESS })
-    expect(errorsOf(first)).toEqual([])
-    for (const address of [WEB_ADDRESS, DNS_ADDRESS]) {
+  test.concurrent(
+    'a TCP connection idle for less than its timer resumes, one idle for longer is dropped, and a new one works',
+    async () => {
+      await using client = Client.open(host(), { protocol: 'tcp', ...ECHO, sources: [31_000, 31_001], timeout: 1_500 })
+      const first = await client.ask('one')
+      expect(errorsOf(first)).toEqual([])
       await delay(1_200)
-      expect((await ask(host(), { ...source, address })).map(endpointOf)).toEqual(first.map(endpointOf))
-    }
-    const inside = `${gateway().lab.machine(1).address}:31100`
-    const present = async () => (await gateway().natgw.sessions()).some((session) => session.inside === inside)
-    expect(await present()).toBe(true)
-    await delay(2_500)
-    expect(await present()).toBe(false)
-  })
+      expect((await client.ask('two')).map(endpointOf)).toEqual(first.map(endpointOf))
+
+      const before = (await gateway().natgw.drops()).tcp_not_syn ?? 0
+      await delay(3_200)
+      expect(errorsOf(await client.ask('three'))).toEqual(['timeout', 'timeout'])
+      expect((await gateway().natgw.drops()).tcp_not_syn ?? 0).toBeGreaterThan(before)
+      expect(errorsOf(await ask(host(), { protocol: 'tcp', ...ECHO, sources: [31_002] }))).toEqual([])
+    },
+  )
+
+  test.concurrent(
+    'a UDP mapping keeps its port as long as it is used, whoever it talks to, and is gone when it is not',
+    async () => {
+      const source = { protocol: 'udp' as const, port: ECHO.port, sources: [31_100] }
+      const first = await ask(host(), { ...source, address: DNS_ADDRESS })
+      expect(errorsOf(first)).toEqual([])
+      for (const address of [WEB_ADDRESS, DNS_ADDRESS]) {
+        await delay(1_200)
+        expect((await ask(host(), { ...source, address })).map(endpointOf)).toEqual(first.map(endpointOf))
+      }
+      const inside = `${gateway().lab.machine(1).address}:31100`
+      const present = async () => (await gateway().natgw.sessions()).some((session) => session.inside === inside)
+      expect(await present()).toBe(true)
+      await delay(2_500)
+      expect(await present()).toBe(false)
+    },
+  )
 })
