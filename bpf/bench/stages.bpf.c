@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The way of an established packet outwards, cut off after each of its stages: what a stage costs is the difference of
+ * two cuts. The functions called are the gateway's own; nat_from_private and out_flow, which call them, are written out
+ * here once more, in their order, and bench_stage_8 must cost what they do.
+ */
+#include "../natgw.bpf.c"
+#include "generate.h"
+
+/* The compiler may not leave out what made this value, though nothing comes of it. */
+#define KEEP(value) asm volatile("" : : "r"((__u64)(value)))
+#define CUT(stage, value)                                                                                              \
+	do {                                                                                                           \
+		if (last == (stage)) {                                                                                 \
+			KEEP(value);                                                                                   \
+			return XDP_DROP;                                                                               \
+		}                                                                                                      \
+	} while (0)
+
+static __always_inline int stages(struct xdp_md *ctx, int last)
+{
+	__u32 zero = 0, ifindex = ctx->ingress_ifindex, slice_index, now, start, offset;
+	struct traffic *t = bpf_map_lookup_elem(&traffic, &zero);
+	struct interface_key source = {};
+	struct session_data *session;
+	struct interface *interface;
+	struct settings *settings;
+	struct next_hop *hop;
+	void *data, *data_end;
+	struct packet p = {};
+	struct device *device;
+	struct slice *slice;
+	struct slot *slot;
+	struct run run;
+	int reason;
+
+	if (!t || next_packet(ctx, t))
+		return XDP_ABORTED;
+	CUT(0, t);
+	data = (void *)(long)ctx->data;
+	data_end = (void *)(long)ctx->data_end;
+	if (data + sizeof(struct ethhdr) + sizeof(struct iphdr) > data_end)
+		return XDP_ABORTED;
+	p.eth = data;
+	p.ip = data + sizeof(struct ethhdr);
+	if (p.eth->h_proto != bpf_htons(ETH_P_IP) || parse_ipv4(ctx, data_end, &p) != PACKET_FLOW)
+		return XDP_ABORTED;
+	CUT(1, p.source + p.destination);
+
+	settings = settings_get();
+	device = bpf_map_lookup_elem(&devices, &ifindex);
+	if (!settings || !settings->enabled || !device || !device->vni)
+		return XDP_ABORTED;
+	source.vni = device->vni;
+	source.address = p.ip->saddr;
+	interface = bpf_map_lookup_elem(&interfaces, &source);
+	if (!interface || interface->ifindex != ifindex)
+		return XDP_ABORTED;
+	CUT(2, interface->slice);
+	slice_index = interface->slice;
+	slice = bpf_map_lookup_elem(&slices, &slice_index);
+	if (!slice || !(slice->flags & SLICE_ACTIVE) || slice->inside_address != p.ip->saddr ||
+	    slice->vni != device->vni)
+		return XDP_ABORTED;
+	CUT(3, slice->public_address);
+
+	now = now_jiffies();
+	if (!run_open(&run, slice, p.protocol) || p.ip->ttl <= 1)
+		return XDP_ABORTED;
+	start = run_start(&run, slice->secret, p.ip->saddr, p.source, p.protocol);
+	slot = slot_find(&run, slice_index, p.protocol, p.ip->saddr, p.source, start, &offset);
+	if (!slot || !slot_alive(slot, now))
+		return XDP_ABORTED;
+	CUT(4, offset);
+
+	session = session_lookup(slot, slice_run(slice, p.protocol) + offset, p.ip->daddr, p.destination, now);
+	if (!session)
+		return XDP_ABORTED;
+	CUT(5, session->expires);
+
+	hop = session_next_hop(settings, session, p.ip->daddr, &reason);
+	if (!hop || p.length > hop->mtu)
+		return XDP_ABORTED;
+	session_touch(settings, slot, session, p.protocol, p.tcp_flags, p.length, now, 1);
+	CUT(6, hop->ifindex);
+
+	source_rewrite(&p, slice->public_address, bpf_htons(slice->first_port + offset));
+	CUT(7, p.ip->check);
+
+	ethernet_rewrite(p.eth, hop->destination_mac, hop->source_mac);
+	count(COUNTER_OUT_PACKETS, 1);
+	count(COUNTER_OUT_BYTES, p.length);
+	return bpf_redirect(hop->ifindex, 0);
+}
+
+#define STAGE(number)                                                                                                  \
+	SEC("xdp.frags") int bench_stage_##number(struct xdp_md *ctx)                                                  \
+	{                                                                                                              \
+		return stages(ctx, number);                                                                            \
+	}
+
+STAGE(0)
+STAGE(1)
+STAGE(2)
+STAGE(3)
+STAGE(4)
+STAGE(5)
+STAGE(6)
+STAGE(7)
+STAGE(8)

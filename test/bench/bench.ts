@@ -1,0 +1,33 @@
+// What a case is given, and what it gives back.
+import type { Row } from './rows.ts'
+
+export interface Scale {
+  name: 'quick' | 'default' | 'full'
+  repetitions: number
+  /** Of one run of the generator. */
+  packets: number
+  /** Largest number of flows. */
+  maxFlows: number
+}
+
+export const SCALES: Record<Scale['name'], Scale> = {
+  quick: { name: 'quick', repetitions: 3, packets: 300_000, maxFlows: 1_000_000 },
+  default: { name: 'default', repetitions: 5, packets: 1_048_576, maxFlows: 1_000_000 },
+  full: { name: 'full', repetitions: 7, packets: 2_097_152, maxFlows: 4_000_000 },
+}
+
+export interface Bench {
+  scale: Scale
+  /** The one that serial mode uses. */
+  cpu: number
+  say(text: string): void
+}
+
+export interface Case {
+  /** As --only takes it. */
+  name: string
+  title: string
+  /** Part of --quick. */
+  quick: boolean
+  run(bench: Bench): Promise<Row[]>
+}

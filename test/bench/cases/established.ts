@@ -1,0 +1,154 @@
+// Flows that are there: how many packets a second pass, beside the others, interleaved.
+import type { Bench, Case } from '../bench.ts'
+import { hostsOf } from '../flows.ts'
+import type { FlowPlan } from '../flows.ts'
+import { withRigs } from '../rig.ts'
+import type { Kind, Rig } from '../rig.ts'
+import { ratios, row } from '../rows.ts'
+import type { Row, Target } from '../rows.ts'
+import { TARGETS } from '../targets.ts'
+import type { Direction } from '../traffic.ts'
+
+interface Scenario {
+  name: string
+  plan: FlowPlan
+  direction: Direction
+  kinds: readonly Kind[]
+  versusNft?: Target
+  versusForward?: Target
+  full?: true
+}
+
+const ALL: readonly Kind[] = ['natgw', 'nft', 'forward', 'fib']
+/** The kernel's conntrack table holds 262,144 flows. */
+const WITHOUT_NFT: readonly Kind[] = ['natgw', 'forward', 'fib']
+
+const SCENARIOS: Scenario[] = [
+  {
+    name: '64 B, out, 1 flow',
+    plan: { flows: 1 },
+    direction: 'out',
+    kinds: ALL,
+    versusNft: TARGETS.nftOneFlow,
+    versusForward: TARGETS.forwardOneFlow,
+  },
+  { name: '64 B, out, 1k flows', plan: { flows: 1000 }, direction: 'out', kinds: ALL, full: true },
+  {
+    name: '64 B, out, 100k flows',
+    plan: { flows: 100_000 },
+    direction: 'out',
+    kinds: ALL,
+    versusNft: TARGETS.nft100k,
+    versusForward: TARGETS.forward100k,
+  },
+  {
+    name: '64 B, out, 1M flows',
+    plan: { flows: 1_000_000 },
+    direction: 'out',
+    kinds: WITHOUT_NFT,
+    versusForward: TARGETS.forward1M,
+  },
+  { name: '64 B, out, 4M flows', plan: { flows: 4_000_000 }, direction: 'out', kinds: WITHOUT_NFT, full: true },
+  { name: '64 B, in, 1 flow', plan: { flows: 1 }, direction: 'in', kinds: ALL },
+  { name: '64 B, in, 100k flows', plan: { flows: 100_000 }, direction: 'in', kinds: ALL },
+  { name: '64 B, in, 1M flows', plan: { flows: 1_000_000 }, direction: 'in', kinds: WITHOUT_NFT, full: true },
+  { name: '64 B, in, 4M flows', plan: { flows: 4_000_000 }, direction: 'in', kinds: WITHOUT_NFT, full: true },
+  { name: 'IMIX, out, 100k flows', plan: { flows: 100_000, frames: 'imix' }, direction: 'out', kinds: ALL, full: true },
+  { name: 'IMIX, in, 100k flows', plan: { flows: 100_000, frames: 'imix' }, direction: 'in', kinds: ALL, full: true },
+  {
+    name: '1,518 B, out, 100k flows',
+    plan: { flows: 100_000, frames: 'large' },
+    direction: 'out',
+    kinds: ALL,
+    full: true,
+  },
+]
+
+const TURNS = 4
+
+/** Per scenario and kind, a sample a repetition: million packets a second. */
+type Samples = Map<Scenario, Map<Kind, number[]>>
+
+export const established: Case = {
+  name: 'established',
+  title: 'Established flows',
+  quick: true,
+  async run(bench) {
+    const scenarios = SCENARIOS.filter(
+      ({ plan, full }) =>
+        plan.flows <= bench.scale.maxFlows && (full === undefined || bench.scale.name !== 'quick'),
+    )
+    const largest = Math.max(...scenarios.map(({ plan }) => plan.flows))
+    const hosts = hostsOf({ flows: largest })
+    return withRigs(bench.cpu, ALL, { hosts, maxFlows: largest }, (rigs) => measure(bench, scenarios, rigs))
+  },
+}
+
+function measure(bench: Bench, scenarios: Scenario[], rigs: readonly Rig[]): Row[] {
+  const samples: Samples = new Map()
+  const notes = new Map<string, string>()
+  for (let repetition = 0; repetition < bench.scale.repetitions; repetition++) {
+    // Scenarios of the same flows follow each other: what was recorded for the answers is theirs.
+    for (const scenario of scenarios) {
+      const { plan, direction, kinds, name } = scenario
+      bench.say(`${repetition + 1}/${bench.scale.repetitions} ${name}`)
+      const taking = rigs.filter(({ kind }) => kinds.includes(kind))
+      const flows = inTurns(taking, plan, direction, Math.max(bench.scale.packets, plan.flows))
+      for (const [kind, { rate, lost }] of flows) {
+        const ofKind = samples.get(scenario) ?? new Map<Kind, number[]>()
+        samples.set(scenario, ofKind.set(kind, [...(ofKind.get(kind) ?? []), rate / 1e6]))
+        if (lost > 0.001) notes.set(`${name} ${kind}`, `${(lost * 100).toFixed(2)} % did not arrive translated`)
+      }
+    }
+  }
+  return scenarios.flatMap((scenario) => rowsOf(scenario, samples.get(scenario) ?? new Map<Kind, number[]>(), notes))
+}
+
+/**
+ * A round of short runs in turns: what else goes on in the machine then meets all alike.
+ * @returns packets a second, and the largest share that did not arrive translated
+ */
+function inTurns(
+  rigs: readonly Rig[],
+  plan: FlowPlan,
+  direction: Direction,
+  packets: number,
+): Map<Kind, { rate: number; lost: number }> {
+  const totals = new Map(rigs.map((rig) => [rig, { nanoseconds: 0, translated: 0, lost: 0 }]))
+  for (const [rig, total] of totals) total.lost = 1 - rig.traffic.establish(plan) / plan.flows
+  const share = Math.ceil(packets / TURNS)
+  for (let turn = 0; turn < TURNS; turn++) {
+    for (const [rig, total] of totals) {
+      const from = Math.floor((turn / TURNS) * plan.flows)
+      const { sent, translated, nanoseconds } = rig.traffic.send(plan, share, direction, from)
+      total.nanoseconds += nanoseconds * sent
+      total.translated += translated
+      total.lost = Math.max(total.lost, 1 - translated / sent)
+    }
+  }
+  return new Map(
+    [...totals].map(([{ kind }, { nanoseconds, translated, lost }]) => [
+      kind,
+      { rate: (translated / nanoseconds) * 1e9, lost },
+    ]),
+  )
+}
+
+const LABELS: Record<Kind, string> = {
+  natgw: 'this gateway',
+  nft: 'nftables masquerade',
+  forward: 'XDP forwarding, static next hop',
+  fib: 'XDP forwarding, fib lookup',
+}
+
+function rowsOf(scenario: Scenario, samples: ReadonlyMap<Kind, number[]>, notes: ReadonlyMap<string, string>): Row[] {
+  const { name, kinds, versusNft, versusForward } = scenario
+  const of = (kind: Kind): number[] => samples.get(kind) ?? []
+  const against = (kind: Kind, what: string, target?: Target): Row[] =>
+    kinds.includes(kind) ? [row(`packets/s vs ${what}: ${name}`, '×', ratios(of('natgw'), of(kind)), target)] : []
+  return [
+    ...against('nft', 'nftables', versusNft),
+    ...against('forward', 'bare XDP forwarding', versusForward),
+    ...kinds.map((kind) => row(`${LABELS[kind]}: ${name}`, 'Mpps', of(kind), undefined, notes.get(`${name} ${kind}`))),
+  ]
+}

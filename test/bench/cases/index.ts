@@ -1,0 +1,9 @@
+import type { Case } from '../bench.ts'
+import { control } from './control.ts'
+import { established } from './established.ts'
+import { memory } from './memory.ts'
+import { newFlows } from './new-flows.ts'
+import { sweep } from './sweep.ts'
+
+/** In the order of the report. */
+export const CASES: readonly Case[] = [established, newFlows, memory, sweep, control]

@@ -1,0 +1,94 @@
+// What taking expired flows away costs those who wait for it.
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { decodeOne, encodeOne } from '../../../src/dataplane/codec.ts'
+import { sweepArgsCodec } from '../../../src/dataplane/generated/layouts.ts'
+import { layoutFolder } from '../../../src/dataplane/pins.ts'
+import { BpfProgram } from '../../../src/native/load-native.ts'
+import type { Bench, Case } from '../bench.ts'
+import { batchQuantile, FLOWS_PER_HOST } from '../flows.ts'
+import { withRigs } from '../rig.ts'
+import type { Rig } from '../rig.ts'
+import { row } from '../rows.ts'
+import type { Row } from '../rows.ts'
+import { TARGETS } from '../targets.ts'
+import { undisturbed } from '../traffic.ts'
+
+/** Slots a step of the sweep visits: SWEEP_STEPS of bpf/sweep.h. */
+const STEPS = 4096
+const HOSTS = 1024
+const SLOTS = HOSTS * FLOWS_PER_HOST
+/** Seconds: expired flows are to be there within the time of a bench. */
+const UDP_TIMEOUT = 8
+
+export const sweep: Case = {
+  name: 'sweep',
+  title: 'Sweep',
+  quick: false,
+  run: (bench) =>
+    withRigs(
+      bench.cpu,
+      ['natgw'],
+      { hosts: HOSTS, maxFlows: 0, config: { timers: { udp: UDP_TIMEOUT } } },
+      async ([rig]) => (rig === undefined ? [] : measure(bench, rig)),
+    ),
+}
+
+async function measure(bench: Bench, rig: Rig): Promise<Row[]> {
+  const program = BpfProgram.openPinned(join(layoutFolder(rig.lab.instance), 'programs', 'nat_sweep'))
+  const alive: number[] = []
+  const dead: number[] = []
+  const p99: { quiet: number[]; sweeping: number[] } = { quiet: [], sweeping: [] }
+  const plan = { flows: SLOTS }
+  try {
+    for (let repetition = 0; repetition < bench.scale.repetitions; repetition++) {
+      bench.say(`${repetition + 1}/${bench.scale.repetitions} ${SLOTS / 2 ** 20}M slots alive`)
+      p99.quiet.push(busyFlow(rig))
+      rig.traffic.send(plan, SLOTS)
+      alive.push(longestStop(program))
+      bench.say(`${repetition + 1}/${bench.scale.repetitions} ${SLOTS / 2 ** 20}M slots expiring`)
+      rig.traffic.send(plan, SLOTS)
+      await delay((UDP_TIMEOUT + 1) * 1000)
+      dead.push(longestStop(program))
+      rig.traffic.send(plan, SLOTS)
+      await delay((UDP_TIMEOUT + 1) * 1000)
+      p99.sweeping.push(busyFlow(rig))
+      await delay(2000)
+    }
+  } finally {
+    program.close()
+  }
+  const note = 'the kernel’s own sweep takes a part of them meanwhile'
+  return [
+    row('sweep of 1M slots: longest single stop', 'µs', alive.map((stop, index) => Math.max(stop, dead[index] ?? stop)), TARGETS.sweepStop),
+    row('sweep of 1M slots alive: longest step of 4,096', 'µs', alive),
+    row('sweep of 1M slots expired: longest step of 4,096', 'µs', dead, undefined, note),
+    row('64 packets of one flow, p99, nothing to sweep', 'µs', p99.quiet),
+    row('64 packets of one flow, p99, while 1M flows are swept', 'µs', p99.sweeping),
+  ]
+}
+
+/** A whole pass in steps. @returns microseconds of the longest */
+function longestStop(program: BpfProgram): number {
+  const step = (): { passes: number; microseconds: number } => {
+    const ctx = encodeOne(sweepArgsCodec, { steps: STEPS, visited: 0, freed: 0, passes: 0 })
+    const begin = process.hrtime.bigint()
+    const result = undisturbed(() => program.testRun({ ctx }))
+    return {
+      microseconds: Number(process.hrtime.bigint() - begin) / 1000,
+      passes: decodeOne(sweepArgsCodec, result.ctx).passes,
+    }
+  }
+  const { passes } = step()
+  let longest = 0
+  // The rest of the pass that was under way, then a whole one.
+  for (let at = step(); at.passes < passes + 2; at = step()) longest = Math.max(longest, at.microseconds)
+  return longest
+}
+
+/** Packets of one established flow as fast as they go. @returns microseconds within which 99 % of batches were through */
+function busyFlow({ traffic }: Rig): number {
+  traffic.takeBatchTimes()
+  traffic.send({ flows: 1 }, 1_000_000)
+  return batchQuantile(traffic.takeBatchTimes(), 0.99)
+}

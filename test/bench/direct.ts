@@ -1,0 +1,104 @@
+// The gateway's own program called packet by packet, without devices: BPF_PROG_TEST_RUN of a program that makes the next
+// packet of a plan and jumps into the one under test. What making the packet costs is measured and taken off.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { layoutFolder } from '../../src/dataplane/pins.ts'
+import { BpfProgram, ifIndex, inNetworkNamespace } from '../../src/native/load-native.ts'
+import type { BpfObject } from '../../src/native/load-native.ts'
+import type { Lab } from '../../scripts/lab/lab.ts'
+import { encodeProgress, encodeTraffic, longestFrame } from './flows.ts'
+import type { FlowPlan, Wire } from './flows.ts'
+import { keyOf, loadBench, undisturbed } from './traffic.ts'
+
+/** No frame of a direct call leaves: any device and addresses will do. */
+const NOWHERE: Wire = { ifindex: 0, destinationMac: new Uint8Array(6), sourceMac: new Uint8Array(6) }
+
+export class DirectCalls {
+  readonly #object: BpfObject
+  readonly #call: BpfProgram
+  readonly #nothing: BpfProgram
+  readonly #lab: Lab
+  #plan: FlowPlan = { flows: 1 }
+
+  /** @param program of the gateway that runs in the lab */
+  constructor(lab: Lab, program: BpfProgram) {
+    this.#lab = lab
+    this.#object = loadBench('traffic', { seen: 1 })
+    this.#call = this.#object.program('bench_call')
+    this.#nothing = this.#object.program('bench_call_nothing')
+    this.#object.map('under_test').update(keyOf(0), keyOf(descriptorOf(program)))
+  }
+
+  static ofGateway(lab: Lab, name: 'nat_from_private' | 'nat_from_uplink' = 'nat_from_private'): DirectCalls {
+    const program = BpfProgram.openPinned(join(layoutFolder(lab.instance), 'programs', name))
+    try {
+      return new DirectCalls(lab, program)
+    } finally {
+      program.close()
+    }
+  }
+
+  /** The next run begins with flow `from` of this plan. */
+  begin(plan: FlowPlan, from = 0): void {
+    this.beginIn(this.#object, plan, from)
+  }
+
+  /** The same for another object that makes its own packets. */
+  beginIn(object: BpfObject, plan: FlowPlan, from = 0): void {
+    this.#plan = plan
+    object.map('traffic').update(keyOf(0), encodeTraffic(plan, NOWHERE, false))
+    const progress = object.map('progress')
+    progress.update(keyOf(0), encodeProgress(from, progress.userValueSize))
+  }
+
+  /** The next `packets` of the plan. @returns nanoseconds a packet in the program under test */
+  run(packets: number): number {
+    return this.time(this.#call, packets) - this.#overhead(packets)
+  }
+
+  /** Without a time. */
+  skip(packets: number): void {
+    if (packets > 0) this.time(this.#call, packets)
+  }
+
+  close(): void {
+    this.#object.close()
+  }
+
+  #overhead(packets: number): number {
+    const progress = this.#object.map('progress')
+    const before = progress.lookup(keyOf(0))
+    const nanoseconds = this.time(this.#nothing, Math.max(packets, 100_000))
+    if (before !== undefined) progress.update(keyOf(0), before)
+    return nanoseconds
+  }
+
+  /** @returns nanoseconds a packet, making it included */
+  time(program: BpfProgram, packets: number): number {
+    return inNetworkNamespace(this.#lab.gateway.path, () => {
+      const data = new Uint8Array(longestFrame(this.#plan))
+      const ctx = contextOf(data.length, ifIndex('p1'))
+      return undisturbed(() => program.testRun({ data, ctx, repeat: packets }).durationNs)
+    })
+  }
+}
+
+/** struct xdp_md of a frame that came in on a device. */
+function contextOf(length: number, ifindex: number): Uint8Array {
+  return new Uint8Array(Uint32Array.of(0, length, 0, ifindex, 0, 0).buffer)
+}
+
+/** The map of programs takes descriptors, which the addon keeps to itself: this process's own list of them has it. */
+function descriptorOf(program: BpfProgram): number {
+  const { id } = program.info
+  const own = new RegExp(`^prog_id:\\s*${id}$`, 'm')
+  const fd = readdirSync('/proc/self/fdinfo').find((name) => {
+    try {
+      return own.test(readFileSync(join('/proc/self/fdinfo', name), 'utf8'))
+    } catch {
+      return false // the descriptor of the listing itself
+    }
+  })
+  if (fd === undefined) throw new Error(`program ${id} is not open in this process`)
+  return Number(fd)
+}

@@ -1,0 +1,47 @@
+// What maps take in the kernel, as the kernel itself says it (memlock in fdinfo).
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { BpfMap } from '../../src/native/load-native.ts'
+import type { DataplaneMaps } from '../../src/dataplane/pinned-maps.ts'
+
+export interface MapMemory {
+  /** Bytes of the chunks of the slot arena. */
+  slots: number
+  /** Bytes of the entries that mappings outside of their probe window need. */
+  overflows: number
+  /** Bytes of the maps that hold an entry for each interface. */
+  interfaces: number
+}
+
+export function mapMemory(maps: DataplaneMaps): MapMemory {
+  const { values, count } = maps.slotChunks.entries()
+  const ids = new DataView(values.buffer, values.byteOffset, values.byteLength)
+  const chunks = Array.from({ length: count }, (_, index) => BpfMap.openById(ids.getUint32(index * 4, true)))
+  try {
+    const bytes = memoryById()
+    const of = (map: BpfMap): number => bytes.get(map.info.id) ?? NaN
+    return {
+      slots: chunks.reduce((sum, chunk) => sum + of(chunk), 0),
+      overflows: of(maps.overflows.native),
+      interfaces: of(maps.interfaces.native) + of(maps.slices.native) + of(maps.sliceStates.native),
+    }
+  } finally {
+    for (const chunk of chunks) chunk.close()
+  }
+}
+
+/** Of the maps that this process has open. */
+function memoryById(): Map<number, number> {
+  const found = new Map<number, number>()
+  for (const fd of readdirSync('/proc/self/fdinfo')) {
+    let text: string
+    try {
+      text = readFileSync(join('/proc/self/fdinfo', fd), 'utf8')
+    } catch {
+      continue // the descriptor of the listing itself
+    }
+    const field = (name: string): number => Number(new RegExp(`^${name}:\\s*(\\d+)$`, 'm').exec(text)?.[1] ?? NaN)
+    if (!Number.isNaN(field('map_id'))) found.set(field('map_id'), field('memlock'))
+  }
+  return found
+}

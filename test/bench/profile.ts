@@ -1,0 +1,102 @@
+// npm run profile:bpf: nanoseconds per stage of an established packet outwards, by BPF_PROG_TEST_RUN.
+import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { layoutFolder } from '../../src/dataplane/pins.ts'
+import { maps as layouts } from '../../src/dataplane/generated/layouts.ts'
+import { BpfMap, BpfObject } from '../../src/native/load-native.ts'
+import type { Lab } from '../../scripts/lab/lab.ts'
+import { DirectCalls } from './direct.ts'
+import { hostsOf } from './flows.ts'
+import { withRigs } from './rig.ts'
+import { summarise } from './rows.ts'
+import { BENCH_OBJECTS } from './traffic.ts'
+
+/** bpf/bench/stages.bpf.c, from the one that only makes the packet to the one that does everything. */
+const STAGES = [
+  'packet made (bench)',
+  'parse',
+  'device, interface (hash)',
+  'slice',
+  'slot',
+  'session, filter',
+  'next hop, timers, counts of the session',
+  'addresses, ports, checksums',
+  'MACs, counters, redirect',
+]
+
+const { values: options } = parseArgs({
+  options: {
+    flows: { type: 'string', multiple: true, default: ['1', '1000', '100000', '1000000'] },
+    repetitions: { type: 'string', default: '7' },
+    packets: { type: 'string', default: '1000000' },
+    cpu: { type: 'string', default: String(availableParallelism() - 1) },
+  },
+})
+
+async function main(): Promise<void> {
+  const sizes = options.flows.map(Number)
+  const hosts = hostsOf({ flows: Math.max(...sizes) })
+  await withRigs(Number(options.cpu), ['natgw'], { hosts, maxFlows: 0 }, ([rig]) => {
+    if (rig === undefined) return
+    for (const flows of sizes) {
+      const plan = { flows }
+      rig.traffic.send(plan, Math.max(flows, 2048))
+      profile(rig.lab, flows)
+    }
+  })
+}
+
+function profile(lab: Lab, flows: number): void {
+  const object = loadStages(lab.instance)
+  const whole = DirectCalls.ofGateway(lab)
+  const programs = STAGES.map((_, number) => object.program(`bench_stage_${number}`))
+  const samples = STAGES.map((): number[] => [])
+  const wholes: number[] = []
+  try {
+    for (let repetition = 0; repetition < Number(options.repetitions); repetition++) {
+      for (const [number, program] of programs.entries()) {
+        whole.beginIn(object, { flows })
+        samples[number]?.push(whole.time(program, Number(options.packets)))
+      }
+      whole.begin({ flows })
+      wholes.push(whole.run(Number(options.packets)))
+    }
+  } finally {
+    whole.close()
+    object.close()
+  }
+  print(flows, samples, wholes)
+}
+
+function print(flows: number, samples: readonly number[][], wholes: readonly number[]): void {
+  const medians = samples.map((each) => summarise(each).value)
+  console.log(`\n${flows.toLocaleString('en')} flow${flows === 1 ? '' : 's'}, nanoseconds a packet`)
+  for (const [number, name] of STAGES.entries()) {
+    const own = (medians[number] ?? 0) - (medians[number - 1] ?? 0)
+    console.log(`  ${name.padEnd(42)} ${own.toFixed(0).padStart(5)}`)
+  }
+  const sum = (medians.at(-1) ?? 0) - (medians[0] ?? 0)
+  const { value, min, max } = summarise(wholes)
+  console.log(`  ${'sum without the bench'.padEnd(42)} ${sum.toFixed(0).padStart(5)}`)
+  console.log(`  ${'nat_from_private itself'.padEnd(42)} ${value.toFixed(0).padStart(5)}   (${min} … ${max})`)
+}
+
+/** On the maps of the gateway that runs in the lab. */
+function loadStages(instance: string): BpfObject {
+  const object = new BpfObject(readFileSync(join(BENCH_OBJECTS, 'stages.bpf.o')), 'bench_stages')
+  const reused: BpfMap[] = []
+  for (const { name } of Object.values(layouts)) {
+    const map = BpfMap.openPinned(join(layoutFolder(instance), 'maps', name))
+    object.reuseMap(name, map)
+    reused.push(map)
+  }
+  for (const name of object.programNames) if (!name.startsWith('bench_')) object.skipProgram(name)
+  object.setMaxEntries('seen', 1)
+  object.load()
+  for (const map of reused) map.close()
+  return object
+}
+
+await main()
