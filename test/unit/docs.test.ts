@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
+import { parseConfig } from '../../src/config/load.ts'
+import { readManifest } from '../../src/store/manifests/read-manifest.ts'
 import { DropReason, maps } from '../../src/dataplane/generated/layouts.ts'
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
@@ -21,4 +23,12 @@ it('docs/packet-flow.md names every reason for which a packet is dropped', () =>
   const named = found(read('docs/packet-flow.md'), /`(DROP_[A-Z0-9_]+)`/g)
   const reasons = Object.keys(DropReason).filter((name) => name !== 'DROP_NONE' && name !== 'DROP_REASONS')
   expect(reasons.filter((name) => !named.includes(name))).toEqual([])
+})
+
+it('the examples are a valid configuration and valid manifests', () => {
+  expect(parseConfig(read('examples/gateway.yaml'), '/examples/gateway.yaml').warnings).toEqual([])
+  for (const name of ['network-sample.yaml', 'natgateway-sample.yaml']) {
+    const manifest = readManifest(name, read(`examples/manifests/${name}`))
+    expect('entries' in manifest && manifest.entries.every(({ object }) => object !== undefined)).toBe(true)
+  }
 })
