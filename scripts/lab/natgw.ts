@@ -37,6 +37,7 @@ export interface StatusView {
     slices: { total: number; used: number; free: number; waiting: number }
     ready: { status: string; reason: string; message: string }
   }[]
+  troubles: { object: string; condition: string; reason: string; message: string }[]
 }
 
 /** `natgw` in the gateway's namespace of a lab. */

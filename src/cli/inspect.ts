@@ -10,6 +10,8 @@ import { formatIpv4 } from '../net/ipv4.ts'
 import { readStateFile } from '../store/read-state.ts'
 import { listHost } from '../agent/list-host.ts'
 import { findInstance } from './instance.ts'
+import { troublesOf } from './troubles.ts'
+import type { Trouble } from './troubles.ts'
 import type { InstanceInfo, InstanceOptions } from './instance.ts'
 
 export interface Inspection {
@@ -113,6 +115,7 @@ export interface StatusView {
   agent: { running: boolean; pid?: number }
   devices: { device: string; ifindex: number; role: LinkRole; mode: XdpMode }[]
   gateways: GatewayRow[]
+  troubles: Trouble[]
 }
 
 export function statusView(inspection: Inspection): StatusView {
@@ -130,6 +133,7 @@ export function statusView(inspection: Inspection): StatusView {
       mode,
     })),
     gateways: objects.filter((object) => object.kind === 'NATGateway').map((gateway) => gatewayRow(gateway, slices)),
+    troubles: troublesOf(objects),
   }
 }
 

@@ -39,6 +39,20 @@ export async function findInstance(options: InstanceOptions): Promise<InstanceIn
 }
 
 /**
+ * For what must not happen behind the back of a running agent.
+ * @throws ERR_ALREADY_RUNNING, ERR_CONFIG_READ, ERR_CONFIG_INVALID
+ */
+export async function findStoppedInstance(options: InstanceOptions): Promise<InstanceInfo> {
+  const info = await findInstance(options)
+  if (!info.running) return info
+  throw new NatGwError(
+    'ERR_ALREADY_RUNNING',
+    `instance '${info.instance}' is running (pid ${info.record?.pid ?? 'unknown'}) and looks after its programs itself: stop it first`,
+    { instance: info.instance, pid: info.record?.pid },
+  )
+}
+
+/**
  * Makes this process the one that runs the instance, until it ends.
  * @returns what to call at an orderly end. @throws ERR_ALREADY_RUNNING
  */

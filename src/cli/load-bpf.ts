@@ -8,6 +8,7 @@ import { BPFFS, instanceFolder } from '../dataplane/pins.ts'
 import { NatGwError } from '../errors/errors.ts'
 import { hostAddresses } from '../agent/desired/host-addresses.ts'
 import { listHost } from '../agent/list-host.ts'
+import { findStoppedInstance } from './instance.ts'
 import { OBJECT_PATH } from './paths.ts'
 import { print } from './output.ts'
 
@@ -19,8 +20,9 @@ export interface LoadOptions {
   unload?: boolean
 }
 
-/** @throws ERR_USAGE, ERR_NO_DEVICE, ERR_ATTACH and what openDataplane throws */
+/** @throws ERR_USAGE, ERR_NO_DEVICE, ERR_ALREADY_RUNNING, ERR_ATTACH and what openDataplane throws */
 export async function loadBpf(options: LoadOptions): Promise<void> {
+  await findStoppedInstance({ instance: options.instance })
   if (options.unload === true) {
     unload(options.instance)
     return

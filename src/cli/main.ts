@@ -35,15 +35,8 @@ program
   .addOption(instanceOption())
   .addOption(configOption())
   .action(async (options: { instance?: string; config?: string }) => {
-    const { findInstance } = await import('./instance.ts')
-    const { instance, running, record } = await findInstance(options)
-    if (running) {
-      throw new NatGwError(
-        'ERR_ALREADY_RUNNING',
-        `instance '${instance}' is running (pid ${record?.pid ?? 'unknown'}) and would put its programs back: stop it first`,
-        { instance },
-      )
-    }
+    const { findStoppedInstance } = await import('./instance.ts')
+    const { instance } = await findStoppedInstance(options)
     ;(await import('./load-bpf.ts')).unload(instance)
   })
 

@@ -26,6 +26,7 @@ export async function showStatus(options: ShowOptions): Promise<void> {
   print(agentLine(view))
   for (const { device, role, mode } of view.devices) print(`${role} ${device}: ${mode} XDP`)
   print(renderTable(gatewayColumns, view.gateways))
+  for (const { object, reason, message } of view.troubles) print(`${object}: ${reason}: ${message}`)
 }
 
 function agentLine({ instance, agent }: StatusView): string {

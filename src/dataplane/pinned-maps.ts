@@ -1,12 +1,12 @@
 // The maps of one instance, opened by their pins and typed by their layouts.
 import { join } from 'node:path'
-import { NatGwError } from '../errors/errors.ts'
+import { messageOf, NatGwError } from '../errors/errors.ts'
 import { BpfMap, BpfProgram } from '../native/load-native.ts'
 import { readClock } from './clock.ts'
 import { maps as layouts } from './generated/layouts.ts'
 import type { ClockArgs } from './generated/layouts.ts'
 import { instanceFolder, isBpffs, LAYOUT, layoutFolder, listLayouts } from './pins.ts'
-import { checkLayout, CounterMap, TypedMap } from './typed-map.ts'
+import { asNativeFailure, checkLayout, CounterMap, TypedMap } from './typed-map.ts'
 
 export class DataplaneMaps {
   readonly settings
@@ -80,7 +80,7 @@ export interface PinnedDataplane {
 
 /**
  * For reading: it takes no lock and changes nothing.
- * @throws ERR_NOT_LOADED when nothing is pinned, or only pins of another build
+ * @throws ERR_NOT_LOADED when nothing is pinned, a part only, or only pins of another build
  */
 export function openPinnedDataplane(instance: string): PinnedDataplane {
   const found = isBpffs() ? listLayouts(instance) : []
@@ -94,15 +94,22 @@ export function openPinnedDataplane(instance: string): PinnedDataplane {
       layouts: found,
     })
   }
-  const maps = new DataplaneMaps(instance)
-  const clock = BpfProgram.openPinned(join(layoutFolder(instance), 'programs', 'nat_clock'))
-  return {
-    instance,
-    maps,
-    readClock: () => readClock(clock),
-    close() {
-      maps.close()
-      clock.close()
-    },
+  try {
+    const maps = new DataplaneMaps(instance)
+    const clock = BpfProgram.openPinned(join(layoutFolder(instance), 'programs', 'nat_clock'))
+    return {
+      instance,
+      maps,
+      readClock: () => readClock(clock),
+      close() {
+        maps.close()
+        clock.close()
+      },
+    }
+  } catch (error) {
+    if (asNativeFailure(error)?.code !== 'ENOENT') throw error
+    const what = 'it is being loaded, or that was interrupted: try again, or load it once more with `natgw run`'
+    const message = `instance '${instance}' is loaded in part: ${what} (${messageOf(error)})`
+    throw new NatGwError('ERR_NOT_LOADED', message, { instance }, { cause: error })
   }
 }

@@ -116,3 +116,24 @@ describe('a gateway whose timers are 2 s for what is established and for UDP, 1 
     },
   )
 })
+
+describe('two Networks with the same addresses', () => {
+  const gateway = useGateway({ networks: [1, 1] })
+
+  test('do not meet: the same source ports of 10.0.0.1 here and there come from slices of their own', async () => {
+    const { lab } = gateway()
+    await startEchoServer(lab.internet, ECHO.address, ECHO.port)
+    const sources = Array.from({ length: 20 }, (_, i) => 30_000 + i)
+    const seen = new Set<string>()
+    for (const machine of [lab.machine(1, 0), lab.machine(1, 1)]) {
+      const slice = await gateway().sliceOf(machine)
+      expect(slice.insideAddress).toBe('10.0.0.1')
+      for (const protocol of ['tcp', 'udp'] as const) {
+        const endpoints = (await ask(machine.host, { protocol, ...ECHO, sources })).map(endpointOf)
+        expect(endpoints.filter((endpoint) => !isWithin(slice, endpoint))).toEqual([])
+        for (const endpoint of endpoints) seen.add(`${protocol} ${endpoint}`)
+      }
+    }
+    expect(seen.size).toBe(4 * sources.length)
+  })
+})

@@ -1,0 +1,129 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { isWithin, useGateway } from '../../support/gateway-lab.ts'
+import {
+  ask,
+  DNS_ADDRESS,
+  GATEWAY_INSIDE,
+  GATEWAY_UPLINK,
+  INTERNET_ROUTER,
+  startEchoServer,
+  startWebServer,
+  WEB_ADDRESS,
+  type Namespace,
+} from '../../support/netns.ts'
+
+const SSH = 22
+const NAT_PORTS = '40000-40255'
+
+async function connects(host: Namespace, address: string, port: number, source = 0): Promise<string> {
+  const [answer] = await ask(host, { protocol: 'tcp', address, port, sources: [source], timeout: 2_000 })
+  return answer?.reply ?? answer?.error ?? ''
+}
+
+/** IPv6 link-local address of a device. */
+async function linkLocal(host: Namespace, device: string): Promise<string> {
+  return /fe80::[0-9a-f:]+/.exec(await host.run('ip', '-6', 'address', 'show', 'dev', device))?.[0] ?? ''
+}
+
+describe('the host of a running gateway', () => {
+  const gateway = useGateway({ ipv6: true }, async (gateway) => {
+    const { lab } = gateway
+    for (const address of [GATEWAY_UPLINK, GATEWAY_INSIDE]) await startEchoServer(lab.gateway, address, SSH)
+    await startEchoServer(lab.internet, WEB_ADDRESS, SSH)
+    await gateway.serve()
+  })
+  const machine = () => gateway().lab.machine(1).host
+  const internet = () => gateway().lab.internet
+
+  test('takes connections to its uplink address from the internet, untranslated', async () => {
+    expect(await connects(internet(), GATEWAY_UPLINK, SSH, 34_000)).toBe(`${INTERNET_ROUTER}:34000 hello`)
+  })
+
+  test('takes connections to its private and its uplink address from a private machine, untranslated', async () => {
+    expect(await connects(machine(), GATEWAY_INSIDE, SSH, 34_001)).toBe('10.0.0.1:34001 hello')
+    expect(await connects(machine(), GATEWAY_UPLINK, SSH, 34_002)).toBe('10.0.0.1:34002 hello')
+  })
+
+  test('connects to the internet and to private machines by itself', async () => {
+    await startEchoServer(machine(), '10.0.0.1', SSH)
+    const { lab } = gateway()
+    expect(await connects(lab.gateway, WEB_ADDRESS, SSH, 34_003)).toBe(`${GATEWAY_UPLINK}:34003 hello`)
+    expect(await connects(lab.gateway, '10.0.0.1', SSH, 34_004)).toBe(`${GATEWAY_INSIDE}:34004 hello`)
+  })
+
+  test.for([
+    ['the internet', internet, GATEWAY_UPLINK, 'eth0'],
+    ['a private machine', machine, GATEWAY_INSIDE, 'eth0'],
+  ] as const)('answers ARP and ping of %s', async ([, from, address, device]) => {
+    await from().ip('neigh flush all')
+    expect(await from().run('ping', '-c', '2', '-i', '0.1', '-W', '2', address)).toContain(' 0% packet loss')
+    expect(await from().run('ip', 'neigh', 'show', address, 'dev', device)).toMatch(/lladdr/)
+  })
+
+  test.for([
+    ['the internet', internet, 'up0'],
+    ['a private machine', machine, 'p1'],
+  ] as const)('answers IPv6 neighbour discovery and ping of %s', async ([, from, device]) => {
+    const address = await linkLocal(gateway().lab.gateway, device)
+    expect(await from().run('ping', '-c', '2', '-i', '0.2', '-W', '2', `${address}%eth0`)).toContain(' 0% packet loss')
+  })
+})
+
+describe(`a public address that the host shares with NAT, which has ports ${NAT_PORTS} of it`, () => {
+  const shared = { prefix: `${GATEWAY_UPLINK}/32`, ports: NAT_PORTS, shared: true }
+  const gateway = useGateway({ config: { publicPrefixes: [shared] } }, async (gateway) => {
+    await startEchoServer(gateway.lab.internet, DNS_ADDRESS, 7)
+    await startEchoServer(gateway.lab.gateway, GATEWAY_UPLINK, 8080)
+    await gateway.serve()
+  })
+
+  test('natgw warns that connections of the host may use the same ports, and says how to keep them out', async () => {
+    const remedy = `sysctl -w net.ipv4.ip_local_reserved_ports=${NAT_PORTS}`
+    expect(gateway().complaints()).toContainEqual(expect.stringContaining(remedy))
+    await gateway().lab.gateway.run(...(remedy.split(' ') as [string, ...string[]]))
+    await gateway().stop()
+    await gateway().start()
+    expect(gateway().complaints()).toEqual([])
+  })
+
+  test('a server of the host on that address is reached from the internet', async () => {
+    const { lab } = gateway()
+    expect(await connects(lab.internet, GATEWAY_UPLINK, 8080, 34_100)).toBe(`${INTERNET_ROUTER}:34100 hello`)
+    expect(await lab.internet.run('ping', '-c', '1', '-W', '2', GATEWAY_UPLINK)).toContain(' 0% packet loss')
+  })
+
+  test('the host downloads from the internet with that address while machines do through NAT', async () => {
+    const { lab } = gateway()
+    const web = await startWebServer(lab)
+    const body = randomBytes(4 << 20)
+    writeFileSync(join(web.root, 'file'), body)
+    const download = ['sh', '-c', `curl -sS --fail http://${WEB_ADDRESS}/file | sha256sum`] as const
+    const sum = createHash('sha256').update(body).digest('hex')
+    const hosts = [lab.gateway, lab.machine(1).host, lab.machine(2).host]
+    const sums = await Promise.all(hosts.map((host) => host.run(...download)))
+    expect(sums.map((text) => text.split(' ')[0])).toEqual([sum, sum, sum])
+    const ports = web.seen().map(({ address, port }) => [address, port >= 40_000 && port <= 40_255])
+    expect(ports.sort()).toEqual([
+      [GATEWAY_UPLINK, false],
+      [GATEWAY_UPLINK, true],
+      [GATEWAY_UPLINK, true],
+    ])
+  })
+
+  test('NAT flows come from the slices of that range only', async () => {
+    for (const machine of gateway().lab.machines) {
+      const slice = await gateway().sliceOf(machine)
+      expect(slice).toMatchObject({ publicAddress: GATEWAY_UPLINK })
+      expect(slice.firstPort).toBeGreaterThanOrEqual(40_000)
+      expect(slice.lastPort).toBeLessThanOrEqual(40_255)
+      const sources = Array.from({ length: 20 }, (_, i) => 34_200 + i)
+      for (const protocol of ['tcp', 'udp'] as const) {
+        const answers = await ask(machine.host, { protocol, address: DNS_ADDRESS, port: 7, sources })
+        expect(answers.filter(({ reply }) => !isWithin(slice, reply?.split(' ')[0] ?? ''))).toEqual([])
+      }
+    }
+  })
+})
