@@ -197,17 +197,22 @@ export class Agent {
     const verify = this.#verifyDue
     this.#verifyDue = false
     if (verify) this.#host.refresh()
+    // Maps before programs: one that is attached for the first time finds what it needs to let the host be reached.
+    this.#settle()
     const { links } = this.#host.snapshot()
     await this.#devices.ensure(links)
     if (verify) await this.#devices.verify(links)
-    this.#model.setFailures(this.#devices.failures())
+    if (this.#model.setFailures(this.#devices.failures())) this.#settle()
+    if (verify) this.#report.verified(this.#sync.verify())
+  }
+
+  #settle(): void {
     const built = this.#model.build()
     this.#keeper.setInside(built.insideNeighbours.added, built.insideNeighbours.removed)
     this.#keeper.setUplink(built.uplinkNeighbours)
     this.#keeper.tick()
     this.#tellNotes(built.notes)
     this.#bringIntoLine(built)
-    if (verify) this.#report.verified(this.#sync.verify())
   }
 
   #bringIntoLine({ state, touched }: Built): void {

@@ -130,7 +130,10 @@ export class AttachedDevices {
     known.missingTold = false
     if (known.ifindex !== undefined && known.ifindex !== link.ifindex) this.#detach(known.ifindex)
     try {
-      const attached = await this.#attachments.attach({ role, device, ifindex: link.ifindex, mode: this.#mode })
+      // A device that refused before is not waited for: everything else would wait with it.
+      const waitForRelease = known.failure === undefined
+      const request = { role, device, ifindex: link.ifindex, mode: this.#mode, waitForRelease }
+      const attached = await this.#attachments.attach(request)
       known.ifindex = link.ifindex
       delete known.failure
       const { mode, existing, notNative } = attached
@@ -138,7 +141,8 @@ export class AttachedDevices {
     } catch (error) {
       known.failure = messageOf(error)
       known.retryAt = this.#now() + RETRY
-      this.#log.error({ device, role, ifindex: link.ifindex, err: error }, 'program could not be attached')
+      const fields = { device, role, ifindex: link.ifindex, err: error }
+      this.#log.error(fields, `program could not be attached, so nothing is translated there: ${known.failure}`)
     }
   }
 

@@ -19,6 +19,8 @@ export interface AttachRequest {
   device: string
   /** `auto`: native where the driver can, else generic. */
   mode: XdpMode | 'auto'
+  /** Give the kernel time to free a device that another link was just removed from. Default: true. */
+  waitForRelease?: boolean
 }
 
 export interface Attached {
@@ -145,7 +147,7 @@ export class Attachments {
     }
   }
 
-  async #create({ role, ifindex, device }: AttachRequest, mode: XdpMode): Promise<void> {
+  async #create({ role, ifindex, device, waitForRelease = true }: AttachRequest, mode: XdpMode): Promise<void> {
     const started = performance.now()
     for (;;) {
       try {
@@ -153,7 +155,7 @@ export class Attachments {
         this.#pin(link, { role, ifindex, mode })
         return
       } catch (error) {
-        if (isOccupied(error) && performance.now() - started < BUSY_RETRY_MS) {
+        if (waitForRelease && isOccupied(error) && performance.now() - started < BUSY_RETRY_MS) {
           await setTimeout(BUSY_STEP_MS)
           continue
         }

@@ -79,10 +79,12 @@ export class DesiredModel {
     }
   }
 
-  /** @param failures by name of a private device: why its traffic is not translated */
-  setFailures(failures: ReadonlyMap<string, string>): void {
+  /** @param failures by name of a private device: why its traffic is not translated. @returns whether they are others than before */
+  setFailures(failures: ReadonlyMap<string, string>): boolean {
+    if (isDeepStrictEqual(failures, this.#failures)) return false
     this.#failures = failures
     this.#readSides()
+    return true
   }
 
   /** What is to be said about a NetworkInterface; undefined when it has no slice here. */
