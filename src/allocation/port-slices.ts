@@ -1,22 +1,12 @@
 import type { NATTableSection } from '../api/index.ts'
+import { AddressSlots } from './address-slots.ts'
+import type { SliceAddress } from './address-slots.ts'
 import type { PortRange } from './port-range.ts'
-import { checkPortsPerSlice, sliceAt, sliceCapacity, sliceIndexOf } from './port-range.ts'
-
-/** A public address and the ports of it that may be dealt. */
-export interface SliceAddress {
-  ip: string
-  ports: PortRange
-}
-
-/** An interface that wants a slice. */
-export interface SliceOwner {
-  uid: string
-  name: string
-  /** Inside address. */
-  ip: string
-  /** Milliseconds; the oldest is served first, of equals the first by name. */
-  createdAt: number
-}
+import { checkPortsPerSlice, sliceIndexOf } from './port-range.ts'
+import { SliceLedger } from './slice-ledger.ts'
+import type { SlicePlace } from './slice-ledger.ts'
+import { oldestFirst } from './slice-owner.ts'
+import type { SliceOwner } from './slice-owner.ts'
 
 /** What was dealt of one address before. */
 export interface ExistingTable {
@@ -46,6 +36,11 @@ export interface SliceAllocation {
   damage: { ip: string; section: NATTableSection; problem: 'overlap' | 'misaligned' | 'second slice of its owner' }[]
 }
 
+/** Slices dealt from nothing but what stands in tables, in a form that is cheap to change. */
+export interface SliceDeal extends Pick<SliceAllocation, 'displaced' | 'damage'> {
+  ledger: SliceLedger
+}
+
 /**
  * Deals slices to owners. A section that still fits (right size, on a slice boundary, its address still there, its owner
  * still wanting one) stays where it is whatever else changes. Owners that lost theirs come next, oldest first: same
@@ -53,36 +48,37 @@ export interface SliceAllocation {
  *
  * O(n log n) in owners and sections.
  */
-export function allocateSlices(request: SliceRequest): SliceAllocation {
+export function dealSlices(request: SliceRequest): SliceDeal {
   checkPortsPerSlice(request.portsPerSlice)
   const slots = request.addresses.map((address) => new AddressSlots(address, request.portsPerSlice))
   const owners = new Map(request.owners.map((owner) => [owner.uid, owner]))
-  const { served, misfits, damage } = keepWhatFits(request, slots, owners)
+  const { places, misfits, damage } = keepWhatFits(request, slots, owners)
 
   const homeless: SliceOwner[] = []
   const displaced = [...misfits.values()].sort((a, b) => oldestFirst(a.owner, b.owner))
   const deal = (owner: SliceOwner, address: AddressSlots | undefined, index: number | undefined): boolean => {
     if (address === undefined || index === undefined || !address.give(index, owner)) return false
-    served.add(owner.uid)
+    places.set(owner.uid, { slots: address, index })
     return true
   }
   // All indexes are restored before any is chosen, or one owner's second choice would be another's first.
   const moved = displaced.filter(({ owner, address, index }) => !deal(owner, address, index))
   for (const { owner, address } of moved) if (!deal(owner, address, address?.lowestFree())) homeless.push(owner)
 
-  const newcomers = request.owners.filter(({ uid }) => !served.has(uid) && !misfits.has(uid)).sort(oldestFirst)
-  const unserved: SliceOwner[] = []
+  const newcomers = request.owners.filter(({ uid }) => !places.has(uid) && !misfits.has(uid)).sort(oldestFirst)
   let next = 0
   for (const owner of [...homeless, ...newcomers]) {
-    while (next < slots.length && slots[next]?.lowestFree() === undefined) next++
-    if (!deal(owner, slots[next], slots[next]?.lowestFree())) unserved.push(owner)
+    while (next < slots.length && slots[next]?.free === 0) next++
+    if (!deal(owner, slots[next], slots[next]?.lowestFree())) break
   }
-  return {
-    tables: slots.map((address) => ({ ip: address.ip, sections: address.sections() })),
-    unserved: unserved.sort(oldestFirst),
-    displaced: displaced.map(({ owner }) => owner),
-    damage,
-  }
+  const ledger = new SliceLedger(request.portsPerSlice, slots, owners, places)
+  return { ledger, displaced: displaced.map(({ owner }) => owner), damage }
+}
+
+/** `dealSlices` in the form of plain values. */
+export function allocateSlices(request: SliceRequest): SliceAllocation {
+  const { ledger, displaced, damage } = dealSlices(request)
+  return { tables: ledger.tables(), unserved: [...ledger.unserved], displaced, damage }
 }
 
 /** An owner whose slice is not kept, and where it was, if that address is still dealt from. */
@@ -96,8 +92,8 @@ function keepWhatFits(
   request: SliceRequest,
   slots: readonly AddressSlots[],
   owners: ReadonlyMap<string, SliceOwner>,
-): { served: Set<string>; misfits: Map<string, Misfit>; damage: SliceAllocation['damage'] } {
-  const served = new Set<string>()
+): { places: Map<string, SlicePlace>; misfits: Map<string, Misfit>; damage: SliceAllocation['damage'] } {
+  const places = new Map<string, SlicePlace>()
   const misfits = new Map<string, Misfit>()
   const damage: SliceAllocation['damage'] = []
   const order = new Map(slots.map((address, position) => [address.ip, position]))
@@ -116,13 +112,13 @@ function keepWhatFits(
       const report = (problem: SliceAllocation['damage'][number]['problem']): void => {
         if (current) damage.push({ ip: table.ip, section, problem })
       }
-      if (served.has(owner.uid)) {
+      if (places.has(owner.uid)) {
         report('second slice of its owner')
         continue
       }
       const index = address === undefined ? undefined : sliceIndexOf(address.ports, request.portsPerSlice, section)
       if (address !== undefined && index !== undefined && address.give(index, owner, section)) {
-        served.add(owner.uid)
+        places.set(owner.uid, { slots: address, index })
         continue
       }
       report(index === undefined ? 'misaligned' : 'overlap')
@@ -132,50 +128,6 @@ function keepWhatFits(
       }
     }
   }
-  for (const uid of served) misfits.delete(uid)
-  return { served, misfits, damage }
-}
-
-function oldestFirst(a: SliceOwner, b: SliceOwner): number {
-  return a.createdAt - b.createdAt || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)
-}
-
-/** The slices of one address while they are dealt. Slices are given, never taken back. */
-class AddressSlots {
-  readonly ip: string
-  readonly ports: PortRange
-  readonly #portsPerSlice: number
-  readonly #capacity: number
-  readonly #given = new Map<number, NATTableSection>()
-  #lowest = 0
-
-  constructor(address: SliceAddress, portsPerSlice: number) {
-    this.ip = address.ip
-    this.ports = address.ports
-    this.#portsPerSlice = portsPerSlice
-    this.#capacity = sliceCapacity(address.ports, portsPerSlice)
-  }
-
-  /** @returns false when there is no such slice or it is given already */
-  give(index: number, owner: SliceOwner, before?: NATTableSection): boolean {
-    if (!Number.isInteger(index) || index < 0 || index >= this.#capacity || this.#given.has(index)) return false
-    // The object itself where it says the truth, so that callers see by identity that nothing changed.
-    const same = before?.ip === owner.ip && before.targetRef.name === owner.name
-    this.#given.set(index, same ? before : this.#section(index, owner))
-    return true
-  }
-
-  lowestFree(): number | undefined {
-    while (this.#given.has(this.#lowest)) this.#lowest++
-    return this.#lowest < this.#capacity ? this.#lowest : undefined
-  }
-
-  sections(): NATTableSection[] {
-    return [...this.#given.values()].sort((a, b) => a.port - b.port)
-  }
-
-  #section(index: number, owner: SliceOwner): NATTableSection {
-    const ports = sliceAt(this.ports, this.#portsPerSlice, index)
-    return { ip: owner.ip, ...ports, targetRef: { name: owner.name, uid: owner.uid } }
-  }
+  for (const uid of places.keys()) misfits.delete(uid)
+  return { places, misfits, damage }
 }

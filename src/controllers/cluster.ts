@@ -15,10 +15,11 @@ import { networkKeyOf } from '../allocation/lookups.ts'
 import type { ResourceStore } from '../store/store.ts'
 import { claimerKey, claimerOf } from './claims.ts'
 import type { Claimer } from './claims.ts'
+import { networksOf, sameSpec, whyNotServed } from './differences.ts'
 import { Grouping } from './grouping.ts'
+import { InterfaceChanges } from './interface-changes.ts'
 import { InterfaceIndex } from './interface-index.ts'
 import { SectionIndex } from './section-index.ts'
-import { conditionOf } from './status.ts'
 
 /** Where a change makes work. */
 export interface Triggers {
@@ -42,6 +43,8 @@ const KINDS = ['NATTable', 'Network', 'NetworkID', 'IPAddress', 'NATGateway', 'N
 export class Cluster {
   readonly store: ResourceStore
   readonly sections = new SectionIndex()
+  /** Interfaces that gateways have to judge anew. */
+  readonly changes = new InterfaceChanges()
   readonly #interfaces = new InterfaceIndex((uid) => this.sections.of(uid).length > 0)
   readonly #gateways = new Grouping()
   readonly #tables = new Grouping()
@@ -49,12 +52,14 @@ export class Cluster {
   readonly #networkIds = new Grouping()
   readonly #seen = new Map<string, Resource>()
   readonly #triggers: Triggers
+  readonly #wake: Triggers['natGateway']
   /** The gateway whose own write is being taken in. */
   #writer: ObjectKey | undefined
   #events = 0
 
   constructor(store: ResourceStore, triggers: Triggers) {
     this.store = store
+    this.#wake = (key) => triggers.natGateway(key)
     this.#triggers = {
       ...triggers,
       natGateway: (key) => {
@@ -127,6 +132,11 @@ export class Cluster {
     return this.#interfaces.ofNetwork(networkKey)
   }
 
+  /** By uid. */
+  interfaceOf(uid: string): NetworkInterface | undefined {
+    return this.#interfaces.withUid(uid)
+  }
+
   gatewaysOf(networkKey: ObjectKey): NATGateway[] {
     return this.#present('NATGateway', this.#gateways.members(networkKey))
   }
@@ -176,9 +186,13 @@ export class Cluster {
   #interfaceChanged(key: ObjectKey, old: NetworkInterface | undefined, present: NetworkInterface | undefined): void {
     const affected = this.#interfaces.replace(old, present)
     this.#triggers.networkInterface(key)
-    for (const each of affected) this.#triggers.networkInterface(each)
+    for (const { metadata } of affected) {
+      this.#triggers.networkInterface(keyOf(metadata))
+      this.#judgeAnew(metadata.uid)
+    }
     if (sameSpec(old, present)) return
     for (const networkKey of networksOf(old, present)) {
+      for (const each of [old, present]) if (each !== undefined) this.changes.mark(networkKey, each.metadata.uid)
       for (const each of this.#gateways.members(networkKey)) this.#triggers.natGateway(each)
       this.#released(networkKey)
     }
@@ -213,7 +227,8 @@ export class Cluster {
 
   #tableChanged(key: ObjectKey, old: NATTable | undefined, present: NATTable | undefined): void {
     this.#tables.put(key, present?.spec.gatewayRef.uid)
-    const owners = this.sections.replace(old, present)
+    const { owners, uids } = this.sections.replace(old, present)
+    for (const uid of uids) this.#judgeAnew(uid)
     for (const table of [old, present]) {
       if (table === undefined) continue
       const { name, uid } = table.spec.gatewayRef
@@ -229,6 +244,16 @@ export class Cluster {
       if (networkInterface !== undefined) networks.add(networkKeyOf(networkInterface))
     }
     for (const each of networks) for (const rival of this.#gateways.members(each)) this.#triggers.natGateway(rival)
+  }
+
+  /** A gateway knows to whom it gave a slice; who lost one while being deleted wants none any more, which is news to it. */
+  #judgeAnew(uid: string): void {
+    const networkInterface = this.interfaceOf(uid)
+    if (networkInterface === undefined) return
+    const lost = this.sections.of(uid).length === 0
+    this.changes.mark(networkKeyOf(networkInterface), uid, lost ? undefined : this.#writer)
+    const isLeaving = networkInterface.metadata.deletionTimestamp !== undefined
+    if (lost && isLeaving && this.#writer !== undefined) this.#wake(this.#writer)
   }
 
   /** Rivals as well: of two gateways of one age the one that has addresses serves. */
@@ -259,23 +284,4 @@ export class Cluster {
   #claimer(kind: Claimer['kind'], key: ObjectKey, gone: Network | NATGateway): void {
     this.#triggers.claimer(claimerKey({ kind, key, uid: gone.metadata.uid }))
   }
-}
-
-function sameSpec(old: Resource | undefined, present: Resource | undefined): boolean {
-  return (
-    old?.metadata.uid === present?.metadata.uid &&
-    old?.metadata.generation === present?.metadata.generation &&
-    old?.metadata.deletionTimestamp === present?.metadata.deletionTimestamp
-  )
-}
-
-function networksOf(...objects: (NetworkInterface | NATGateway | undefined)[]): Set<ObjectKey> {
-  return new Set(objects.flatMap((object) => (object === undefined ? [] : [networkKeyOf(object)])))
-}
-
-/** All that an interface without a slice says about its gateway. */
-function whyNotServed(gateway: NATGateway | undefined): string {
-  const slices = gateway?.status?.slices
-  const addresses = gateway?.status?.ips?.length
-  return `${gateway && conditionOf(gateway, 'Ready')?.reason} ${addresses} ${slices?.total}`
 }

@@ -35,19 +35,21 @@ export function hasPublicAddress(networkInterface: NetworkInterface, family: IPF
 }
 
 /**
- * Interfaces that the gateway is to serve, given that it serves its Network: accepted, with an address of the family, no
- * public one of that family, and no slice of another gateway. One that is being deleted keeps its slice to its end but
- * gets none.
+ * Whether the gateway is to serve the interface, given that it serves its Network: accepted, with an address of the family,
+ * no public one of that family, and no slice of another gateway. One that is being deleted keeps its slice to its end
+ * but gets none.
  */
-export function wantingInterfaces(cluster: Cluster, gateway: NATGateway): NetworkInterface[] {
+export function wantsSlice(cluster: Cluster, gateway: NATGateway, networkInterface: NetworkInterface): boolean {
   const { ipFamily } = gateway.spec
-  return Array.from(cluster.interfacesOf(networkKeyOf(gateway))).filter((networkInterface) => {
-    if (addressOf(networkInterface, ipFamily) === undefined || hasPublicAddress(networkInterface, ipFamily))
-      return false
-    const { uid, deletionTimestamp } = networkInterface.metadata
-    const slices = cluster.sections.of(uid)
-    if (deletionTimestamp !== undefined && slices.length === 0) return false
-    if (slices.some(({ gatewayUid }) => gatewayUid !== gateway.metadata.uid)) return false
-    return judge(cluster, networkInterface).reason === 'Accepted'
-  })
+  if (networkKeyOf(networkInterface) !== networkKeyOf(gateway)) return false
+  if (addressOf(networkInterface, ipFamily) === undefined || hasPublicAddress(networkInterface, ipFamily)) return false
+  const { uid, deletionTimestamp } = networkInterface.metadata
+  const slices = cluster.sections.of(uid)
+  if (deletionTimestamp !== undefined && slices.length === 0) return false
+  if (slices.some(({ gatewayUid }) => gatewayUid !== gateway.metadata.uid)) return false
+  return judge(cluster, networkInterface).reason === 'Accepted'
+}
+
+export function wantingInterfaces(cluster: Cluster, gateway: NATGateway): NetworkInterface[] {
+  return Array.from(cluster.interfacesOf(networkKeyOf(gateway))).filter((each) => wantsSlice(cluster, gateway, each))
 }

@@ -57,9 +57,11 @@ export class AddressClaims {
         retired.push({ ip: object.spec.ip, reason: reason ?? 'not in the pool' })
       else kept.push(await this.#settle(gateway, object, address, names))
     }
+    const settled = new Set([...kept, ...retired].map(({ ip }) => ip))
     // A table without its claim: somebody deleted the IPAddress. Whoever was quicker has the address.
     for (const { spec } of this.#cluster.tablesOf(uid)) {
-      if ([...kept, ...retired].some(({ ip }) => ip === spec.ip)) continue
+      if (settled.has(spec.ip)) continue
+      settled.add(spec.ip)
       const reason = this.#unfit(gateway, spec.ip)
       const address = this.#pool.find(spec.ip)
       const former = gateway.status?.ips?.find(({ ip }) => ip === spec.ip)?.name

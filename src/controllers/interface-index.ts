@@ -15,6 +15,7 @@ interface Contest {
  */
 export class InterfaceIndex {
   readonly #byNetwork = new Map<ObjectKey, Map<ObjectKey, NetworkInterface>>()
+  readonly #byUid = new Map<string, NetworkInterface>()
   readonly #contests = new Map<string, Contest>()
   readonly #hasSlice: (uid: string) => boolean
 
@@ -26,23 +27,31 @@ export class InterfaceIndex {
     this.#hasSlice = hasSlice
   }
 
-  /** @returns keys of other interfaces of whose addresses the holder changed */
-  replace(old: NetworkInterface | undefined, present: NetworkInterface | undefined): Set<ObjectKey> {
+  /** @returns other interfaces of whose addresses the holder changed */
+  replace(old: NetworkInterface | undefined, present: NetworkInterface | undefined): Iterable<NetworkInterface> {
     const object = present ?? old
-    const affected = new Set<ObjectKey>()
-    if (object === undefined) return affected
+    const affected = new Map<ObjectKey, NetworkInterface>()
+    if (object === undefined) return []
     const key = keyOf(object.metadata)
+    if (old !== undefined) this.#byUid.delete(old.metadata.uid)
+    if (present !== undefined) this.#byUid.set(present.metadata.uid, present)
     this.#replaceInNetwork(key, old, present)
+    // A contest is about spec, uid and age alone: whoever only reports something stays in it as it is.
+    if (old !== undefined && old.spec === present?.spec && old.metadata.uid === present.metadata.uid) return []
     const before = new Set(old ? contested(old) : [])
     const after = new Set(present ? contested(present) : [])
     for (const name of before) if (!after.has(name)) this.#leave(name, key, affected)
     if (present !== undefined) for (const name of after) this.#join(name, key, present, affected)
     affected.delete(key)
-    return affected
+    return affected.values()
   }
 
   ofNetwork(networkKey: ObjectKey): Iterable<NetworkInterface> {
     return this.#byNetwork.get(networkKey)?.values() ?? []
+  }
+
+  withUid(uid: string): NetworkInterface | undefined {
+    return this.#byUid.get(uid)
   }
 
   /** Who holds the address: the interface itself unless an older one of its Network has it too. */
@@ -64,7 +73,7 @@ export class InterfaceIndex {
     else members.set(key, present)
   }
 
-  #join(name: string, key: ObjectKey, present: NetworkInterface, affected: Set<ObjectKey>): void {
+  #join(name: string, key: ObjectKey, present: NetworkInterface, affected: Map<ObjectKey, NetworkInterface>): void {
     const contest = this.#contests.get(name)
     if (contest === undefined) {
       this.#contests.set(name, { all: new Map([[key, present]]), holder: present })
@@ -80,7 +89,7 @@ export class InterfaceIndex {
     } else if (!sameOne && this.#before(present, contest.holder)) this.#crown(contest, present, affected)
   }
 
-  #leave(name: string, key: ObjectKey, affected: Set<ObjectKey>): void {
+  #leave(name: string, key: ObjectKey, affected: Map<ObjectKey, NetworkInterface>): void {
     const contest = this.#contests.get(name)
     const leaver = contest?.all.get(key)
     if (contest === undefined || leaver === undefined) return
@@ -89,7 +98,7 @@ export class InterfaceIndex {
     else if (contest.holder === leaver) this.#decide(contest, affected)
   }
 
-  #decide(contest: Contest, affected: Set<ObjectKey>): void {
+  #decide(contest: Contest, affected: Map<ObjectKey, NetworkInterface>): void {
     const all = [...contest.all.values()]
     this.#crown(
       contest,
@@ -98,10 +107,10 @@ export class InterfaceIndex {
     )
   }
 
-  #crown(contest: Contest, holder: NetworkInterface, affected: Set<ObjectKey>): void {
+  #crown(contest: Contest, holder: NetworkInterface, affected: Map<ObjectKey, NetworkInterface>): void {
     const same = contest.holder.metadata.uid === holder.metadata.uid
     contest.holder = holder
-    if (!same) for (const key of contest.all.keys()) affected.add(key)
+    if (!same) for (const [key, each] of contest.all) affected.set(key, each)
   }
 
   #before(a: NetworkInterface, b: NetworkInterface): boolean {

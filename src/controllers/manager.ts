@@ -18,7 +18,7 @@ export interface Controllers {
 }
 
 /** Milliseconds a gateway waits for more changes before it deals slices. */
-const GATEWAY_COALESCE_MS = 10
+const GATEWAY_COALESCE_MS = 2
 
 /** So many interfaces at once that stores which write in groups have groups to write. */
 const INTERFACE_CONCURRENCY = 256

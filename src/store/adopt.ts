@@ -10,7 +10,9 @@ export function adopt<T>(previous: unknown, next: T): T {
 
 function adoptArray(previous: unknown, next: readonly unknown[]): unknown {
   const old: readonly unknown[] | undefined = Array.isArray(previous) ? previous : undefined
-  const copy = next.map((value, index) => adopt(old?.[index], value))
+  // What stands at another place than before is known as well: one element less is not a new list.
+  const known = old === undefined || old.length === next.length ? undefined : new Set(old)
+  const copy = next.map((value, index) => (known?.has(value) ? value : adopt(old?.[index], value)))
   if (old?.length === copy.length && copy.every((value, index) => value === old[index])) return old
   return Object.freeze(copy)
 }

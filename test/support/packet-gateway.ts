@@ -97,7 +97,7 @@ export class PacketGateway {
     this.plane.maps.settings.set(0, {
       ...(present !== undefined && present.hz !== 0 ? present : fresh),
       ...change,
-    } as Settings)
+    })
   }
 
   addChunk(): void {

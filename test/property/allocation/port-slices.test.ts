@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { sliceAt, sliceCapacity, sliceIndexOf } from '../../../src/allocation/port-range.ts'
 import { allocateSlices } from '../../../src/allocation/port-slices.ts'
-import type { ExistingTable, SliceOwner } from '../../../src/allocation/port-slices.ts'
+import type { ExistingTable } from '../../../src/allocation/port-slices.ts'
+import type { SliceOwner } from '../../../src/allocation/slice-owner.ts'
 
 const portRange = fc
   .tuple(fc.integer({ min: 1, max: 65535 }), fc.integer({ min: 1, max: 65535 }))

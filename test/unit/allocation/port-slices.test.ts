@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import type { NATTableSection } from '../../../src/api/index.ts'
 import { sliceAt, sliceCapacity, sliceIndexOf } from '../../../src/allocation/port-range.ts'
 import { allocateSlices } from '../../../src/allocation/port-slices.ts'
-import type { ExistingTable, SliceOwner } from '../../../src/allocation/port-slices.ts'
+import type { ExistingTable } from '../../../src/allocation/port-slices.ts'
+import type { SliceOwner } from '../../../src/allocation/slice-owner.ts'
 
 const ports = { first: 1024, last: 65535 }
 const owner = (name: string, createdAt = 0): SliceOwner => ({ uid: `uid-${name}`, name, ip: '10.0.0.1', createdAt })

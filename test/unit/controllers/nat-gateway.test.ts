@@ -151,6 +151,18 @@ describe('a NATGateway', () => {
     })
   })
 
+  it('counts nobody as waiting who is being deleted and lost its slice when slices grew', async () => {
+    lab = await Lab.with([prefix('198.51.100.1/32')], [network('n'), natGateway('g', 'n', 64), ...interfaces(1)])
+    const held = networkInterface('z', 'n', ['10.0.0.9'])
+    await lab.store.create({ ...held, metadata: { ...held.metadata, finalizers: ['test/hold'] } })
+    await lab.settle()
+    await lab.delete('NetworkInterface', 'default/z')
+    expect(Object.keys(lab.slices())).toEqual(['i0', 'z'])
+    await edit('g', { portsPerNetworkInterface: 64512 })
+    expect(Object.keys(lab.slices())).toEqual(['i0'])
+    expect(lab.gateway('g').status?.slices).toEqual({ total: 1, used: 1, free: 0, waiting: 0 })
+  })
+
   it('gives up an address that is no longer in the pool, says so, and deals its slices anew', async () => {
     lab = await Lab.with(four, [network('n'), natGateway('g', 'n', 64512), ...interfaces(2)])
     const kept = lab.slices().i1
