@@ -13,6 +13,9 @@
 #include <bpf/bpf_helpers.h>
 #include "traffic.h"
 
+#define TCP_SYN 0x02
+#define LONGEST_PAUSE 100000 /* turns */
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -83,13 +86,14 @@ static __always_inline int ends_of(const struct traffic *t, __u32 flow, struct e
 }
 
 /* Headers and right checksums; what follows is zero. Every field, as pages come back with the receiver's changes. */
-static __always_inline void headers_write(const struct traffic *t, const struct ends *ends, void *data, __u32 length)
+static __always_inline void headers_write(const struct traffic *t, const struct ends *ends, void *data, __u32 length,
+					  __u32 protocol)
 {
 	struct ethhdr *eth = data;
 	struct iphdr *ip = (void *)(eth + 1);
 	__u16 l4_length = length - sizeof(*eth) - sizeof(*ip);
 	__u32 addresses = sum32(ends->source) + sum32(ends->destination);
-	__u32 pseudo = addresses + bpf_htons(t->protocol) + bpf_htons(l4_length) + ends->source_port +
+	__u32 pseudo = addresses + bpf_htons(protocol) + bpf_htons(l4_length) + ends->source_port +
 		       ends->destination_port;
 
 	__builtin_memcpy(eth->h_dest, t->destination_mac, ETH_ALEN);
@@ -100,13 +104,13 @@ static __always_inline void headers_write(const struct traffic *t, const struct 
 	ip->id = 0;
 	ip->frag_off = bpf_htons(0x4000);
 	ip->ttl = 64;
-	ip->protocol = t->protocol;
+	ip->protocol = protocol;
 	ip->check = fold(addresses + bpf_htons(0x4500) + ip->tot_len + ip->frag_off + *(__be16 *)&ip->ttl);
 	ip->saddr = ends->source;
 	ip->daddr = ends->destination;
-	if (t->protocol == IPPROTO_TCP) {
+	if (protocol == IPPROTO_TCP) {
 		struct tcphdr *tcp = (void *)(ip + 1);
-		__be16 flags = bpf_htons(0x5000 | t->tcp_flags), window = bpf_htons(65535);
+		__be16 flags = bpf_htons(0x5000 | (t->flood ? TCP_SYN : t->tcp_flags)), window = bpf_htons(65535);
 
 		tcp->source = ends->source_port;
 		tcp->dest = ends->destination_port;
@@ -123,12 +127,23 @@ static __always_inline void headers_write(const struct traffic *t, const struct 
 		udp->dest = ends->destination_port;
 		udp->len = bpf_htons(l4_length);
 		udp->check = fold(pseudo + udp->len);
-		*(__u64 *)(udp + 1) = 0; /* may hold the rest of a TCP header */
-		*(__u32 *)((void *)(udp + 1) + 8) = 0;
+		/* May hold the rest of a TCP header. */
+		*(__u64 *)(udp + 1) = 0;
+		*(__u64 *)((void *)(udp + 1) + 8) = 0;
+		if (t->half_load) {
+			udp->check = 0;
+			*(__u64 *)(udp + 1) = bpf_ktime_get_ns();
+		}
 	}
 }
 
-static __always_inline void stamp(struct progress *p, __u32 number)
+static long wait(__u32 turn, __u64 *until)
+{
+	(void)turn;
+	return bpf_ktime_get_ns() >= *until;
+}
+
+static __always_inline void stamp(struct progress *p, __u32 number, __u32 half_load)
 {
 	__u64 now = bpf_ktime_get_ns();
 
@@ -141,6 +156,12 @@ static __always_inline void stamp(struct progress *p, __u32 number)
 
 		if (times)
 			*times += 1;
+		if (half_load) {
+			__u64 until = now + (now - p->last_ns);
+
+			bpf_loop(LONGEST_PAUSE, wait, &until, 0);
+			now = bpf_ktime_get_ns();
+		}
 	}
 	p->last_ns = now;
 	p->stamped = number;
@@ -159,7 +180,7 @@ static __always_inline int next_packet(struct xdp_md *ctx, const struct traffic 
 	flow = p->flow;
 	p->flow = flow + t->step >= t->flows ? flow + t->step - t->flows : flow + t->step;
 	if (!(number & (STAMP_EVERY - 1)))
-		stamp(p, number);
+		stamp(p, number, t->half_load);
 	if (t->lengths) {
 		length = t->length[number % t->lengths & (MAX_LENGTHS - 1)];
 		if (bpf_xdp_adjust_tail(ctx, (int)length - (int)t->frame))
@@ -169,7 +190,15 @@ static __always_inline int next_packet(struct xdp_md *ctx, const struct traffic 
 	data_end = (void *)(long)ctx->data_end;
 	if (data + 60 > data_end || ends_of(t, flow, &ends))
 		return -1;
-	headers_write(t, &ends, data, length);
+	if (t->flood && number % t->flood == 0) {
+		ends.source = bpf_htonl(t->flood_host);
+		ends.source_port = bpf_htons(FIRST_PORT + p->flooded % PORTS);
+		ends.destination = bpf_htonl(t->first_remote + (p->flooded / PORTS) % t->remotes);
+		p->flooded++;
+		headers_write(t, &ends, data, length, IPPROTO_TCP);
+	} else {
+		headers_write(t, &ends, data, length, t->protocol);
+	}
 	return 0;
 }
 

@@ -69,6 +69,28 @@ int bench_call_nothing(struct xdp_md *ctx)
 	return XDP_DROP;
 }
 
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, TIME_BUCKETS);
+	__type(key, __u32);
+	__type(value, __u64);
+} latencies SEC(".maps");
+
+/* From departure, which stands at `left`, to here. */
+static __always_inline void latency_count(__u64 *left, void *data_end)
+{
+	__u64 bucket, *count;
+	__u32 key;
+
+	if ((void *)(left + 1) > data_end)
+		return;
+	bucket = (bpf_ktime_get_ns() - *left) / TIME_BUCKET_NS;
+	key = bucket < TIME_BUCKETS ? bucket : TIME_BUCKETS - 1;
+	count = bpf_map_lookup_elem(&latencies, &key);
+	if (count)
+		*count += 1;
+}
+
 static __always_inline int sink(struct xdp_md *ctx, __u32 which)
 {
 	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
@@ -86,6 +108,8 @@ static __always_inline int sink(struct xdp_md *ctx, __u32 which)
 		return XDP_DROP;
 	}
 	counts->translated++;
+	if (settings->timed)
+		latency_count((void *)(ports + 4), data_end);
 	if (settings->first_remote) {
 		__u32 *count = bpf_map_lookup_elem(&recorded, &zero);
 		struct seen entry = {.address = ip->saddr,

@@ -31,6 +31,9 @@ struct traffic {
 	__u8 source_mac[6];
 	__u32 answers;		  /* 1: from the remotes to what the sink saw, flow n to entry n of `seen` */
 	__u32 port_shift;
+	__u32 flood;	  /* 0, or every so many packets one is a SYN of a flow that never was before */
+	__u32 flood_host; /* whose, host order */
+	__u32 half_load;  /* 1: as long a pause after each STAMP_EVERY packets as they took; time of departure in the payload */
 	__u32 frame;		  /* bytes of the frame that the run is started with, without FCS */
 	__u32 lengths;		  /* 0: all frames are as long as that */
 	__u16 length[MAX_LENGTHS]; /* of frame n % lengths, none longer than that */
@@ -43,6 +46,7 @@ struct progress {
 	__u64 last_ns;	/* at packet `stamped`, a multiple of STAMP_EVERY */
 	__u64 stamped;
 	__u64 flow; /* of the next packet */
+	__u64 flooded;
 };
 
 struct sink_settings {
@@ -50,6 +54,7 @@ struct sink_settings {
 	__be32 mask;
 	__u32 first_remote; /* host order; 0: do not record */
 	__u32 destination;  /* 1: the translated address is the destination */
+	__u32 timed;	    /* 1: packets carry the time of departure */
 };
 
 /* Per CPU. */

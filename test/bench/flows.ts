@@ -29,6 +29,10 @@ export interface FlowPlan {
   tcpFlags?: number
   /** Other source ports of the same hosts. */
   portShift?: number
+  /** Every so many packets one is the SYN of a flow that never was before, of this host (number). */
+  flood?: { every: number; host: number }
+  /** Pauses as long as sending takes; packets carry the time at which they left. */
+  halfLoad?: boolean
   /** One flow after the other; default: strided, so that neither slices nor slots come in the order of memory. */
   inOrder?: boolean
 }
@@ -49,7 +53,7 @@ export function longestFrame({ frames = 'small' }: FlowPlan): number {
 
 /** struct traffic. @param answers from the remotes, to what the sink recorded */
 export function encodeTraffic(plan: FlowPlan, wire: Wire, answers: boolean): Uint8Array {
-  const bytes = new Uint8Array(92)
+  const bytes = new Uint8Array(104)
   const view = new DataView(bytes.buffer)
   const lengths = FRAMES[plan.frames ?? 'small']
   const words = [
@@ -69,9 +73,12 @@ export function encodeTraffic(plan: FlowPlan, wire: Wire, answers: boolean): Uin
   bytes.set(wire.sourceMac, 38)
   view.setUint32(44, answers ? 1 : 0, true)
   view.setUint32(48, plan.portShift ?? 0, true)
-  view.setUint32(52, Math.max(...lengths), true)
-  view.setUint32(56, lengths.length === 1 ? 0 : lengths.length, true)
-  for (const [index, length] of lengths.entries()) view.setUint16(60 + index * 2, length, true)
+  view.setUint32(52, plan.flood?.every ?? 0, true)
+  view.setUint32(56, FIRST_HOST + (plan.flood?.host ?? 0), true)
+  view.setUint32(60, plan.halfLoad === true ? 1 : 0, true)
+  view.setUint32(64, Math.max(...lengths), true)
+  view.setUint32(68, lengths.length === 1 ? 0 : lengths.length, true)
+  for (const [index, length] of lengths.entries()) view.setUint16(72 + index * 2, length, true)
   return bytes
 }
 
@@ -93,16 +100,19 @@ export interface SinkPlan {
   destination: boolean
   /** Record what arrives in the map `seen`. */
   record: boolean
+  /** Packets carry the time at which they left. */
+  timed: boolean
 }
 
 /** struct sink_settings. */
-export function encodeSink({ network, mask, destination, record }: SinkPlan): Uint8Array {
-  const bytes = new Uint8Array(16)
+export function encodeSink({ network, mask, destination, record, timed }: SinkPlan): Uint8Array {
+  const bytes = new Uint8Array(20)
   const view = new DataView(bytes.buffer)
   view.setUint32(0, network)
   view.setUint32(4, mask)
   view.setUint32(8, record ? FIRST_REMOTE : 0, true)
   view.setUint32(12, destination ? 1 : 0, true)
+  view.setUint32(16, timed ? 1 : 0, true)
   return bytes
 }
 
@@ -111,13 +121,18 @@ export interface Progress {
   /** Between the first packet and the last that looked at the clock, and how many packets that were. */
   nanoseconds: number
   timed: number
+  /** SYNs of the flood among them. */
+  flooded: number
 }
+
+/** Bytes of struct progress. */
+const PROGRESS = 48
 
 /** struct progress of every CPU, nothing sent yet. @param from flow of the first packet @param size bytes of all CPUs */
 export function encodeProgress(from: number, size: number): Uint8Array {
   const bytes = new Uint8Array(size)
   const view = new DataView(bytes.buffer)
-  for (let at = 32; at < size; at += 40) view.setBigUint64(at, BigInt(from), true)
+  for (let at = 32; at < size; at += PROGRESS) view.setBigUint64(at, BigInt(from), true)
   return bytes
 }
 
@@ -125,15 +140,22 @@ export function encodeProgress(from: number, size: number): Uint8Array {
 export function decodeProgress(bytes: Uint8Array): Progress[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const word = (at: number): number => Number(view.getBigUint64(at, true))
-  return Array.from({ length: bytes.length / 40 }, (_, cpu) => ({
-    sent: word(cpu * 40),
-    nanoseconds: word(cpu * 40 + 16) - word(cpu * 40 + 8),
-    timed: word(cpu * 40 + 24),
+  return Array.from({ length: bytes.length / PROGRESS }, (_, cpu) => ({
+    sent: word(cpu * PROGRESS),
+    nanoseconds: word(cpu * PROGRESS + 16) - word(cpu * PROGRESS + 8),
+    timed: word(cpu * PROGRESS + 24),
+    flooded: word(cpu * PROGRESS + 40),
   }))
 }
 
+export interface Received {
+  translated: number
+  /** IPv4, but not from (or to) where translated packets are. */
+  other: number
+}
+
 /** Sums of struct received over the CPUs. */
-export function decodeReceived(bytes: Uint8Array): { translated: number; other: number } {
+export function decodeReceived(bytes: Uint8Array): Received {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const sums = { translated: 0, other: 0 }
   for (let at = 0; at < bytes.length; at += 16) {
@@ -146,26 +168,26 @@ export function decodeReceived(bytes: Uint8Array): { translated: number; other: 
 /** Nanoseconds, TIME_BUCKET_NS. */
 const BUCKET = 512
 
-/** How many batches took `microseconds`. */
-export type BatchTimes = { microseconds: number; batches: number }[]
+/** How often something took `microseconds`. */
+export type Times = { microseconds: number; count: number }[]
 
 /** @param buckets in `values`, each a u64 of every CPU */
-export function decodeBatchTimes(values: Uint8Array, buckets: number): BatchTimes {
+export function decodeTimes(values: Uint8Array, buckets: number): Times {
   const view = new DataView(values.buffer, values.byteOffset, values.byteLength)
   const stride = values.length / buckets
   return Array.from({ length: buckets }, (_, bucket) => {
-    let batches = 0
-    for (let at = bucket * stride; at < (bucket + 1) * stride; at += 8) batches += Number(view.getBigUint64(at, true))
-    return { microseconds: ((bucket + 0.5) * BUCKET) / 1000, batches }
-  }).filter(({ batches }) => batches > 0)
+    let count = 0
+    for (let at = bucket * stride; at < (bucket + 1) * stride; at += 8) count += Number(view.getBigUint64(at, true))
+    return { microseconds: ((bucket + 0.5) * BUCKET) / 1000, count }
+  }).filter(({ count }) => count > 0)
 }
 
-/** The time that this share of the batches did not exceed. */
-export function batchQuantile(times: BatchTimes, share: number): number {
-  const all = times.reduce((sum, { batches }) => sum + batches, 0)
+/** The time that this share of them did not exceed. */
+export function timeQuantile(times: Times, share: number): number {
+  const all = times.reduce((sum, { count }) => sum + count, 0)
   let seen = 0
-  for (const { microseconds, batches } of times) {
-    seen += batches
+  for (const { microseconds, count } of times) {
+    seen += count
     if (seen >= share * all) return microseconds
   }
   return NaN

@@ -1,12 +1,23 @@
 // Generator and sinks of one lab: packets in at one end, counted at the other.
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { BpfObject, ifIndex, inNetworkNamespace } from '../../src/native/load-native.ts'
 import type { BpfLink, BpfMap, BpfProgram } from '../../src/native/load-native.ts'
 import type { Namespace } from '../../scripts/lab/namespace.ts'
-import { decodeBatchTimes, decodeProgress, decodeReceived, encodeProgress, encodeSink, encodeTraffic, longestFrame } from './flows.ts'
-import type { BatchTimes, FlowPlan, Wire } from './flows.ts'
+import {
+  decodeTimes,
+  decodeProgress,
+  decodeReceived,
+  encodeProgress,
+  encodeSink,
+  encodeTraffic,
+  longestFrame,
+} from './flows.ts'
+import type { FlowPlan, Progress, Received, Times, Wire } from './flows.ts'
+import type { SenderOrder } from './workers/sender.ts'
 
 export const BENCH_OBJECTS = join(import.meta.dirname, '../../build/bpf/bench')
 const LIVE_FRAMES = 2
@@ -16,6 +27,7 @@ const ANSWERS = { out: false, in: true } as const
 const MOST_IMPORTANT = -20
 const OUTSIDE = 0
 const INSIDE = 1
+const SINKS = { out: OUTSIDE, in: INSIDE } as const
 
 export type Direction = keyof typeof ANSWERS
 
@@ -25,6 +37,8 @@ export interface Flow {
   /** Arrived at the other end translated, and otherwise. */
   translated: number
   other: number
+  /** SYNs of the plan's flood among what was sent. */
+  flooded: number
   /** Nanoseconds per packet sent. */
   nanoseconds: number
   /** Packets per second that arrived translated. */
@@ -43,7 +57,10 @@ export interface End {
 
 export class Traffic {
   readonly #object: BpfObject
-  readonly #maps: Record<'traffic' | 'progress' | 'sinks' | 'received' | 'recorded' | 'batch_times', BpfMap>
+  readonly #maps: Record<
+    'traffic' | 'progress' | 'sinks' | 'received' | 'recorded' | 'batch_times' | 'latencies',
+    BpfMap
+  >
   readonly #generate: BpfProgram
   readonly #ends: Record<Direction, End>
   readonly #links: BpfLink[] = []
@@ -66,35 +83,64 @@ export class Traffic {
       received: map('received'),
       recorded: map('recorded'),
       batch_times: map('batch_times'),
+      latencies: map('latencies'),
     }
     this.#generate = this.#object.program('bench_generate')
-    this.#record(false)
-    this.#maps.sinks.update(keyOf(INSIDE), encodeSink({ ...translated.in, destination: true, record: false }))
     this.#attach(ends.in, 'bench_sink_outside')
     this.#attach(ends.out, 'bench_sink_inside')
   }
 
   /** Sends `packets` on the calling thread's CPU. @param from first flow */
   send(plan: FlowPlan, packets: number, direction: Direction = 'out', from = 0): Flow {
-    const { host, wire } = this.#ends[direction]
-    const sink = direction === 'out' ? OUTSIDE : INSIDE
-    this.#maps.traffic.update(keyOf(0), encodeTraffic(plan, wire, ANSWERS[direction]))
-    this.#maps.progress.update(keyOf(0), encodeProgress(from, this.#maps.progress.userValueSize))
-    const before = this.#received(sink)
-    inNetworkNamespace(host.path, () => {
+    return this.#send(plan, packets, direction, from, false)
+  }
+
+  /** Sends `packets` outwards on each of these CPUs at once. */
+  async sendOn(cpus: readonly number[], plan: FlowPlan, packets: number): Promise<Flow> {
+    const { host } = this.#ends.out
+    const before = this.#begin(plan, 'out', 0, false)
+    const ready = new Int32Array(new SharedArrayBuffer(4))
+    const order = { programId: this.#generate.info.id, namespace: host.path, packets, frame: longestFrame(plan) }
+    await Promise.all(
+      cpus.map(async (cpu) => {
+        const all: SenderOrder = { ...order, cpu, flags: LIVE_FRAMES, batchSize: BATCH, ready, senders: cpus.length }
+        await once(new Worker(new URL('workers/sender.ts', import.meta.url), { workerData: all }), 'exit')
+      }),
+    )
+    return this.#result(before, 'out')
+  }
+
+  #send(plan: FlowPlan, packets: number, direction: Direction, from: number, record: boolean): Flow {
+    const before = this.#begin(plan, direction, from, record)
+    inNetworkNamespace(this.#ends[direction].host.path, () => {
       const data = new Uint8Array(longestFrame(plan))
       undisturbed(() => this.#generate.testRun({ data, repeat: packets, flags: LIVE_FRAMES, batchSize: BATCH }))
     })
-    const after = this.#received(sink)
+    return this.#result(before, direction)
+  }
+
+  /** @returns what the sink has counted so far */
+  #begin(plan: FlowPlan, direction: Direction, from: number, record: boolean): Received {
+    const { traffic, progress } = this.#maps
+    this.#setSinks(record, plan.halfLoad === true)
+    traffic.update(keyOf(0), encodeTraffic(plan, this.#ends[direction].wire, ANSWERS[direction]))
+    progress.update(keyOf(0), encodeProgress(from, progress.userValueSize))
+    return this.#received(SINKS[direction])
+  }
+
+  #result(before: Received, direction: Direction): Flow {
+    const after = this.#received(SINKS[direction])
     const busy = decodeProgress(this.#read('progress', 0)).filter(({ timed }) => timed > 0)
-    const sent = busy.reduce((sum, cpu) => sum + cpu.sent, 0)
-    const nanoseconds =
-      busy.reduce((sum, cpu) => sum + cpu.nanoseconds, 0) / busy.reduce((sum, cpu) => sum + cpu.timed, 0)
+    const sum = (of: (cpu: Progress) => number): number => busy.reduce((total, cpu) => total + of(cpu), 0)
+    const sent = sum((cpu) => cpu.sent)
     const translated = after.translated - before.translated
+    // CPUs send at the same time: their rates add up.
+    const nanoseconds = 1 / sum((cpu) => cpu.timed / cpu.nanoseconds)
     return {
       sent,
       translated,
       other: after.other - before.other,
+      flooded: sum((cpu) => cpu.flooded),
       nanoseconds,
       rate: ((translated / sent) * 1e9) / nanoseconds,
     }
@@ -106,17 +152,18 @@ export class Traffic {
    */
   establish(plan: FlowPlan): number {
     this.#maps.recorded.update(keyOf(0), keyOf(0))
-    this.#record(true)
-    const { translated } = this.send({ ...plan, frames: 'small' }, Math.max(plan.flows, 2048))
-    this.#record(false)
+    const { translated } = this.#send({ ...plan, frames: 'small' }, Math.max(plan.flows, 2048), 'out', 0, true)
     return Math.min(translated, plan.flows)
   }
 
-  /** How long batches of 64 packets took since the last call, in microseconds, from the shortest. */
-  takeBatchTimes(): BatchTimes {
-    const { keys, values, count } = this.#maps.batch_times.entries()
-    this.#maps.batch_times.updateBatch(keys, new Uint8Array(values.length))
-    return decodeBatchTimes(values, count)
+  /** How long batches of 64 packets took since the last call. */
+  takeBatchTimes(): Times {
+    return takeTimes(this.#maps.batch_times)
+  }
+
+  /** How long packets of plans with `halfLoad` were under way since the last call. */
+  takeLatencies(): Times {
+    return takeTimes(this.#maps.latencies)
   }
 
   close(): void {
@@ -124,11 +171,13 @@ export class Traffic {
     this.#object.close()
   }
 
-  #record(record: boolean): void {
-    this.#maps.sinks.update(keyOf(OUTSIDE), encodeSink({ ...this.#translated.out, destination: false, record }))
+  #setSinks(record: boolean, timed: boolean): void {
+    const { out, in: inside } = this.#translated
+    this.#maps.sinks.update(keyOf(OUTSIDE), encodeSink({ ...out, destination: false, record, timed }))
+    this.#maps.sinks.update(keyOf(INSIDE), encodeSink({ ...inside, destination: true, record: false, timed }))
   }
 
-  #received(sink: number): { translated: number; other: number } {
+  #received(sink: number): Received {
     return decodeReceived(this.#read('received', sink))
   }
 
@@ -162,4 +211,10 @@ export function loadBench(name: string, sizes: Record<string, number> = {}): Bpf
 
 export function keyOf(index: number): Uint8Array {
   return new Uint8Array(Uint32Array.of(index).buffer)
+}
+
+function takeTimes(map: BpfMap): Times {
+  const { keys, values, count } = map.entries()
+  map.updateBatch(keys, new Uint8Array(values.length))
+  return decodeTimes(values, count)
 }

@@ -1,5 +1,7 @@
 // The control side: objects to maps, one change, drift, memory of the processes.
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import { DesiredModel } from '../../../src/agent/desired/model.ts'
 import { openDataplane, unloadDataplane } from '../../../src/dataplane/loader.ts'
 import { DataplaneSync } from '../../../src/dataplane/sync.ts'
@@ -10,6 +12,7 @@ import { run } from '../../../scripts/lab/process.ts'
 import { event, host, neighbour, ONE_DEVICE, PRIVATE_A, route } from '../../unit/agent/world.ts'
 import type { Bench, Case } from '../bench.ts'
 import { FIRST_HOST, HOSTS_PREFIX } from '../flows.ts'
+import { prepareRoutes, startRouter } from '../router.ts'
 import { exponent, quantile, row } from '../rows.ts'
 import type { Row } from '../rows.ts'
 import { TARGETS } from '../targets.ts'
@@ -19,13 +22,15 @@ const OBJECT = new URL('../../../build/bpf/natgw.bpf.o', import.meta.url).pathna
 /** The default holds 65,536 slices and 131,072 interfaces. */
 const LIMITS = { maxSlices: 131_072, maxInterfaces: 131_072, maxSessions: 262_144, maxDevices: 16_384 }
 const CHANGES = 100
+/** Milliseconds until all status is written. */
+const SETTLE = 3_000
 
 export const control: Case = {
   name: 'control',
   title: 'Control side',
   quick: false,
   async run(bench) {
-    return [...coldStarts(bench), ...(await agents(bench)), ...(await controllers(bench))]
+    return [...coldStarts(bench), ...(await agents(bench)), ...(await memory(bench)), ...(await controllers(bench))]
   },
 }
 
@@ -44,9 +49,7 @@ function coldStarts(bench: Bench): Row[] {
     }
   }
   const rows = (name: string, samples: Map<number, number[]>): Row[] => [
-    ...SIZES.map((size) =>
-      row(`${thousands(size)} ${name}`, 's', samples.get(size) ?? [], targetOf(name, size)),
-    ),
+    ...SIZES.map((size) => row(`${thousands(size)} ${name}`, 's', samples.get(size) ?? [], targetOf(name, size))),
     exponentRow(name, samples),
   ]
   return [...rows(COLD, cold), ...rows('entries of slices compared (drift scan)', scans)]
@@ -103,7 +106,6 @@ interface AgentResult {
   started: number
   slices: number
   times: number[]
-  rss: number
 }
 
 /** Whole agents in processes of their own, on a store that is told one change at a time. */
@@ -120,11 +122,17 @@ async function agents(bench: Bench): Promise<Row[]> {
         ...lab.gateway.command(process.execPath, worker, files.config, String(size), String(CHANGES)),
         { timeout: 300_000 },
       )
-      const { started, slices, times, rss } = JSON.parse(output) as AgentResult
+      const { started, slices, times } = JSON.parse(output) as AgentResult
       const note = slices === size ? undefined : `only ${slices} slices`
       const p99 = quantile(times, 0.99)
       rows.push(
-        row(`agent starts with ${thousands(size)} interfaces, programs loaded and attached`, 's', [started / 1000], undefined, note),
+        row(
+          `agent starts with ${thousands(size)} interfaces, programs loaded and attached`,
+          's',
+          [started / 1000],
+          undefined,
+          note,
+        ),
         row(`one change among ${thousands(size)} interfaces, event to map, p50`, 'ms', [quantile(times, 0.5)]),
         row(
           `one change among ${thousands(size)} interfaces, event to map, p99`,
@@ -132,17 +140,34 @@ async function agents(bench: Bench): Promise<Row[]> {
           [p99],
           size === 100_000 ? TARGETS.oneChange : undefined,
         ),
-        row(
-          `agent RSS with ${thousands(size)} local interfaces`,
-          'MB',
-          [rss / 1e6],
-          size === 10_000 ? TARGETS.agentMemory : undefined,
-        ),
       )
       await lab.gateway.run('rm', '-rf', `/sys/fs/bpf/natgw/${lab.instance}`)
     }
   } finally {
     await lab.down()
+  }
+  return rows
+}
+
+/** Of `natgw run` itself: agent, controllers, store and manifests in one process. */
+async function memory(bench: Bench): Promise<Row[]> {
+  const rows: Row[] = []
+  for (const size of [1_000, 10_000]) {
+    bench.say(`natgw run with ${thousands(size)} local interfaces`)
+    const lab = await Lab.up({ networks: [1] })
+    try {
+      await prepareRoutes(lab)
+      const router = await startRouter('natgw', lab, { hosts: size, portsPerInterface: 64 })
+      await delay(SETTLE)
+      const status = readFileSync(`/proc/${router.agent?.pid}/status`, 'utf8')
+      const rss = Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1000
+      const target = size === 10_000 ? TARGETS.agentMemory : undefined
+      const note = 'natgw run: controllers, store and manifests included'
+      rows.push(row(`agent RSS with ${thousands(size)} local interfaces`, 'MB', [rss], target, note))
+      router.close()
+    } finally {
+      await lab.down()
+    }
   }
   return rows
 }

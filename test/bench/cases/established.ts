@@ -48,6 +48,20 @@ const SCENARIOS: Scenario[] = [
     kinds: WITHOUT_NFT,
     versusForward: TARGETS.forward1M,
   },
+  {
+    name: '64 B, out, 100k flows one host after the other',
+    plan: { flows: 100_000, inOrder: true },
+    direction: 'out',
+    kinds: ALL,
+    full: true,
+  },
+  {
+    name: '64 B, out, 1M flows one host after the other',
+    plan: { flows: 1_000_000, inOrder: true },
+    direction: 'out',
+    kinds: WITHOUT_NFT,
+    full: true,
+  },
   { name: '64 B, out, 4M flows', plan: { flows: 4_000_000 }, direction: 'out', kinds: WITHOUT_NFT, full: true },
   { name: '64 B, in, 1 flow', plan: { flows: 1 }, direction: 'in', kinds: ALL },
   { name: '64 B, in, 100k flows', plan: { flows: 100_000 }, direction: 'in', kinds: ALL },
@@ -75,8 +89,7 @@ export const established: Case = {
   quick: true,
   async run(bench) {
     const scenarios = SCENARIOS.filter(
-      ({ plan, full }) =>
-        plan.flows <= bench.scale.maxFlows && (full === undefined || bench.scale.name !== 'quick'),
+      ({ plan, full }) => plan.flows <= bench.scale.maxFlows && (full === undefined || bench.scale.name !== 'quick'),
     )
     const largest = Math.max(...scenarios.map(({ plan }) => plan.flows))
     const hosts = hostsOf({ flows: largest })

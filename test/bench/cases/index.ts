@@ -2,8 +2,11 @@ import type { Case } from '../bench.ts'
 import { control } from './control.ts'
 import { established } from './established.ts'
 import { memory } from './memory.ts'
+import { mix } from './mix.ts'
 import { newFlows } from './new-flows.ts'
+import { twoCpus } from './two-cpus.ts'
+import { tcpEnds } from './tcp.ts'
 import { sweep } from './sweep.ts'
 
 /** In the order of the report. */
-export const CASES: readonly Case[] = [established, newFlows, memory, sweep, control]
+export const CASES: readonly Case[] = [established, newFlows, mix, memory, sweep, twoCpus, tcpEnds, control]

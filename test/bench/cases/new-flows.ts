@@ -1,13 +1,10 @@
 // The first packet of flows: rate beside nftables, and what it costs as a slice fills up.
-import { join } from 'node:path'
-import { decodeOne, encodeOne } from '../../../src/dataplane/codec.ts'
-import { flushArgsCodec, NatProtocol } from '../../../src/dataplane/generated/layouts.ts'
-import { layoutFolder } from '../../../src/dataplane/pins.ts'
+import { NatProtocol } from '../../../src/dataplane/generated/layouts.ts'
 import { activeSlices } from '../../../src/dataplane/readers.ts'
-import { BpfProgram } from '../../../src/native/load-native.ts'
 import type { Bench, Case } from '../bench.ts'
 import { DirectCalls } from '../direct.ts'
 import { FLOWS_PER_HOST } from '../flows.ts'
+import { forgetFlows } from '../forget.ts'
 import { withRigs } from '../rig.ts'
 import type { Rig } from '../rig.ts'
 import { ratios, row } from '../rows.ts'
@@ -21,10 +18,17 @@ export const newFlows: Case = {
   title: 'New flows',
   quick: true,
   async run(bench) {
-    const rates = await withRigs(bench.cpu, ['natgw', 'nft'], { hosts: HOSTS, maxFlows: 0 }, (rigs) => rate(bench, rigs))
-    const wide = await withRigs(bench.cpu, ['natgw'], { hosts: HOSTS, maxFlows: 0 }, (rigs) => filling(bench, rigs, 2048))
-    const narrow = await withRigs(bench.cpu, ['natgw'], { hosts: HOSTS * 8, maxFlows: 0, portsPerInterface: 64 }, (rigs) =>
-      filling(bench, rigs, 64),
+    const rates = await withRigs(bench.cpu, ['natgw', 'nft'], { hosts: HOSTS, maxFlows: 0 }, (rigs) =>
+      rate(bench, rigs),
+    )
+    const wide = await withRigs(bench.cpu, ['natgw'], { hosts: HOSTS, maxFlows: 0 }, (rigs) =>
+      filling(bench, rigs, 2048),
+    )
+    const narrow = await withRigs(
+      bench.cpu,
+      ['natgw'],
+      { hosts: HOSTS * 8, maxFlows: 0, portsPerInterface: 64 },
+      (rigs) => filling(bench, rigs, 64),
     )
     return [...rates, ...wide, ...narrow]
   },
@@ -84,7 +88,10 @@ async function filling(bench: Bench, [rig]: readonly Rig[], ports: number): Prom
         add(name, calls.run(at - Math.round(from * plan.flows)))
       }
       calls.skip(plan.flows - at)
-      calls.begin({ ...plan, portShift: 32_256 })
+      const others = { ...plan, portShift: 32_256 }
+      calls.begin({ ...others, flows: ports })
+      add('refused by one', calls.run(200_000))
+      calls.begin(others)
       add('refused', calls.run(Math.min(plan.flows, 200_000)))
       calls.begin(plan)
       add('established', calls.run(Math.min(plan.flows, 200_000)))
@@ -97,8 +104,14 @@ async function filling(bench: Bench, [rig]: readonly Rig[], ports: number): Prom
   const full = fullSlices(rig)
   const short = full < hosts ? `only ${full} of ${hosts} slices were full` : undefined
   return [
-    row(`new flow at 95 % of a slice of ${ports} vs empty`, '×', ratios(of('95 %'), of('0 %')), wide ? TARGETS.newFlowAt95 : undefined),
-    row(`refusal at a full slice of ${ports}`, 'ns', of('refused'), wide ? TARGETS.refusal : undefined, short),
+    row(
+      `new flow at 95 % of a slice of ${ports} vs empty`,
+      '×',
+      ratios(of('95 %'), of('0 %')),
+      wide ? TARGETS.newFlowAt95 : undefined,
+    ),
+    row(`refusal at a full slice of ${ports}`, 'ns', of('refused by one'), wide ? TARGETS.refusal : undefined, short),
+    row(`refusal at full slices of ${ports}, ${hosts} of them in turns`, 'ns', of('refused'), undefined, short),
     ...WINDOWS.map(({ name }) => row(`new flow at ${name} of a slice of ${ports}`, 'ns', of(name))),
     row(`established flow, slice of ${ports} full`, 'ns', of('established')),
   ]
@@ -110,19 +123,4 @@ function fullSlices({ plane }: Rig): number {
     if (state.used[NatProtocol.NAT_PROTOCOL_UDP] === slice.size) full++
   }
   return full
-}
-
-/** Takes all flows away: by nat_flush, which the agent uses when a slice gets another owner, and by conntrack -F. */
-async function forgetFlows({ lab, kind, plane }: Rig): Promise<void> {
-  if (kind === 'nft') await lab.gateway.run('conntrack', '-F')
-  if (plane === undefined) return
-  const flush = BpfProgram.openPinned(join(layoutFolder(lab.instance), 'programs', 'nat_flush'))
-  for (const { index, slice, state } of activeSlices(plane.maps)) {
-    const protocol = NatProtocol.NAT_PROTOCOL_UDP
-    if (state.used[protocol] === 0) continue
-    const args = { slice: index, protocol, run: slice.runs[protocol], size: slice.size, freed: 0 }
-    const { freed } = decodeOne(flushArgsCodec, flush.testRun({ ctx: encodeOne(flushArgsCodec, args) }).ctx)
-    if (freed !== state.used[protocol]) throw new Error(`slice ${index}: ${freed} of ${state.used[protocol]} flows flushed`)
-  }
-  flush.close()
 }

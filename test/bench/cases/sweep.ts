@@ -6,7 +6,7 @@ import { sweepArgsCodec } from '../../../src/dataplane/generated/layouts.ts'
 import { layoutFolder } from '../../../src/dataplane/pins.ts'
 import { BpfProgram } from '../../../src/native/load-native.ts'
 import type { Bench, Case } from '../bench.ts'
-import { batchQuantile, FLOWS_PER_HOST } from '../flows.ts'
+import { timeQuantile, FLOWS_PER_HOST } from '../flows.ts'
 import { withRigs } from '../rig.ts'
 import type { Rig } from '../rig.ts'
 import { row } from '../rows.ts'
@@ -60,7 +60,12 @@ async function measure(bench: Bench, rig: Rig): Promise<Row[]> {
   }
   const note = 'the kernel’s own sweep takes a part of them meanwhile'
   return [
-    row('sweep of 1M slots: longest single stop', 'µs', alive.map((stop, index) => Math.max(stop, dead[index] ?? stop)), TARGETS.sweepStop),
+    row(
+      'sweep of 1M slots: longest single stop',
+      'µs',
+      alive.map((stop, index) => Math.max(stop, dead[index] ?? stop)),
+      TARGETS.sweepStop,
+    ),
     row('sweep of 1M slots alive: longest step of 4,096', 'µs', alive),
     row('sweep of 1M slots expired: longest step of 4,096', 'µs', dead, undefined, note),
     row('64 packets of one flow, p99, nothing to sweep', 'µs', p99.quiet),
@@ -90,5 +95,5 @@ function longestStop(program: BpfProgram): number {
 function busyFlow({ traffic }: Rig): number {
   traffic.takeBatchTimes()
   traffic.send({ flows: 1 }, 1_000_000)
-  return batchQuantile(traffic.takeBatchTimes(), 0.99)
+  return timeQuantile(traffic.takeBatchTimes(), 0.99)
 }

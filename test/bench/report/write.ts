@@ -1,5 +1,5 @@
-// docs/performance.{md,svg,json} from a run. What people wrote into the page between the marks stays.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+// docs/performance.{md,svg,json} from a run. What people wrote around the marks stays.
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Machine } from '../machine.ts'
 import type { Row } from '../rows.ts'
@@ -14,17 +14,10 @@ export interface Result {
 const docs = join(import.meta.dirname, '../../../docs')
 const BEGIN = '<!-- written by npm run bench: begin -->'
 const END = '<!-- written by npm run bench: end -->'
-const FIRST_PAGE = `# Performance
-
-${BEGIN}
-${END}
-`
-
 export function writeReport(results: readonly Result[], machine: Machine): void {
   const rows = results.flatMap((result) => result.rows)
   const page = join(docs, 'performance.md')
-  const before = existsSync(page) ? readFileSync(page, 'utf8') : FIRST_PAGE
-  writeFileSync(page, replaceMeasured(before, measured(results, machine)))
+  writeFileSync(page, replaceMeasured(readFileSync(page, 'utf8'), measured(results, machine)))
   writeFileSync(join(docs, 'performance.svg'), plot(rows))
   writeFileSync(join(docs, 'performance.json'), `${JSON.stringify({ machine: machine.lines, rows }, null, 2)}\n`)
 }

@@ -43,7 +43,10 @@ const owners = interfaces(count).map(({ metadata, spec }, n) => ({
   ip: spec.ips[0]?.value ?? '',
   createdAt: n,
 }))
-const addresses = Array.from({ length: Math.ceil(count / 1008) }, (_, n) => ({ ip: `198.51.${n >> 8}.${n & 255}`, ports }))
+const addresses = Array.from({ length: Math.ceil(count / 1008) }, (_, n) => ({
+  ip: `198.51.${n >> 8}.${n & 255}`,
+  ports,
+}))
 const from = performance.now()
 allocateSlices({ addresses, portsPerSlice: 64, existing: [], owners })
 const allocated = performance.now() - from
