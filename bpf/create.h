@@ -21,6 +21,7 @@ struct flow_request {
 	__u32 tcp_flags;
 	__u32 icmp_type;
 	__u32 now;
+	__u32 mapped; /* its inside endpoint has a slot, alive or not */
 	/* out */
 	__u32 offset;  /* of the mapping's slot in the run */
 	__s32 session; /* index into `sessions`, -1 for the session in the slot */
@@ -67,15 +68,23 @@ static __always_inline int mapping_make(struct new_flow *flow, const struct run 
 	__u64 busy = claim_make(flow->request->source, flow->request->source_port, 0, CLAIM_BUSY);
 	__u32 protocol = flow->request->protocol < NAT_PROTOCOLS ? flow->request->protocol : 0;
 	__u16 flags = 0;
-	struct slot *slot;
-	__s32 free;
+	struct slot *slot, *home;
+	__s32 free, distance;
 
 	if (state->used[protocol] >= run->size) {
-		state->refused++;
+		__sync_fetch_and_add(&state->refused, 1);
 		return DROP_SLICE_FULL;
 	}
-	free = slot_search_free(flow->request->slice, protocol, flow->request->start);
-	if (free < 0) {
+	home = run_slot(run, flow->request->start);
+	distance = window_find_free(flow->request->slice, protocol, flow->request->start);
+	if (!home)
+		return DROP_NO_SLICE;
+	if (distance >= 0) {
+		free = flow->request->start + distance;
+		if ((__u32)free >= run->size)
+			free -= run->size;
+		flags = distance << SLOT_DISTANCE_SHIFT;
+	} else {
 		struct overflow_key key = {.slice = flow->request->slice,
 					   .port = bpf_ntohs(flow->request->source_port),
 					   .protocol = flow->request->protocol};
@@ -83,19 +92,22 @@ static __always_inline int mapping_make(struct new_flow *flow, const struct run 
 
 		free = bitmap_find_free(run, flow->request->start);
 		if (free < 0) {
-			state->refused++;
+			__sync_fetch_and_add(&state->refused, 1);
 			return DROP_SLICE_FULL;
 		}
 		entry.offset = free;
 		if (bpf_map_update_elem(&overflows, &key, &entry, BPF_NOEXIST))
 			return DROP_CONTENDED; /* the sweep is still taking the old entry away, or the map is full */
 		__sync_fetch_and_add(&state->overflow[protocol], 1);
+		near_set(home, 0);
 		flags = SLOT_OVERFLOW;
 	}
 	slot = run_slot(run, free);
 	/* Only holders of the lock claim free slots, so this one cannot be lost. */
 	if (!slot || __sync_val_compare_and_swap(&slot->claim, CLAIM_FREE, busy) != CLAIM_FREE)
 		return DROP_CONTENDED;
+	if (distance > 0)
+		near_set(home, distance);
 	bitmap_set(run, free);
 	usage_raise(state, flow->request->protocol);
 	slot_publish(flow, slot, flags);
@@ -177,7 +189,7 @@ static __always_inline int flow_make_locked(struct new_flow *flow)
 	/* Expired, not swept yet: the same port serves its old owner anew. */
 	if (__sync_val_compare_and_swap(&slot->claim, claim, (claim & ~3ull) | CLAIM_BUSY) != claim)
 		return DROP_CONTENDED;
-	slot_publish(flow, slot, slot->flags & SLOT_OVERFLOW);
+	slot_publish(flow, slot, slot->flags & (SLOT_OVERFLOW | SLOT_DISTANCE));
 	return DROP_NONE;
 }
 
@@ -209,6 +221,15 @@ static __always_inline int destination_refused(__u32 vni, __be32 destination)
 	return bpf_map_lookup_elem(&interfaces, &inside) || bpf_map_lookup_elem(&addresses, &nat);
 }
 
+/* Whether it is a packet that flows begin with. */
+static __always_inline int flow_may_begin(const struct flow_request *request)
+{
+	if (request->protocol == NAT_PROTOCOL_TCP)
+		return (request->tcp_flags & (TCP_FLAG_SYN_BIT | TCP_FLAG_ACK_BIT | TCP_FLAG_RST_BIT |
+					      TCP_FLAG_FIN_BIT)) == TCP_FLAG_SYN_BIT;
+	return request->protocol != NAT_PROTOCOL_ICMP || request->icmp_type == ICMP_ECHO;
+}
+
 /* A packet without a live session: may it open one? Returns DROP_NONE, a drop reason, or FLOW_TO_HOST. */
 #define FLOW_TO_HOST -1
 
@@ -230,6 +251,12 @@ __noinline int flow_open(struct flow_request *request)
 
 	if (host_has_ipv4(request->destination) || ipv4_is_link_scope(request->destination))
 		return FLOW_TO_HOST;
+	if (!request->mapped && request->protocol < NAT_PROTOCOLS &&
+	    flow.state->used[request->protocol] >= flow.slice->size && flow_may_begin(request)) {
+		__sync_fetch_and_add(&flow.state->refused, 1);
+		report(EVENT_SLICE_FULL, index, 0, request->protocol, flow.settings->hz);
+		return DROP_SLICE_FULL;
+	}
 	if (destination_refused(flow.slice->vni, request->destination))
 		return DROP_DESTINATION;
 	if (request->protocol == NAT_PROTOCOL_TCP &&

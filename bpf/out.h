@@ -83,6 +83,7 @@ static __always_inline int out_flow(struct settings *s, struct packet *p, struct
 	request.tcp_flags = p->tcp_flags;
 	request.icmp_type = p->icmp_type;
 	request.now = now;
+	request.mapped = slot != NULL;
 	verdict = flow_open(&request);
 	if (verdict == FLOW_TO_HOST)
 		return to_host();

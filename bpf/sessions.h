@@ -136,7 +136,6 @@ static __always_inline void session_init(struct session_data *data, __be32 remot
 	data->created = now;
 	data->route_generation = s->route_generation;
 	data->next_hop = next_hop;
-	data->reserved2 = 0;
 	data->out_packets = 0;
 	data->in_packets = 0;
 	data->out_bytes = 0;

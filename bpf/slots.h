@@ -18,7 +18,8 @@
 #include "maps.h"
 
 #define PROBE_WINDOW 16
-#define INLINE_PROBES 4
+#define SLOT_DISTANCE 0x0f00 /* of a slot's flags: how far its mapping is behind the place it hashes to */
+#define SLOT_DISTANCE_SHIFT 8
 #define GENERATION_MASK 0x3fff
 #define LOCK_SPINS 4096
 
@@ -97,15 +98,36 @@ static __always_inline __u32 run_start(const struct run *run, __u64 secret, __be
 	return ((__u64)slot_hash(secret, address, port, protocol) * run->size) >> 32;
 }
 
-/* The offset of the endpoint's slot within its probe window, or -1. */
-static __always_inline __s32 window_find(const struct run *run, __u32 start, __u64 endpoint)
+/*
+ * What a slot knows of the mappings that hash to its place. Bit i: one of them may be i places further on, around the
+ * end of the run. Bit 0: one may be found by `overflows`. Only who holds a slot by a BUSY claim changes the bit that
+ * leads to it, so bits need no lock; bit 0 is never taken back. The other half of the word is the next hop of the
+ * mapping that is here itself.
+ */
+static __always_inline __u32 near_get(const struct slot *home)
+{
+	return *(volatile __u16 *)&home->session.near;
+}
+
+static __always_inline void near_set(struct slot *home, __u32 distance)
+{
+	__sync_fetch_and_or((__u32 *)&home->session.next_hop, 1u << (16 + (distance & 15)));
+}
+
+static __always_inline void near_clear(struct slot *home, __u32 distance)
+{
+	__sync_fetch_and_and((__u32 *)&home->session.next_hop, ~(1u << (16 + (distance & 15))));
+}
+
+/* The offset of the endpoint's slot within its probe window, or -1. @near what the slot at `start` knows */
+static __always_inline __s32 window_find(const struct run *run, __u32 start, __u64 endpoint, __u32 near)
 {
 	for (__u32 i = 0; i < PROBE_WINDOW; i++) {
 		__u32 offset = start + i;
 		struct slot *slot;
 
-		if (i >= run->size)
-			break;
+		if (i && !(near & (1u << i)))
+			continue;
 		if (offset >= run->size)
 			offset -= run->size;
 		slot = run_slot(run, offset);
@@ -141,51 +163,41 @@ __noinline int slot_search(__u32 slice_index, __u32 protocol, __be32 address, __
 	__u64 endpoint = claim_endpoint(claim_make(address, port, 0, 0));
 	struct slice *slice = bpf_map_lookup_elem(&slices, &slice_index);
 	struct slice_state *state = bpf_map_lookup_elem(&slice_states, &slice_index);
+	struct slot *home;
 	struct run run;
 	__s32 offset;
+	__u32 near;
 
 	if (!slice || !state || protocol >= NAT_PROTOCOLS || !run_open(&run, slice, protocol))
 		return -1;
-	offset = window_find(&run, start, endpoint);
-	if (offset < 0 && state->overflow[protocol])
+	home = run_slot(&run, start);
+	if (!home)
+		return -1;
+	near = near_get(home);
+	offset = window_find(&run, start, endpoint, near);
+	if (offset < 0 && (near & 1) && state->overflow[protocol])
 		offset = overflow_find(&run, slice_index, port, protocol, endpoint);
 	return offset;
 }
 
-/* A free slot of the probe window: the offset, or -1. */
-__noinline int slot_search_free(__u32 slice_index, __u32 protocol, __u32 start)
-{
-	struct slice *slice = bpf_map_lookup_elem(&slices, &slice_index);
-	struct run run;
-
-	if (!slice || !run_open(&run, slice, protocol))
-		return -1;
-	/* The endpoint 0 is that of free slots. */
-	return window_find(&run, start, 0);
-}
-
 /*
- * The slot of an inside endpoint and its offset, or NULL. Most sit where the hash points or just behind, which is
- * looked at here; the rest of the window, and what is outside of it, costs a call.
+ * The slot of an inside endpoint and its offset, or NULL. Most sit where the hash points, and the slot there knows
+ * whether there are others: only then is a call made.
  */
 static __always_inline struct slot *slot_find(const struct run *run, __u32 slice_index, __u32 protocol, __be32 address,
 					      __be16 port, __u32 start, __u32 *offset)
 {
 	__u64 endpoint = claim_endpoint(claim_make(address, port, 0, 0));
-	__u32 at = start;
+	struct slot *home = run_slot(run, start);
 	int found;
 
-#pragma unroll
-	for (__u32 i = 0; i < INLINE_PROBES; i++) {
-		struct slot *slot = run_slot(run, at);
-
-		if (slot && claim_endpoint(*(volatile __u64 *)&slot->claim) == endpoint) {
-			*offset = at;
-			return slot;
-		}
-		if (++at >= run->size)
-			at = 0;
-	}
+	*offset = start;
+	if (!home)
+		return NULL;
+	if (claim_endpoint(*(volatile __u64 *)&home->claim) == endpoint)
+		return home;
+	if (!near_get(home))
+		return NULL;
 	found = slot_search(slice_index, protocol, address, port, start);
 	if (found < 0)
 		return NULL;
@@ -256,6 +268,41 @@ static __always_inline void bitmap_clear(const struct run *run, __u32 offset)
 
 	if (word)
 		__sync_fetch_and_and(word, ~(1ull << (cell & 63)));
+}
+
+/* Occupancy of the PROBE_WINDOW cells from `offset` on, lowest bit first; more bits may follow. */
+static __always_inline __u64 bitmap_bits(const struct run *run, __u32 offset)
+{
+	__u32 cell = run->first + offset, shift = cell & 63;
+	__u64 *word = bitmap_word(run, cell);
+	__u64 bits = word ? *(volatile __u64 *)word >> shift : ~0ull;
+
+	if (shift > 64 - PROBE_WINDOW) {
+		word = bitmap_word(run, cell + PROBE_WINDOW);
+		bits |= word ? *(volatile __u64 *)word << (64 - shift) : ~0ull << (64 - shift);
+	}
+	return bits;
+}
+
+/* How far behind `start` the first free slot of the probe window is, or -1. The caller holds the lock of the slice. */
+__noinline int window_find_free(__u32 slice_index, __u32 protocol, __u32 start)
+{
+	struct slice *slice = bpf_map_lookup_elem(&slices, &slice_index);
+	__u32 window, tail;
+	struct run run;
+	__u64 free;
+
+	if (!slice || !run_open(&run, slice, protocol) || start >= run.size)
+		return -1;
+	window = run.size < PROBE_WINDOW ? run.size : PROBE_WINDOW;
+	tail = run.size - start;
+	free = ~bitmap_bits(&run, start);
+	if (tail < window) {
+		free &= (1ull << tail) - 1;
+		free |= ~bitmap_bits(&run, 0) << tail;
+	}
+	free &= (1ull << window) - 1;
+	return free ? __builtin_ctzll(free) : -1;
 }
 
 struct bitmap_search {

@@ -24,6 +24,20 @@ struct sweep {
 	__u32 finished;
 };
 
+/* Takes back the bit by which the slot at the place its mapping hashes to leads here. The slot is held by a BUSY claim.
+ */
+static __always_inline void slot_forget(const struct run *run, const struct slot *slot, __u32 offset)
+{
+	__u32 distance = (slot->flags & SLOT_DISTANCE) >> SLOT_DISTANCE_SHIFT;
+	struct slot *home;
+
+	if (!distance)
+		return;
+	home = run_slot(run, offset >= distance ? offset - distance : offset + run->size - distance);
+	if (home)
+		near_clear(home, distance);
+}
+
 /* Frees a slot whose claim was `claim`; it lost a race when that is no longer so. */
 static __always_inline int slot_free(const struct run *run, struct slot *slot, __u64 claim, __u32 slice, __u32 protocol,
 				     __u32 offset)
@@ -35,14 +49,15 @@ static __always_inline int slot_free(const struct run *run, struct slot *slot, _
 		return 0;
 	if (__sync_val_compare_and_swap(&slot->claim, claim, busy) != claim)
 		return 0;
+	slot_forget(run, slot, offset);
 	if (slot->flags & SLOT_OVERFLOW) {
 		struct overflow_key key = {.slice = slice, .port = claim >> 16, .protocol = protocol};
 
 		bpf_map_delete_elem(&overflows, &key);
 		__sync_fetch_and_sub(&state->overflow[protocol], 1);
 	}
-	bitmap_clear(run, offset);
 	__sync_lock_test_and_set(&slot->claim, CLAIM_FREE);
+	bitmap_clear(run, offset); /* from here on it may be taken */
 	/* After the slot: a full slice may refuse one packet too many, never find no slot where the count says there is
 	 * one. */
 	__sync_fetch_and_sub(&state->used[protocol], 1);

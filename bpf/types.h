@@ -143,7 +143,8 @@ struct session_data {
 	__u32 created; /* jiffies */
 	__u32 route_generation;
 	__u16 next_hop; /* index into `next_hops` */
-	__u16 reserved2;
+	__u16 near; /* in slots only, and not of this session: where mappings are that hash to the slot, see bpf/slots.h
+		     */
 	__u32 out_packets;
 	__u32 in_packets;
 	__u64 out_bytes;

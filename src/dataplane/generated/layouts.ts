@@ -2,7 +2,7 @@
 import { getBytes, getCount, setBytes, setCount, u32Codec, u64Codec } from '../codec.ts'
 import type { Codec, MapLayout, MapShape, OuterMapLayout } from '../codec.ts'
 
-export const LAYOUT_HASH = '5115512f7ede0bcfa492e3b125a7077ca7beca1106e1c6df24fbb3a8bdc1ca27'
+export const LAYOUT_HASH = '29af6b0e1610f98efac41b5d0b0ceb02ab83a0744577ff942a3f13d0ec619053'
 
 export const NatProtocol = {
   NAT_PROTOCOL_TCP: 0,
@@ -435,6 +435,7 @@ export interface SessionData {
   created: number
   routeGeneration: number
   nextHop: number
+  near: number
   outPackets: number
   inPackets: number
   outBytes: number
@@ -451,7 +452,7 @@ export const sessionDataCodec: Codec<SessionData> = {
     view.setUint32(at + 12, value.created, true)
     view.setUint32(at + 16, value.routeGeneration, true)
     view.setUint16(at + 20, value.nextHop, true)
-    view.setUint16(at + 22, 0, true)
+    view.setUint16(at + 22, value.near, true)
     view.setUint32(at + 24, value.outPackets, true)
     view.setUint32(at + 28, value.inPackets, true)
     setCount(view, at + 32, value.outBytes)
@@ -466,6 +467,7 @@ export const sessionDataCodec: Codec<SessionData> = {
       created: view.getUint32(at + 12, true),
       routeGeneration: view.getUint32(at + 16, true),
       nextHop: view.getUint16(at + 20, true),
+      near: view.getUint16(at + 22, true),
       outPackets: view.getUint32(at + 24, true),
       inPackets: view.getUint32(at + 28, true),
       outBytes: getCount(view, at + 32),
