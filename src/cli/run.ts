@@ -1,16 +1,11 @@
 // `natgw run`: the object graph of a standalone gateway, and its orderly end.
 import { pino } from 'pino'
 import { Agent } from '../agent/agent.ts'
-import { listHost } from '../agent/list-host.ts'
-import { IpPool } from '../allocation/ip-pool.ts'
 import { loadConfig } from '../config/load.ts'
-import { checkHost, readLocalPorts } from '../config/preflight.ts'
-import { reservedAddresses } from '../config/public-addresses.ts'
-import type { GatewayConfig } from '../config/config.ts'
 import { startControllers } from '../controllers/manager.ts'
 import { preflight } from '../dataplane/preflight.ts'
-import { formatIpv4 } from '../net/ipv4.ts'
 import { LocalStore } from '../store/local.ts'
+import { examineHost } from './examine-host.ts'
 import { claimInstance } from './instance.ts'
 import { OBJECT_PATH } from './paths.ts'
 
@@ -48,40 +43,6 @@ export async function run(configPath: string): Promise<void> {
   } finally {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   }
-}
-
-async function examineHost(config: GatewayConfig): Promise<{ pool: IpPool; notes: string[] }> {
-  const { links, addresses, routes } = listHost()
-  const notes = checkHost(config, { devices: links, ports: await readLocalPorts() })
-  const names = new Map(links.map(({ ifindex, name }) => [ifindex, name]))
-  const privateDevices = new Set(config.private.map((device) => device.interface))
-  const placed = (address: string, { ifindex, prefixLength }: { ifindex: number; prefixLength: number }) => ({
-    device: names.get(ifindex) ?? '',
-    address,
-    prefixLength,
-  })
-  const own = addresses.filter(({ family }) => family === 'IPv4').map((each) => placed(each.address, each))
-  // What is routed to private devices is as private as what is on them.
-  const inside = routes
-    .filter(({ prefixLength }) => prefixLength > 0)
-    .map((route) => placed(formatIpv4(route.address), route))
-    .filter(({ device }) => privateDevices.has(device))
-  const reserved = reservedAddresses(
-    config,
-    [...own, ...inside],
-    routes.flatMap(({ gateway }) => (gateway === undefined ? [] : [formatIpv4(gateway)])),
-  )
-  const pool = new IpPool(config.publicPrefixes, reserved)
-  for (const { prefix } of config.publicPrefixes) {
-    const held = reserved.filter(
-      (address) => new IpPool([{ prefix, ports: { first: 1, last: 1 }, shared: false }]).find(address) !== undefined,
-    )
-    if (held.length > 0)
-      notes.push(
-        `publicPrefixes: of ${prefix}, ${held.join(', ')} ${held.length === 1 ? 'is' : 'are'} left out: this host, a router or the subnet needs ${held.length === 1 ? 'it' : 'them'}`,
-      )
-  }
-  return { pool, notes }
 }
 
 function untilSignal(): Promise<NodeJS.Signals> {

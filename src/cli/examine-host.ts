@@ -1,0 +1,46 @@
+// What `natgw run` wants to know of the host before it touches anything.
+import { listHost } from '../agent/list-host.ts'
+import { IpPool } from '../allocation/ip-pool.ts'
+import type { GatewayConfig } from '../config/config.ts'
+import { checkHost, readLocalPorts } from '../config/preflight.ts'
+import { reservedAddresses } from '../config/public-addresses.ts'
+import { containsAddress, parseCidr } from '../net/cidr.ts'
+import { formatIpv4, parseIpv4 } from '../net/ipv4.ts'
+
+/**
+ * @returns the public addresses that can be given out, and what a person should know
+ * @throws ERR_NO_DEVICE, ERR_DEVICE_DOWN, ERR_PREFIX_OVERLAP
+ */
+export async function examineHost(config: GatewayConfig): Promise<{ pool: IpPool; notes: string[] }> {
+  const { links, addresses, routes } = listHost()
+  const notes = checkHost(config, { devices: links, ports: await readLocalPorts() })
+  const names = new Map(links.map(({ ifindex, name }) => [ifindex, name]))
+  const privateDevices = new Set(config.private.map((device) => device.interface))
+  const placed = (address: string, { ifindex, prefixLength }: { ifindex: number; prefixLength: number }) => ({
+    device: names.get(ifindex) ?? '',
+    address,
+    prefixLength,
+  })
+  const own = addresses.filter(({ family }) => family === 'IPv4').map((each) => placed(each.address, each))
+  // What is routed to private devices is as private as what is on them.
+  const inside = routes
+    .filter(({ prefixLength }) => prefixLength > 0)
+    .map((route) => placed(formatIpv4(route.address), route))
+    .filter(({ device }) => privateDevices.has(device))
+  const reserved = reservedAddresses(
+    config,
+    [...own, ...inside],
+    routes.flatMap(({ gateway }) => (gateway === undefined ? [] : [formatIpv4(gateway)])),
+  )
+  notes.push(...config.publicPrefixes.flatMap(({ prefix }) => leftOut(prefix, reserved)))
+  return { pool: new IpPool(config.publicPrefixes, reserved), notes }
+}
+
+function leftOut(text: string, reserved: readonly string[]): string[] {
+  const prefix = parseCidr(text)
+  const held = reserved.filter((address) => containsAddress(prefix, parseIpv4(address)))
+  if (held.length === 0) return []
+  return [
+    `publicPrefixes: of ${text} this host, a router or a subnet needs for itself, so NAT does not get: ${held.join(', ')}`,
+  ]
+}
