@@ -29,10 +29,6 @@ describe('addresses that NAT may not give out', () => {
 
 it('a public prefix that overlaps the subnet of a private device is refused, naming both', () => {
   const inside = { device: 'eth1', address: '10.0.0.254', prefixLength: 24 }
-  expect(() => reservedAddresses(config('10.0.0.64/28'), [uplink, inside], [])).toThrow(
-    expect.objectContaining({
-      code: 'ERR_PREFIX_OVERLAP',
-      message: expect.stringMatching(/10\.0\.0\.64\/28.*10\.0\.0\.0\/24.*eth1/),
-    }) as Error,
-  )
+  const refuse = (): unknown => reservedAddresses(config('10.0.0.64/28'), [uplink, inside], [])
+  expect(refuse).toThrow(/10\.0\.0\.64\/28.*10\.0\.0\.0\/24.*eth1/)
 })
