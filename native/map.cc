@@ -159,18 +159,6 @@ void BpfMap::Update(const Napi::CallbackInfo &info)
 		ThrowErrno(info.Env(), -error, "bpf_map_update_elem", "update map " + name_);
 }
 
-void BpfMap::UpdateInner(const Napi::CallbackInfo &info)
-{
-	int fd = Fd();
-	if (info_.type != BPF_MAP_TYPE_ARRAY_OF_MAPS && info_.type != BPF_MAP_TYPE_HASH_OF_MAPS)
-		ThrowArg(info.Env(), "map " + name_ + " is not a map of maps");
-	Bytes key = BytesArg(info[0], "key", info_.key_size);
-	int inner = UnwrapArg<BpfMap>(info[1], "inner").Fd();
-	int error = bpf_map_update_elem(fd, key.data, &inner, BPF_ANY);
-	if (error != 0)
-		ThrowErrno(info.Env(), -error, "bpf_map_update_elem", "put an inner map into " + name_);
-}
-
 Napi::Value BpfMap::Delete(const Napi::CallbackInfo &info)
 {
 	int fd = Fd();

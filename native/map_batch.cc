@@ -100,6 +100,35 @@ Napi::Value BpfMap::UpdateBatch(const Napi::CallbackInfo &info)
 	return Napi::Number::New(env, count);
 }
 
+void BpfMap::UpdateInner(const Napi::CallbackInfo &info)
+{
+	Napi::Env env = info.Env();
+	int fd = Fd();
+	if (info_.type != BPF_MAP_TYPE_ARRAY_OF_MAPS && info_.type != BPF_MAP_TYPE_HASH_OF_MAPS)
+		ThrowArg(env, "map " + name_ + " is not a map of maps");
+	Bytes keys = BytesArg(info[0], "keys");
+	uint32_t count = CountOf(keys.size, info_.key_size, "keys");
+	if (!info[1].IsArray() || info[1].As<Napi::Array>().Length() != count)
+		ThrowArg(env, "inner must be an array of " + std::to_string(count) + " maps, as there are keys");
+	std::vector<int> inner(count);
+	for (uint32_t at = 0; at < count; at++)
+		inner[at] = UnwrapArg<BpfMap>(info[1].As<Napi::Array>().Get(at), "inner").Fd();
+	if (count == 0)
+		return;
+	// One call for all: the kernel waits for running programs once a call, not once a map.
+	bpf_map_batch_opts opts = BatchOpts(0);
+	uint32_t done = count;
+	int error = bpf_map_update_batch(fd, keys.data, inner.data(), &done, &opts);
+	if (error != 0 && done >= count)
+		done = 0;
+	if (NeedsSingles(error)) {
+		for (error = 0; done < count && error == 0; done += error == 0)
+			error = bpf_map_update_elem(fd, keys.data + done * size_t{info_.key_size}, &inner[done], BPF_ANY);
+	}
+	if (error != 0)
+		ThrowErrnoAfter(env, -error, "bpf_map_update_batch", "put inner maps into " + name_, done);
+}
+
 Napi::Value BpfMap::DeleteBatch(const Napi::CallbackInfo &info)
 {
 	Napi::Env env = info.Env();

@@ -2,11 +2,11 @@
 import { NatGwError, messageOf } from '../errors/errors.ts'
 import { BpfMap } from '../native/load-native.ts'
 import type { BpfProgram } from '../native/load-native.ts'
-import { decodeOne, encodeOne, u32Codec, viewOf } from './codec.ts'
+import { decodeOne, encodeMany, encodeOne, u32Codec, viewOf } from './codec.ts'
 import { SliceConstants, flushArgsCodec, maps as layouts, sliceStateCodec } from './generated/layouts.ts'
 import type { Slice, SliceState } from './generated/layouts.ts'
 import type { MapImage, SyncedMap, Table } from './image.ts'
-import type { Operation, Put, Remove } from './operations.ts'
+import type { AddChunk, Operation, Put, Remove } from './operations.ts'
 import type { DataplaneMaps } from './pinned-maps.ts'
 import { keyForPeople, writeError } from './typed-map.ts'
 
@@ -21,6 +21,9 @@ export interface SyncResult {
   /** What could not be had; everything else was done all the same. */
   failures: NatGwError[]
 }
+
+/** New chunks for one call: 4 MiB and a descriptor each while it is prepared. */
+const CHUNKS_AT_ONCE = 64
 
 export class KernelWriter {
   readonly #maps: DataplaneMaps
@@ -48,31 +51,25 @@ export class KernelWriter {
       if (first.kind === 'put' || first.kind === 'remove') {
         while (end < operations.length && sameBatch(first, operations[end])) end++
         this.#write(operations.slice(start, end) as Put[] | Remove[])
+      } else if (first.kind === 'chunk') {
+        while (operations[end]?.kind === 'chunk' && end - start < CHUNKS_AT_ONCE) end++
+        this.#addChunks((operations.slice(start, end) as AddChunk[]).map(({ number }) => number))
       } else this.#special(first)
       start = end
     }
     return this.#result
   }
 
-  #special(operation: Exclude<Operation, Put | Remove>): void {
-    switch (operation.kind) {
-      case 'grace':
-        this.#waitForPrograms()
-        return
-      case 'flush':
-        if (this.#blocked.has(operation.index)) return
-        try {
-          this.#flushSlice(operation.index, operation.slice)
-        } catch (error) {
-          this.#fail(asWriteError(error, `slice ${operation.index} could not be flushed`), operation.index)
-        }
-        return
-      case 'chunk':
-        try {
-          this.#addChunk(operation.number)
-        } catch (error) {
-          this.#fail(asWriteError(error, `chunk ${operation.number} of the slot arena could not be added`))
-        }
+  #special(operation: Exclude<Operation, Put | Remove | AddChunk>): void {
+    if (operation.kind === 'grace') {
+      this.#waitForPrograms()
+      return
+    }
+    if (this.#blocked.has(operation.index)) return
+    try {
+      this.#flushSlice(operation.index, operation.slice)
+    } catch (error) {
+      this.#fail(asWriteError(error, `slice ${operation.index} could not be flushed`), operation.index)
     }
   }
 
@@ -136,7 +133,7 @@ export class KernelWriter {
     if (id === undefined) return
     const chunk = BpfMap.openById(decodeOne(u32Codec, id))
     try {
-      this.#maps.slotChunks.updateInner(key, chunk)
+      this.#maps.slotChunks.updateInner(key, [chunk])
     } finally {
       chunk.close()
     }
@@ -162,16 +159,23 @@ export class KernelWriter {
     return sliceStateCodec.decode(this.#states, index * sliceStateCodec.size)
   }
 
-  #addChunk(number: number): void {
+  /** After a refusal one by one, so that as many as there is memory for are had. */
+  #addChunks(numbers: readonly number[]): void {
     const { type, keySize, valueSize, maxEntries, flags } = layouts.slotChunks.inner
-    const chunk = BpfMap.create({ name: 'slot_chunk', type, keySize, valueSize, maxEntries, flags })
+    const chunks: BpfMap[] = []
     try {
-      this.#maps.slotChunks.updateInner(encodeOne(u32Codec, number), chunk)
+      for (const _ of numbers) {
+        chunks.push(BpfMap.create({ name: 'slot_chunk', type, keySize, valueSize, maxEntries, flags }))
+      }
+      this.#maps.slotChunks.updateInner(encodeMany(u32Codec, numbers), chunks)
+      for (const number of numbers) this.#image.chunks.add(number)
+      this.#result.addedChunks += numbers.length
+    } catch (error) {
+      if (numbers.length > 1) for (const number of numbers) this.#addChunks([number])
+      else this.#fail(asWriteError(error, `chunk ${numbers[0]} of the slot arena could not be added`))
     } finally {
-      chunk.close()
+      for (const chunk of chunks) chunk.close()
     }
-    this.#image.chunks.add(number)
-    this.#result.addedChunks++
   }
 
   /** Slices whose chunk is missing, and interfaces whose slice failed, must not be opened. */

@@ -6,6 +6,12 @@ import type { KeyOf, SyncedMap, ValueOf } from './image.ts'
 export type Put = { [M in SyncedMap]: { kind: 'put'; map: M; key: KeyOf<M>; value: ValueOf<M> } }[SyncedMap]
 export type Remove = { [M in SyncedMap]: { kind: 'remove'; map: M; key: KeyOf<M> } }[SyncedMap]
 
+/** Add a chunk to the slot arena. */
+export interface AddChunk {
+  kind: 'chunk'
+  number: number
+}
+
 export type Operation =
   | Put
   | Remove
@@ -13,8 +19,7 @@ export type Operation =
   | { kind: 'grace' }
   /** Free all slots of a closed slice. */
   | { kind: 'flush'; index: number; slice: Slice }
-  /** Add a chunk to the slot arena. */
-  | { kind: 'chunk'; number: number }
+  | AddChunk
 
 export const PHASES = [
   'disable',

@@ -55,8 +55,8 @@ export declare class BpfMap {
   lookup(key: Uint8Array): Uint8Array | undefined
   /** @param flags 0 BPF_ANY, 1 BPF_NOEXIST, 2 BPF_EXIST */
   update(key: Uint8Array, value: Uint8Array, flags?: number): void
-  /** For maps of maps: puts `inner` at `key`. */
-  updateInner(key: Uint8Array, inner: BpfMap): void
+  /** For maps of maps: puts each of `inner` at the key of the same place; the kernel waits for running programs once. */
+  updateInner(keys: Uint8Array, inner: BpfMap[]): void
   /** @returns false when there was nothing to delete */
   delete(key: Uint8Array): boolean
   nextKey(key: Uint8Array | null): Uint8Array | undefined

@@ -1,7 +1,7 @@
 // What the figures depend on besides the code.
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { availableParallelism, loadavg, release, totalmem } from 'node:os'
+import { cpus, loadavg, release, totalmem } from 'node:os'
 import type { Bench } from './bench.ts'
 
 export interface Machine {
@@ -14,7 +14,7 @@ export function describeMachine({ scale, cpu }: Bench): Machine {
   return {
     lines: [
       `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC, commit ${commit()}`,
-      `kernel ${release()}; ${availableParallelism()} × ${model}, ${(totalmem() / 2 ** 30).toFixed(0)} GB`,
+      `kernel ${release()}; ${cpus().length} × ${model}, ${(totalmem() / 2 ** 30).toFixed(0)} GB`,
       `veth in native XDP mode; generator, router and sink on CPU ${cpu} (serial mode), frames as 64 B with FCS`,
       `gateway: natgw run, default configuration (2,048 ports an interface, counters on, sweep and drift check running)`,
       `${scale.name} run: ${scale.repetitions} repetitions, interleaved; medians of ratios within a repetition`,

@@ -1,5 +1,5 @@
 // npm run bench: measures the gateway beside what it is compared with. scripts/bench sets up and builds first.
-import { availableParallelism } from 'node:os'
+import { cpus } from 'node:os'
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { messageOf } from '../../src/errors/errors.ts'
@@ -29,7 +29,7 @@ const { values: options } = parseArgs({
     only: { type: 'string', multiple: true, default: [] },
     json: { type: 'string' },
     check: { type: 'boolean', default: false },
-    cpu: { type: 'string', default: String(availableParallelism() - 1) },
+    cpu: { type: 'string', default: String(cpus().length - 1) },
     help: { type: 'boolean', default: false },
   },
 })

@@ -1,6 +1,6 @@
 // npm run profile:bpf: nanoseconds per stage of an established packet outwards, by BPF_PROG_TEST_RUN.
 import { readFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { layoutFolder } from '../../src/dataplane/pins.ts'
@@ -31,7 +31,7 @@ const { values: options } = parseArgs({
     flows: { type: 'string', multiple: true, default: ['1', '1000', '100000', '1000000'] },
     repetitions: { type: 'string', default: '7' },
     packets: { type: 'string', default: '1000000' },
-    cpu: { type: 'string', default: String(availableParallelism() - 1) },
+    cpu: { type: 'string', default: String(cpus().length - 1) },
   },
 })
 

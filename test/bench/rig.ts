@@ -1,6 +1,6 @@
 // A lab with a router in it, a generator and a sink at each end.
 import { execFileSync } from 'node:child_process'
-import { availableParallelism } from 'node:os'
+import { cpus } from 'node:os'
 import { ifIndex, inNetworkNamespace, setAffinity } from '../../src/native/load-native.ts'
 import { parseIpv4 } from '../../src/net/ipv4.ts'
 import { Lab } from '../../scripts/lab/lab.ts'
@@ -110,7 +110,7 @@ export async function withRigs<T>(
     setAffinity(cpu)
     return await body(rigs)
   } finally {
-    execFileSync('taskset', ['-cp', `0-${availableParallelism() - 1}`, String(process.pid)])
+    execFileSync('taskset', ['-cp', `0-${cpus().length - 1}`, String(process.pid)])
     for (const rig of rigs) await rig.down()
   }
 }

@@ -169,7 +169,7 @@ describe('objects', () => {
     const object = load()
     const inner = newInner()
     inner.update(u32(6), u64(600))
-    keep(object.map('outer')).updateInner(u32(6), inner)
+    keep(object.map('outer')).updateInner(u32(6), [inner])
     const { retval, ctx } = keep(object.program('probe')).testRun({ ctx: u32(6, 0, 0) })
     expect([retval, ...asU32(ctx)]).toEqual([0, 6, 0, 600])
   })

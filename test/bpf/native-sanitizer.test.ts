@@ -65,8 +65,10 @@ make({ type: 2, flags: 1024 }).mmap(true)
 globalThis.gc?.()
 
 const outer = make({ type: 13, valueSize: 4, inner: make({}) })
-outer.updateInner(u32(1), make({}))
+outer.updateInner(u32(1), [make({})])
 refused(() => outer.updateInner(u32(1), {}))
+refused(() => outer.updateInner(u32(1), [{}]))
+refused(() => outer.updateInner(u32(1), [make({}), make({})]))
 
 const elf = readFileSync(${JSON.stringify(join(folder, 'test.o'))})
 refused(() => new n.BpfObject(elf.subarray(0, 3000), 'cut'))

@@ -21,6 +21,7 @@ const ARRAY = 2
 const PERCPU_HASH = 5
 const PERCPU_ARRAY = 6
 const LPM_TRIE = 11
+const ARRAY_OF_MAPS = 12
 const HASH_OF_MAPS = 13
 const NO_PREALLOC = 1
 const MMAPABLE = 1 << 10
@@ -148,7 +149,7 @@ describe('arguments', () => {
   test('an object of another class is not taken for a map', () => {
     const map = create({ type: HASH_OF_MAPS, valueSize: 4, inner: create() })
     for (const wrong of [undefined, 3, {}, Object.create(BpfMap.prototype)])
-      expect(codeOf(() => map.updateInner(u32(1), wrong as BpfMap))).toBe('EARG')
+      expect(codeOf(() => map.updateInner(u32(1), [wrong as BpfMap]))).toBe('EARG')
   })
 
   test('flags that are no unsigned integer, and paths with NUL, are refused', () => {
@@ -305,15 +306,26 @@ describe('special map types', () => {
   test('a map of maps leads to the inner map that was put there', () => {
     const inner = create({ name: 'inner' })
     const outer = create({ type: HASH_OF_MAPS, valueSize: 4, inner })
-    outer.updateInner(u32(3), inner)
+    outer.updateInner(u32(3), [inner])
     expect(asU32(outer.lookup(u32(3))!)).toEqual([inner.info.id])
-    expect(codeOf(() => outer.updateInner(u32(4), create({ valueSize: 4 })))).toBe('EINVAL')
+    expect(codeOf(() => outer.updateInner(u32(4), [create({ valueSize: 4 })]))).toBe('EINVAL')
     inner.close()
-    expect(codeOf(() => outer.updateInner(u32(4), inner))).toBe('EARG')
+    expect(codeOf(() => outer.updateInner(u32(4), [inner]))).toBe('EARG')
+  })
+
+  test('a map of maps takes many inner maps in one call, and says how many it took before one it refuses', () => {
+    const inner = Array.from({ length: 20 }, () => create({ type: ARRAY, maxEntries: 2 }))
+    const outer = create({ type: ARRAY_OF_MAPS, valueSize: 4, maxEntries: 32, inner: inner[0]! })
+    const keys = new Uint8Array(Uint32Array.from(inner.keys()).buffer)
+    outer.updateInner(keys, inner)
+    inner.forEach((map, i) => expect(asU32(outer.lookup(u32(i))!)).toEqual([map.info.id]))
+    expect(codeOf(() => outer.updateInner(keys, inner.slice(1)))).toBe('EARG')
+    const wrong = [inner[0]!, create({ type: ARRAY, valueSize: 4, maxEntries: 2 })]
+    expect(failure(() => outer.updateInner(keys.subarray(0, 8), wrong))).toMatchObject({ code: 'EINVAL', count: 1 })
   })
 
   test('only a map of maps takes an inner map', () => {
-    expect(codeOf(() => create().updateInner(u32(1), create()))).toBe('EARG')
+    expect(codeOf(() => create().updateInner(u32(1), [create()]))).toBe('EARG')
   })
 })
 

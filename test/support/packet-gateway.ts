@@ -103,7 +103,7 @@ export class PacketGateway {
   addChunk(): void {
     const { inner } = maps.slotChunks
     const chunk = BpfMap.create({ ...inner, name: 'slot_chunk' })
-    this.plane.maps.slotChunks.updateInner(new Uint8Array(Uint32Array.of(this.#chunks.length).buffer), chunk)
+    this.plane.maps.slotChunks.updateInner(new Uint8Array(Uint32Array.of(this.#chunks.length).buffer), [chunk])
     this.#chunks.push(chunk)
   }
 
