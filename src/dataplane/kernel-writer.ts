@@ -164,7 +164,7 @@ export class KernelWriter {
     const { type, keySize, valueSize, maxEntries, flags } = layouts.slotChunks.inner
     const chunks: BpfMap[] = []
     try {
-      for (const _ of numbers) {
+      while (chunks.length < numbers.length) {
         chunks.push(BpfMap.create({ name: 'slot_chunk', type, keySize, valueSize, maxEntries, flags }))
       }
       this.#maps.slotChunks.updateInner(encodeMany(u32Codec, numbers), chunks)
