@@ -7,6 +7,8 @@
 #include <bpf/bpf_helpers.h>
 #include "types.h"
 
+#define SLICE_HINTS 65536
+
 /* ---- written by the agent ---- */
 
 struct {
@@ -130,6 +132,14 @@ struct {
 } events SEC(".maps");
 
 /* ---- private to the programs ---- */
+
+/* Hash of a source → the slice it was last found to have. Anything may stand here: the slice itself says whose it is. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLICE_HINTS);
+	__type(key, __u32);
+	__type(value, __u32);
+} slice_hints SEC(".maps");
 
 /* When an event about a thing (by hash) was last sent, in jiffies: keeps the ring buffer for news. */
 struct {

@@ -9,6 +9,7 @@
 #include "out.h"
 #include "in.h"
 #include "arp.h"
+#include "source.h"
 #include "sweep.h"
 
 #define CLOCK_MONOTONIC 1
@@ -45,13 +46,11 @@ int nat_from_private(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
 	struct packet p = {.eth = data};
-	__u32 ifindex = ctx->ingress_ifindex, slice_index;
-	struct interface_key source = {};
-	struct interface *interface;
+	__u32 ifindex = ctx->ingress_ifindex;
 	struct settings *settings;
+	struct source source = {};
 	struct device *device;
-	struct slice *slice;
-	int kind;
+	int kind, reason;
 
 	if (data + sizeof(struct ethhdr) + sizeof(struct iphdr) > data_end) {
 		if (data + sizeof(struct ethhdr) > data_end)
@@ -67,24 +66,17 @@ int nat_from_private(struct xdp_md *ctx)
 	if (!settings || !settings->enabled || !device || !device->vni)
 		return host_or_drop(p.ip->daddr, DROP_DISABLED);
 
-	source.vni = device->vni;
-	source.address = p.ip->saddr;
-	interface = bpf_map_lookup_elem(&interfaces, &source);
-	if (!interface)
-		return host_or_drop(p.ip->daddr, DROP_UNKNOWN_SOURCE);
-	if (interface->ifindex != ifindex)
+	reason = source_find(settings->session_secret, device->vni, p.ip->saddr, ifindex, &source);
+	if (reason == DROP_SPOOFED_SOURCE)
 		return drop(DROP_SPOOFED_SOURCE);
-	slice_index = interface->slice;
-	slice = bpf_map_lookup_elem(&slices, &slice_index);
-	if (!slice || !(slice->flags & SLICE_ACTIVE) || slice->inside_address != p.ip->saddr ||
-	    slice->vni != device->vni)
-		return host_or_drop(p.ip->daddr, DROP_NO_SLICE);
+	if (reason != DROP_NONE)
+		return host_or_drop(p.ip->daddr, reason);
 
 	kind = parse_ipv4(ctx, data_end, &p);
 	if (kind == PACKET_FLOW)
-		return out_flow(settings, &p, slice, slice_index);
+		return out_flow(settings, &p, source.slice, source.slice_index);
 	if (kind == PACKET_ICMP_ERROR)
-		return out_icmp_error(settings, &p, data_end, slice, slice_index);
+		return out_icmp_error(settings, &p, data_end, source.slice, source.slice_index);
 	if (kind == PACKET_ICMP_OTHER)
 		return host_or_drop(p.ip->daddr, DROP_ICMP_TYPE);
 	if (kind == PACKET_OTHER_PROTOCOL)

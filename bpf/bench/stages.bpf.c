@@ -19,16 +19,15 @@
 
 static __always_inline int stages(struct xdp_md *ctx, int last)
 {
-	__u32 zero = 0, ifindex = ctx->ingress_ifindex, slice_index, now, start, offset;
+	__u32 zero = 0, ifindex = ctx->ingress_ifindex, now, start, offset;
 	struct traffic *t = bpf_map_lookup_elem(&traffic, &zero);
-	struct interface_key source = {};
 	struct session_data *session;
-	struct interface *interface;
 	struct settings *settings;
 	struct next_hop *hop;
 	void *data, *data_end;
 	struct packet p = {};
 	struct device *device;
+	struct source source = {};
 	struct slice *slice;
 	struct slot *slot;
 	struct run run;
@@ -51,24 +50,18 @@ static __always_inline int stages(struct xdp_md *ctx, int last)
 	device = bpf_map_lookup_elem(&devices, &ifindex);
 	if (!settings || !settings->enabled || !device || !device->vni)
 		return XDP_ABORTED;
-	source.vni = device->vni;
-	source.address = p.ip->saddr;
-	interface = bpf_map_lookup_elem(&interfaces, &source);
-	if (!interface || interface->ifindex != ifindex)
+	CUT(2, device->vni);
+	if (source_find(settings->session_secret, device->vni, p.ip->saddr, ifindex, &source) != DROP_NONE ||
+	    !source.slice)
 		return XDP_ABORTED;
-	CUT(2, interface->slice);
-	slice_index = interface->slice;
-	slice = bpf_map_lookup_elem(&slices, &slice_index);
-	if (!slice || !(slice->flags & SLICE_ACTIVE) || slice->inside_address != p.ip->saddr ||
-	    slice->vni != device->vni)
-		return XDP_ABORTED;
+	slice = source.slice;
 	CUT(3, slice->public_address);
 
 	now = now_jiffies();
 	if (!run_open(&run, slice, p.protocol) || p.ip->ttl <= 1)
 		return XDP_ABORTED;
 	start = run_start(&run, slice->secret, p.ip->saddr, p.source, p.protocol);
-	slot = slot_find(&run, slice_index, p.protocol, p.ip->saddr, p.source, start, &offset);
+	slot = slot_find(&run, source.slice_index, p.protocol, p.ip->saddr, p.source, start, &offset);
 	if (!slot || !slot_alive(slot, now))
 		return XDP_ABORTED;
 	CUT(4, offset);

@@ -17,8 +17,8 @@ import { BENCH_OBJECTS } from './traffic.ts'
 const STAGES = [
   'packet made (bench)',
   'parse',
-  'device, interface (hash)',
-  'slice',
+  'device',
+  'slice of the source',
   'slot',
   'session, filter',
   'next hop, timers, counts of the session',

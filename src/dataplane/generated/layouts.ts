@@ -2,7 +2,7 @@
 import { getBytes, getCount, setBytes, setCount, u32Codec, u64Codec } from '../codec.ts'
 import type { Codec, MapLayout, MapShape, OuterMapLayout } from '../codec.ts'
 
-export const LAYOUT_HASH = '29af6b0e1610f98efac41b5d0b0ceb02ab83a0744577ff942a3f13d0ec619053'
+export const LAYOUT_HASH = '433a19c50be89c8a3b0f4bd8fe1aba954aa5bfaacd8cef8a08f19b02d22b3831'
 
 export const NatProtocol = {
   NAT_PROTOCOL_TCP: 0,
@@ -762,6 +762,7 @@ export const maps = {
   routes: { name: 'routes', type: 11, keySize: 8, valueSize: 4, maxEntries: 65536, flags: 1, key: routeKeyCodec, value: routeCodec } satisfies MapLayout<RouteKey, Route>,
   sessions: { name: 'sessions', type: 2, keySize: 4, valueSize: 64, maxEntries: 262144, flags: 1024, key: u32Codec, value: sessionCodec } satisfies MapLayout<number, Session>,
   settings: { name: 'settings', type: 2, keySize: 4, valueSize: 64, maxEntries: 1, flags: 0, key: u32Codec, value: settingsCodec } satisfies MapLayout<number, Settings>,
+  sliceHints: { name: 'slice_hints', type: 2, keySize: 4, valueSize: 4, maxEntries: 65536, flags: 0, key: u32Codec, value: u32Codec } satisfies MapLayout<number, number>,
   sliceStates: { name: 'slice_states', type: 2, keySize: 4, valueSize: 64, maxEntries: 65536, flags: 1024, key: u32Codec, value: sliceStateCodec } satisfies MapLayout<number, SliceState>,
   slices: { name: 'slices', type: 2, keySize: 4, valueSize: 64, maxEntries: 65536, flags: 1024, key: u32Codec, value: sliceCodec } satisfies MapLayout<number, Slice>,
   slotChunks: { name: 'slot_chunks', type: 12, keySize: 4, valueSize: 4, maxEntries: 4096, flags: 0, key: u32Codec, inner: { name: 'slot_chunks (inner)', type: 2, keySize: 4, valueSize: 64, maxEntries: 65536, flags: 1024 } satisfies MapShape } satisfies OuterMapLayout,
