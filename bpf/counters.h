@@ -7,11 +7,23 @@
 
 static __always_inline void count(enum counter which, __u64 amount)
 {
-	__u32 key = which;
-	__u64 *value = bpf_map_lookup_elem(&counters, &key);
+	__u32 zero = 0;
+	__u64 *values = bpf_map_lookup_elem(&counters, &zero);
 
-	if (value)
-		*value += amount;
+	if (values)
+		values[which] += amount;
+}
+
+/* `packets` and the counter behind it, of their bytes. */
+static __always_inline void count_packet(enum counter packets, __u32 length)
+{
+	__u32 zero = 0;
+	__u64 *values = bpf_map_lookup_elem(&counters, &zero);
+
+	if (!values)
+		return;
+	values[packets]++;
+	values[packets + 1] += length;
 }
 
 static __always_inline int drop(enum drop_reason reason)

@@ -85,29 +85,24 @@ static __always_inline int mapping_make(struct new_flow *flow, const struct run 
 			free -= run->size;
 		flags = distance << SLOT_DISTANCE_SHIFT;
 	} else {
-		struct overflow_key key = {.slice = flow->request->slice,
-					   .port = bpf_ntohs(flow->request->source_port),
-					   .protocol = flow->request->protocol};
-		struct overflow entry;
-
 		free = bitmap_find_free(run, flow->request->start);
 		if (free < 0) {
 			__sync_fetch_and_add(&state->refused, 1);
 			return DROP_SLICE_FULL;
 		}
-		entry.offset = free;
-		if (bpf_map_update_elem(&overflows, &key, &entry, BPF_NOEXIST))
-			return DROP_CONTENDED; /* the sweep is still taking the old entry away, or the map is full */
-		__sync_fetch_and_add(&state->overflow[protocol], 1);
-		near_set(home, 0);
 		flags = SLOT_OVERFLOW;
 	}
 	slot = run_slot(run, free);
 	/* Only holders of the lock claim free slots, so this one cannot be lost. */
 	if (!slot || __sync_val_compare_and_swap(&slot->claim, CLAIM_FREE, busy) != CLAIM_FREE)
 		return DROP_CONTENDED;
-	if (distance > 0)
+	if (flags & SLOT_OVERFLOW) {
+		chain_add(run, flow->request->start, free);
+		near_set(home, 0);
+		__sync_fetch_and_add(&state->overflow[protocol], 1);
+	} else if (distance > 0) {
 		near_set(home, distance);
+	}
 	bitmap_set(run, free);
 	usage_raise(state, flow->request->protocol);
 	slot_publish(flow, slot, flags);
@@ -174,6 +169,10 @@ static __always_inline int flow_make_locked(struct new_flow *flow)
 	if (!run_open(&run, flow->slice, flow->request->protocol))
 		return DROP_NO_SLICE;
 	offset = slot_search(request->slice, request->protocol, request->source, request->source_port, request->start);
+	if (offset == CHAIN_FULL) {
+		__sync_fetch_and_add(&flow->state->refused, 1);
+		return DROP_SLICE_FULL;
+	}
 	if (offset < 0)
 		return mapping_make(flow, &run);
 	slot = run_slot(&run, offset);

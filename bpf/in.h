@@ -66,9 +66,8 @@ static __always_inline int way_in(const struct packet *p, const struct slice *sl
 
 static __always_inline int in_deliver(struct packet *p, const struct slice *slice)
 {
-	ethernet_rewrite(p->eth, slice->destination_mac, slice->source_mac);
-	count(COUNTER_IN_PACKETS, 1);
-	count(COUNTER_IN_BYTES, p->length);
+	ethernet_rewrite(p->eth, slice->destination_mac);
+	count_packet(COUNTER_IN_PACKETS, p->length);
 	return bpf_redirect(slice->ifindex, 0);
 }
 

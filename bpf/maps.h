@@ -72,7 +72,7 @@ struct {
 
 /* ---- written by the programs ---- */
 
-/* The slot arena. The agent adds chunks; cells from CHUNK_SLOTS on are the chunk's occupancy bitmap. */
+/* The slot arena. The agent adds chunks; bpf/arena.h says what is where in one. */
 struct slot_chunk {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -105,18 +105,10 @@ struct {
 } sessions SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 1048576);
-	__type(key, struct overflow_key);
-	__type(value, struct overflow);
-} overflows SEC(".maps");
-
-struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, COUNTERS);
-	__type(key, __u32); /* enum counter */
-	__type(value, __u64);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, MAX_COUNTERS * sizeof(__u64)); /* by enum counter */
 } counters SEC(".maps");
 
 struct {

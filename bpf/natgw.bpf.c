@@ -18,6 +18,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Types that no map definition names in full, kept in the BTF for the layouts in TypeScript. */
 const struct slot *anchor_slot __attribute__((unused));
+const struct link *anchor_link __attribute__((unused));
 const struct event *anchor_event __attribute__((unused));
 const enum limits *anchor_limits __attribute__((unused));
 const enum slice_constants *anchor_slice_constants __attribute__((unused));
@@ -164,16 +165,23 @@ int nat_sweep(struct sweep_args *args)
 SEC("syscall")
 int nat_flush(struct flush_args *args)
 {
-	struct flush flush = {.args = args};
+	struct flush flush = {.place = {.protocol = args->protocol}};
 	__u32 chunk = args->run >> 16, index = args->slice, protocol = args->protocol;
 	struct slice_state *state = bpf_map_lookup_elem(&slice_states, &index);
+	struct slice *slice = bpf_map_lookup_elem(&slices, &index);
 
-	flush.run.chunk = bpf_map_lookup_elem(&slot_chunks, &chunk);
-	flush.run.first = args->run & 0xffff;
-	flush.run.size = args->size;
-	if (!flush.run.chunk || !state || protocol >= NAT_PROTOCOLS)
+	flush.place.slice = slice;
+	flush.place.state = state;
+	flush.place.run.chunk = bpf_map_lookup_elem(&slot_chunks, &chunk);
+	flush.place.run.first = args->run & 0xffff;
+	flush.place.run.size = args->size;
+	if (!flush.place.run.chunk || !slice || !state || protocol >= NAT_PROTOCOLS)
 		return 1;
+	/* The slice is closed, so that only the sweep may hold it, and that for a moment. */
+	if (!slice_lock(state))
+		return 2;
 	bpf_loop(args->size, flush_step, &flush, 0);
+	slice_unlock(state);
 	args->freed = flush.freed;
 	/* What the former owner did is not the next one's. */
 	state->peak[protocol] = 0;

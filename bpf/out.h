@@ -45,9 +45,8 @@ static __always_inline int out_translate(const struct settings *s, struct packet
 		return drop(DROP_TOO_BIG);
 	session_touch(s, slot, session, p->protocol, p->tcp_flags, p->length, now, 1);
 	source_rewrite(p, slice->public_address, bpf_htons(slice->first_port + offset));
-	ethernet_rewrite(p->eth, hop->destination_mac, hop->source_mac);
-	count(COUNTER_OUT_PACKETS, 1);
-	count(COUNTER_OUT_BYTES, p->length);
+	ethernet_rewrite(p->eth, hop->destination_mac);
+	count_packet(COUNTER_OUT_PACKETS, p->length);
 	return bpf_redirect(hop->ifindex, 0);
 }
 
@@ -135,10 +134,9 @@ static __always_inline int out_icmp_error(const struct settings *s, struct packe
 		return drop(reason);
 	quote_rewrite_destination(p, &quote, data_end, slice->public_address, bpf_htons(slice->first_port + offset));
 	error_source_rewrite(p, slice->public_address);
-	ethernet_rewrite(p->eth, hop->destination_mac, hop->source_mac);
+	ethernet_rewrite(p->eth, hop->destination_mac);
 	count(COUNTER_ICMP_ERRORS, 1);
-	count(COUNTER_OUT_PACKETS, 1);
-	count(COUNTER_OUT_BYTES, p->length);
+	count_packet(COUNTER_OUT_PACKETS, p->length);
 	return bpf_redirect(hop->ifindex, 0);
 }
 

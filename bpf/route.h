@@ -39,10 +39,15 @@ static __always_inline __u32 ttl_decrement(struct iphdr *ip)
 	return csum_delta16(old, *word);
 }
 
-static __always_inline void ethernet_rewrite(struct ethhdr *eth, const __u8 *destination, const __u8 *source)
+/* `macs`: destination, then source, aligned to four bytes: three words instead of twelve bytes. */
+static __always_inline void ethernet_rewrite(struct ethhdr *eth, const __u8 *macs)
 {
-	__builtin_memcpy(eth->h_dest, destination, ETH_ALEN);
-	__builtin_memcpy(eth->h_source, source, ETH_ALEN);
+	const __u32 *from = (const __u32 *)macs;
+	__u32 *to = (__u32 *)eth;
+
+	to[0] = from[0];
+	to[1] = from[1];
+	to[2] = from[2];
 }
 
 /* Applies a delta to the checksum of the layer-4 header, which is known to lie within the frame. */

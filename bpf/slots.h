@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The slice is the hash table. A mapping sits in the slot of its external port; the port is found by hashing the inside
- * endpoint into the slice and probing a window. What does not fit its window takes any free slot and is found again by
- * the map `overflows`.
+ * endpoint into the slice and probing a window. What does not fit its window takes any free slot and is chained to the
+ * place it hashes to.
  *
  * Concurrency. Look-ups take no lock. A mapping is made under the slice's lock, so an inside endpoint never gets two.
- * It is taken away by the sweep, without the lock, by compare-and-swap of `claim`, and only `settings.grace` after it
- * expired: whoever found it alive is done with it by then. An expired mapping asked for again before that is renewed in
+ * It is taken away by the sweep, by compare-and-swap of `claim` (and under the lock where it is chained), and only
+ * `settings.grace` after it expired: whoever found it alive is done with it by then. An expired mapping asked for again before that is renewed in
  * place, which competes with the sweep for the same compare-and-swap.
  */
 #ifndef NATGW_SLOTS_H
@@ -14,13 +14,15 @@
 
 #include <linux/bpf.h>
 #include <bpf/bpf_endian.h>
+#include "arena.h"
 #include "counters.h"
 #include "maps.h"
 
-#define PROBE_WINDOW 16
 #define SLOT_DISTANCE 0x0f00 /* of a slot's flags: how far its mapping is behind the place it hashes to */
 #define SLOT_DISTANCE_SHIFT 8
 #define GENERATION_MASK 0x3fff
+#define CHAIN_LENGTH 32 /* mappings chained to one place; more are refused */
+#define CHAIN_FULL -2
 #define LOCK_SPINS 4096
 
 static __always_inline __u64 claim_make(__be32 address, __be16 port, __u16 generation, __u64 state)
@@ -49,7 +51,7 @@ static __always_inline __be16 claim_port(__u64 claim)
 	return bpf_htons(claim >> 16);
 }
 
-/* Half of a 64-bit multiply-xorshift mix over the slice's own secret: a tenant learns only about its own slice. */
+/* A 64-bit multiply-xorshift mix over the slice's own secret: a tenant learns only about its own slice. */
 static __always_inline __u32 slot_hash(__u64 secret, __be32 address, __be16 port, __u32 protocol)
 {
 	__u64 h = ((__u64)address << 32 | (__u64)port << 8 | protocol) ^ secret;
@@ -57,40 +59,7 @@ static __always_inline __u32 slot_hash(__u64 secret, __be32 address, __be16 port
 	h *= 0x9fb21c651e98df25ull;
 	h ^= h >> 32;
 	h *= (secret | 1);
-	h ^= h >> 29;
-	h *= 0xd6e8feb86659fd93ull;
 	return h >> 32;
-}
-
-/* The slots of one protocol of one slice. */
-struct run {
-	void *chunk;
-	__u32 first; /* cell */
-	__u32 size;
-};
-
-/* First slot of a protocol's run: chunk << 16 | cell. */
-static __always_inline __u32 slice_run(const struct slice *slice, __u32 protocol)
-{
-	return slice->runs[protocol < NAT_PROTOCOLS ? protocol : 0];
-}
-
-static __always_inline int run_open(struct run *run, const struct slice *slice, __u32 protocol)
-{
-	__u32 position = slice_run(slice, protocol);
-	__u32 chunk = position >> 16;
-
-	run->first = position & 0xffff;
-	run->size = slice->size;
-	run->chunk = bpf_map_lookup_elem(&slot_chunks, &chunk);
-	return run->chunk != NULL;
-}
-
-static __always_inline struct slot *run_slot(const struct run *run, __u32 offset)
-{
-	__u32 cell = run->first + offset;
-
-	return bpf_map_lookup_elem(run->chunk, &cell);
 }
 
 static __always_inline __u32 run_start(const struct run *run, __u64 secret, __be32 address, __be16 port, __u32 protocol)
@@ -100,8 +69,8 @@ static __always_inline __u32 run_start(const struct run *run, __u64 secret, __be
 
 /*
  * What a slot knows of the mappings that hash to its place. Bit i: one of them may be i places further on, around the
- * end of the run. Bit 0: one may be found by `overflows`. Only who holds a slot by a BUSY claim changes the bit that
- * leads to it, so bits need no lock; bit 0 is never taken back. The other half of the word is the next hop of the
+ * end of the run. Bit 0: there is a chain of overflowed ones. Only who holds a slot by a BUSY claim changes the bit that
+ * leads to it, and only who holds the lock bit 0. The other half of the word is the next hop of the
  * mapping that is here itself.
  */
 static __always_inline __u32 near_get(const struct slot *home)
@@ -139,44 +108,90 @@ static __always_inline __s32 window_find(const struct run *run, __u32 start, __u
 	return -1;
 }
 
-static __always_inline __s32 overflow_find(const struct run *run, __u32 slice, __be16 port, __u32 protocol,
-					   __u64 endpoint)
+/*
+ * The offset of the endpoint's slot in the chain of the slot at `home`, or -1, or CHAIN_FULL. Without the lock the chain
+ * may change on the way: what is missed then is looked for again under the lock.
+ */
+static __always_inline __s32 chain_find(const struct run *run, __u32 home, __u64 endpoint)
 {
-	struct overflow_key key = {.slice = slice, .port = bpf_ntohs(port), .protocol = protocol};
-	struct overflow *entry = bpf_map_lookup_elem(&overflows, &key);
-	struct slot *slot;
+	struct link *link = run_link(run, home);
+	__u32 at = link ? *(volatile __u16 *)&link->first : 0;
 
-	if (!entry || entry->offset >= run->size)
-		return -1;
-	slot = run_slot(run, entry->offset);
-	if (!slot || claim_endpoint(*(volatile __u64 *)&slot->claim) != endpoint)
-		return -1;
-	return entry->offset;
+	for (__u32 i = 0; i < CHAIN_LENGTH; i++) {
+		struct slot *slot;
+
+		if (!at || at > run->size)
+			return -1;
+		slot = run_slot(run, at - 1);
+		if (!slot)
+			return -1;
+		if (claim_endpoint(*(volatile __u64 *)&slot->claim) == endpoint)
+			return at - 1;
+		link = run_link(run, at - 1);
+		at = link ? *(volatile __u16 *)&link->next : 0;
+	}
+	return CHAIN_FULL;
+}
+
+/* Lock held. */
+static __always_inline void chain_add(const struct run *run, __u32 home, __u32 offset)
+{
+	struct link *head = run_link(run, home), *link = run_link(run, offset);
+
+	if (!head || !link)
+		return;
+	link->next = head->first;
+	head->first = offset + 1;
+}
+
+/* Lock held. Who stands on the link that goes finds on from there. @returns whether the chain is empty now */
+static __always_inline int chain_remove(const struct run *run, __u32 home, __u32 offset)
+{
+	struct link *link = run_link(run, offset), *before = run_link(run, home);
+	__u32 at;
+
+	if (!link || !before)
+		return 0;
+	if (before->first == offset + 1) {
+		before->first = link->next;
+		return !link->next;
+	}
+	at = before->first;
+	for (__u32 i = 0; i < CHAIN_LENGTH && at && at <= run->size; i++) {
+		before = run_link(run, at - 1);
+		if (!before)
+			return 0;
+		if (before->next == offset + 1) {
+			before->next = link->next;
+			return 0;
+		}
+		at = before->next;
+	}
+	return 0;
 }
 
 /*
- * Where the inside endpoint has its slot, dead or alive: the offset, or -1. A function that is verified on its own, so
+ * Where the inside endpoint has its slot, dead or alive: the offset, or -1, or CHAIN_FULL. A function that is verified on its own, so
  * that its many ways do not multiply with those of its callers.
  */
 __noinline int slot_search(__u32 slice_index, __u32 protocol, __be32 address, __u32 port, __u32 start)
 {
 	__u64 endpoint = claim_endpoint(claim_make(address, port, 0, 0));
 	struct slice *slice = bpf_map_lookup_elem(&slices, &slice_index);
-	struct slice_state *state = bpf_map_lookup_elem(&slice_states, &slice_index);
 	struct slot *home;
 	struct run run;
 	__s32 offset;
 	__u32 near;
 
-	if (!slice || !state || protocol >= NAT_PROTOCOLS || !run_open(&run, slice, protocol))
+	if (!slice || protocol >= NAT_PROTOCOLS || !run_open(&run, slice, protocol))
 		return -1;
 	home = run_slot(&run, start);
 	if (!home)
 		return -1;
 	near = near_get(home);
 	offset = window_find(&run, start, endpoint, near);
-	if (offset < 0 && (near & 1) && state->overflow[protocol])
-		offset = overflow_find(&run, slice_index, port, protocol, endpoint);
+	if (offset < 0 && (near & 1))
+		offset = chain_find(&run, start, endpoint);
 	return offset;
 }
 
@@ -226,12 +241,17 @@ static long lock_try(__u32 turn, struct lock_attempt *attempt)
 	return 1;
 }
 
+static __always_inline int slice_lock_if_free(struct slice_state *state)
+{
+	return __sync_val_compare_and_swap(&state->lock, 0, 1) == 0;
+}
+
 /* Bounded: a holder whose virtual CPU was taken away costs this packet, not this CPU. */
 static __always_inline int slice_lock(struct slice_state *state)
 {
 	struct lock_attempt attempt = {.lock = &state->lock};
 
-	if (__sync_val_compare_and_swap(&state->lock, 0, 1) == 0)
+	if (slice_lock_if_free(state))
 		return 1;
 	bpf_loop(LOCK_SPINS, lock_try, &attempt, 0);
 	return attempt.taken;
@@ -240,48 +260,6 @@ static __always_inline int slice_lock(struct slice_state *state)
 static __always_inline void slice_unlock(struct slice_state *state)
 {
 	__sync_lock_test_and_set(&state->lock, 0);
-}
-
-/* ---- the occupancy bitmap of a chunk ---- */
-
-static __always_inline __u64 *bitmap_word(const struct run *run, __u32 cell)
-{
-	__u32 holder = CHUNK_SLOTS + (cell >> 9);
-	void *words = bpf_map_lookup_elem(run->chunk, &holder);
-
-	return words ? words + ((cell >> 6) & 7) * sizeof(__u64) : NULL;
-}
-
-static __always_inline void bitmap_set(const struct run *run, __u32 offset)
-{
-	__u32 cell = run->first + offset;
-	__u64 *word = bitmap_word(run, cell);
-
-	if (word)
-		__sync_fetch_and_or(word, 1ull << (cell & 63));
-}
-
-static __always_inline void bitmap_clear(const struct run *run, __u32 offset)
-{
-	__u32 cell = run->first + offset;
-	__u64 *word = bitmap_word(run, cell);
-
-	if (word)
-		__sync_fetch_and_and(word, ~(1ull << (cell & 63)));
-}
-
-/* Occupancy of the PROBE_WINDOW cells from `offset` on, lowest bit first; more bits may follow. */
-static __always_inline __u64 bitmap_bits(const struct run *run, __u32 offset)
-{
-	__u32 cell = run->first + offset, shift = cell & 63;
-	__u64 *word = bitmap_word(run, cell);
-	__u64 bits = word ? *(volatile __u64 *)word >> shift : ~0ull;
-
-	if (shift > 64 - PROBE_WINDOW) {
-		word = bitmap_word(run, cell + PROBE_WINDOW);
-		bits |= word ? *(volatile __u64 *)word << (64 - shift) : ~0ull << (64 - shift);
-	}
-	return bits;
 }
 
 /* How far behind `start` the first free slot of the probe window is, or -1. The caller holds the lock of the slice. */
@@ -303,50 +281,6 @@ __noinline int window_find_free(__u32 slice_index, __u32 protocol, __u32 start)
 	}
 	free &= (1ull << window) - 1;
 	return free ? __builtin_ctzll(free) : -1;
-}
-
-struct bitmap_search {
-	struct run run;
-	__u32 from; /* offset to begin at */
-	__s32 offset;
-};
-
-static long bitmap_search_word(__u32 turn, struct bitmap_search *search)
-{
-	__u32 first = search->run.first, last = first + search->run.size - 1;
-	__u32 words = (last >> 6) - (first >> 6) + 1;
-	__u32 index = ((first + search->from) >> 6) - (first >> 6) + turn;
-	__u32 base, skip = 0;
-	__u64 *word, free;
-
-	if (index >= words)
-		index -= words;
-	base = ((first >> 6) + index) << 6;
-	word = bitmap_word(&search->run, base & 0xffff);
-	if (!word)
-		return 1;
-	free = ~*(volatile __u64 *)word;
-	/* Bits of the neighbouring runs are not ours. */
-	if (base < first)
-		free &= ~0ull << (first - base);
-	if (base + 63 > last)
-		free &= ~0ull >> (63 - (last - base));
-	if (!free)
-		return 0;
-	/* Begin at a place that the hash chose, so that the port stays hard to guess (RFC 6056). */
-	if (free >> (search->from & 63))
-		skip = search->from & 63;
-	search->offset = base + skip + __builtin_ctzll(free >> skip) - first;
-	return 1;
-}
-
-/* Any free slot of the run, or -1. The caller holds the lock of the slice. */
-static __always_inline __s32 bitmap_find_free(const struct run *run, __u32 from)
-{
-	struct bitmap_search search = {.run = *run, .from = from, .offset = -1};
-
-	bpf_loop((run->size >> 6) + 2, bitmap_search_word, &search, 0);
-	return search.offset;
 }
 
 #endif

@@ -24,62 +24,90 @@ struct sweep {
 	__u32 finished;
 };
 
-/* Takes back the bit by which the slot at the place its mapping hashes to leads here. The slot is held by a BUSY claim.
- */
-static __always_inline void slot_forget(const struct run *run, const struct slot *slot, __u32 offset)
+/* A slot and whose it is. */
+struct place {
+	const struct slice *slice;
+	struct slice_state *state;
+	struct run run;
+	__u32 protocol;
+	__u32 offset;
+};
+
+static __always_inline void count_down(__u32 counts[NAT_PROTOCOLS], __u32 protocol)
 {
-	__u32 distance = (slot->flags & SLOT_DISTANCE) >> SLOT_DISTANCE_SHIFT;
+	if (protocol < NAT_PROTOCOLS)
+		__sync_fetch_and_sub(&counts[protocol], 1);
+}
+
+/* Nothing leads to the mapping in the slot any more. The slot is held by a BUSY claim; the lock too, where it is chained. */
+static __always_inline void slot_forget(const struct place *place, const struct slot *slot, __u64 claim)
+{
+	__u32 distance = (slot->flags & SLOT_DISTANCE) >> SLOT_DISTANCE_SHIFT, offset = place->offset;
+	const struct run *run = &place->run;
 	struct slot *home;
 
-	if (!distance)
-		return;
-	home = run_slot(run, offset >= distance ? offset - distance : offset + run->size - distance);
-	if (home)
-		near_clear(home, distance);
+	if (slot->flags & SLOT_OVERFLOW) {
+		__u32 start = run_start(run, place->slice->secret, claim_address(claim), claim_port(claim),
+					place->protocol);
+
+		home = run_slot(run, start);
+		if (chain_remove(run, start, offset) && home)
+			near_clear(home, 0);
+		count_down(place->state->overflow, place->protocol);
+	} else if (distance) {
+		home = run_slot(run, offset >= distance ? offset - distance : offset + run->size - distance);
+		if (home)
+			near_clear(home, distance);
+	}
 }
 
 /* Frees a slot whose claim was `claim`; it lost a race when that is no longer so. */
-static __always_inline int slot_free(const struct run *run, struct slot *slot, __u64 claim, __u32 slice, __u32 protocol,
-				     __u32 offset)
+static __always_inline int slot_free(const struct place *place, struct slot *slot, __u64 claim)
 {
-	struct slice_state *state = bpf_map_lookup_elem(&slice_states, &slice);
 	__u64 busy = (claim & ~3ull) | CLAIM_BUSY;
 
-	if (!state || protocol >= NAT_PROTOCOLS)
-		return 0;
 	if (__sync_val_compare_and_swap(&slot->claim, claim, busy) != claim)
 		return 0;
-	slot_forget(run, slot, offset);
-	if (slot->flags & SLOT_OVERFLOW) {
-		struct overflow_key key = {.slice = slice, .port = claim >> 16, .protocol = protocol};
-
-		bpf_map_delete_elem(&overflows, &key);
-		__sync_fetch_and_sub(&state->overflow[protocol], 1);
-	}
+	slot_forget(place, slot, claim);
 	__sync_lock_test_and_set(&slot->claim, CLAIM_FREE);
-	bitmap_clear(run, offset); /* from here on it may be taken */
+	bitmap_clear(&place->run, place->offset); /* from here on it may be taken */
 	/* After the slot: a full slice may refuse one packet too many, never find no slot where the count says there is
 	 * one. */
-	__sync_fetch_and_sub(&state->used[protocol], 1);
+	count_down(place->state->used, place->protocol);
 	count(COUNTER_MAPPINGS_EXPIRED, 1);
 	return 1;
 }
 
-static __always_inline void sweep_slot(struct sweep *sweep, const struct slice *slice, __u32 protocol)
+/* The lock is only tried for: a chained mapping that is not had now goes in the next pass. */
+static __always_inline int slot_expire(const struct place *place, struct slot *slot, __u64 claim)
 {
+	int freed;
+
+	if (!(slot->flags & SLOT_OVERFLOW))
+		return slot_free(place, slot, claim);
+	if (!slice_lock_if_free(place->state))
+		return 0;
+	freed = slot_free(place, slot, claim);
+	slice_unlock(place->state);
+	return freed;
+}
+
+static __always_inline void sweep_slot(struct sweep *sweep, const struct slice *slice, struct slice_state *state,
+				       __u32 protocol)
+{
+	struct place place = {.slice = slice, .state = state, .protocol = protocol, .offset = sweep->at->offset};
 	struct slot *slot;
-	struct run run;
 	__u64 claim;
 
-	if (!run_open(&run, slice, protocol))
+	if (!run_open(&place.run, slice, protocol))
 		return;
-	slot = run_slot(&run, sweep->at->offset);
+	slot = run_slot(&place.run, place.offset);
 	if (!slot)
 		return;
 	claim = *(volatile __u64 *)&slot->claim;
 	if (claim_state(claim) != CLAIM_LIVE || !time_reached(sweep->now, slot->expires + sweep->settings->grace))
 		return;
-	if (slot_free(&run, slot, claim, sweep->at->slice, protocol, sweep->at->offset))
+	if (slot_expire(&place, slot, claim))
 		sweep->freed++;
 }
 
@@ -147,7 +175,7 @@ static long sweep_step(__u32 turn, struct sweep *sweep)
 			sweep_next_protocol(at);
 			return 0;
 		}
-		sweep_slot(sweep, slice, protocol);
+		sweep_slot(sweep, slice, state, protocol);
 		at->offset++;
 		return 0;
 	}
@@ -190,22 +218,30 @@ static int sweep_tick(void *map, __u32 *key, struct sweeper *at)
 /* ---- all slots of a run at once, for a slice that changes hands ---- */
 
 struct flush {
-	struct flush_args *args;
-	struct run run;
+	struct place place;
 	__u32 freed;
 };
 
+/* The lock of the slice is held. */
 static long flush_step(__u32 offset, struct flush *flush)
 {
-	struct slot *slot = run_slot(&flush->run, offset);
+	struct slot *slot = run_slot(&flush->place.run, offset);
+	struct link *link = run_link(&flush->place.run, offset);
 	__u64 claim;
 
-	if (!slot)
+	if (!slot || !link)
 		return 1;
+	flush->place.offset = offset;
 	claim = *(volatile __u64 *)&slot->claim;
-	if (claim_state(claim) == CLAIM_LIVE &&
-	    slot_free(&flush->run, slot, claim, flush->args->slice, flush->args->protocol, offset))
+	if (claim_state(claim) == CLAIM_LIVE && slot_free(&flush->place, slot, claim))
 		flush->freed++;
+	/* The run's next owner hashes elsewhere. */
+	if (near_get(slot))
+		slot->session.near = 0;
+	if (link->first | link->next) {
+		link->first = 0;
+		link->next = 0;
+	}
 	return 0;
 }
 

@@ -20,11 +20,14 @@ enum nat_protocol {
 };
 
 enum limits {
-	/* Cells of one chunk of the slot arena: usable slots, then the occupancy bitmap of those slots. */
-	CHUNK_SLOTS = 65408,
-	CHUNK_CELLS = 65536,
+	/* Cells of one chunk of the slot arena: slots, then their occupancy bitmap, then their links. */
+	CHUNK_SLOTS = 65536,
+	CHUNK_BITMAP = CHUNK_SLOTS,
+	CHUNK_LINKS = CHUNK_BITMAP + 128,
+	CHUNK_CELLS = CHUNK_LINKS + 4096,
 	MAX_CHUNKS = 4096,
 	MAX_NEXT_HOPS = 1024,
+	MAX_COUNTERS = 64, /* more than there are, so that one more does not change a layout */
 };
 
 /* One per host; index 0 of the map `settings`. Written by the agent only. */
@@ -108,7 +111,7 @@ struct slice {
 
 /* What the programs keep about a slice, same index. Written by BPF only. */
 struct slice_state {
-	__u32 lock;	   /* held while a mapping is being made */
+	__u32 lock;	   /* held while a mapping is made, or an overflowed one taken away */
 	__u32 used[3];	   /* slots in use, by enum nat_protocol */
 	__u32 overflow[3]; /* of these, placed outside their probe window */
 	__u32 peak[3];	   /* most ever in use */
@@ -152,7 +155,7 @@ struct session_data {
 };
 
 enum slot_flags {
-	SLOT_OVERFLOW = 1, /* outside its probe window: found by `overflows` */
+	SLOT_OVERFLOW = 1, /* outside its probe window: found by the links */
 	SLOT_SPILLED = 2,  /* has had more than one session: `expires` is the latest of them and never shortened */
 };
 
@@ -178,16 +181,13 @@ struct session {
 	struct session_data session;
 };
 
-/* Mappings that did not fit their probe window: inside endpoint → slot offset in the run. */
-struct overflow_key {
-	__u32 slice;
-	__u16 port;    /* inside port */
-	__u8 protocol; /* enum nat_protocol */
-	__u8 pad;
-};
-
-struct overflow {
-	__u32 offset;
+/*
+ * One per slot: the chain of mappings that hash to this place and did not fit their probe window. Offsets in the run plus
+ * one, 0 for none. Changed by holders of the slice's lock only.
+ */
+struct link {
+	__u16 first; /* of the chain that begins here */
+	__u16 next;  /* in the chain that the mapping in this slot is part of */
 };
 
 /* Where a destination outside goes. LPM over the uplink's routes. */

@@ -36,6 +36,17 @@ static __always_inline void ttl_decrement(struct iphdr *ip)
 	ip->ttl--;
 }
 
+/* As the gateway writes them. `macs`: destination, then source. */
+static __always_inline void macs_write(struct ethhdr *eth, const __u8 *macs)
+{
+	const __u32 *from = (const __u32 *)macs;
+	__u32 *to = (__u32 *)eth;
+
+	to[0] = from[0];
+	to[1] = from[1];
+	to[2] = from[2];
+}
+
 static __always_inline int forward_static(struct xdp_md *ctx, __u32 which)
 {
 	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
@@ -46,8 +57,7 @@ static __always_inline int forward_static(struct xdp_md *ctx, __u32 which)
 	if (!hop || !forwardable(eth, ip, data_end))
 		return XDP_PASS;
 	ttl_decrement(ip);
-	__builtin_memcpy(eth->h_dest, hop->destination_mac, ETH_ALEN);
-	__builtin_memcpy(eth->h_source, hop->source_mac, ETH_ALEN);
+	macs_write(eth, hop->destination_mac);
 	return bpf_redirect(hop->ifindex, 0);
 }
 

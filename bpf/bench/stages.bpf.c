@@ -80,9 +80,8 @@ static __always_inline int stages(struct xdp_md *ctx, int last)
 	source_rewrite(&p, slice->public_address, bpf_htons(slice->first_port + offset));
 	CUT(7, p.ip->check);
 
-	ethernet_rewrite(p.eth, hop->destination_mac, hop->source_mac);
-	count(COUNTER_OUT_PACKETS, 1);
-	count(COUNTER_OUT_BYTES, p.length);
+	ethernet_rewrite(p.eth, hop->destination_mac);
+	count_packet(COUNTER_OUT_PACKETS, p.length);
 	return bpf_redirect(hop->ifindex, 0);
 }
 

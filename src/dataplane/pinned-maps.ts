@@ -16,7 +16,6 @@ export class DataplaneMaps {
   readonly slices
   readonly sliceStates
   readonly sessions
-  readonly overflows
   readonly routes
   readonly nextHops
   readonly hostAddresses
@@ -39,7 +38,6 @@ export class DataplaneMaps {
     this.slices = this.#open(layouts.slices)
     this.sliceStates = this.#open(layouts.sliceStates)
     this.sessions = this.#open(layouts.sessions)
-    this.overflows = this.#open(layouts.overflows)
     this.routes = this.#open(layouts.routes)
     this.nextHops = this.#open(layouts.nextHops)
     this.hostAddresses = this.#open(layouts.hostAddresses)

@@ -117,31 +117,34 @@ export class TypedMap<K, V> {
   }
 }
 
-/** A per-CPU array of u64, read as sums over the CPUs. */
+/** A per-CPU array of u64, or of rows of u64, read as sums over the CPUs. */
 export class CounterMap {
   readonly native: BpfMap
   readonly #name: string
 
-  constructor(native: BpfMap, layout: MapLayout<number, bigint>, where: string) {
+  constructor(native: BpfMap, layout: MapShape, where: string) {
     checkLayout(native, layout, where)
     this.native = native
     this.#name = layout.name
   }
 
-  /** @returns the sum of each index */
+  /** @returns the sum of each u64, row after row */
   sums(): number[] {
     const { values, count } = this.native.entries()
     const view = viewOf(values)
     const stride = this.native.userValueSize
+    const row = this.native.info.valueSize
     if (values.length !== stride * count) {
       throw new NatGwError(
         'ERR_MAP_LAYOUT',
         `map ${this.#name}: ${values.length} bytes for ${count} entries of ${stride}`,
       )
     }
-    return Array.from({ length: count }, (_, index) => {
+    const perRow = row / 8
+    return Array.from({ length: count * perRow }, (_, index) => {
+      const first = Math.floor(index / perRow) * stride
       let sum = 0n
-      for (let at = index * stride; at < (index + 1) * stride; at += 8) sum += view.getBigUint64(at, true)
+      for (let at = first + (index % perRow) * 8; at < first + stride; at += row) sum += view.getBigUint64(at, true)
       return Number(sum)
     })
   }

@@ -7,8 +7,6 @@ import type { DataplaneMaps } from '../../src/dataplane/pinned-maps.ts'
 export interface MapMemory {
   /** Bytes of the chunks of the slot arena. */
   slots: number
-  /** Bytes of the entries that mappings outside of their probe window need. */
-  overflows: number
   /** Bytes of the maps that hold an entry for each interface. */
   interfaces: number
 }
@@ -22,7 +20,6 @@ export function mapMemory(maps: DataplaneMaps): MapMemory {
     const of = (map: BpfMap): number => bytes.get(map.info.id) ?? NaN
     return {
       slots: chunks.reduce((sum, chunk) => sum + of(chunk), 0),
-      overflows: of(maps.overflows.native),
       interfaces: of(maps.interfaces.native) + of(maps.slices.native) + of(maps.sliceStates.native),
     }
   } finally {

@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { parseIpv4 } from '../../src/net/ipv4.ts'
 import { frame, icmpEcho, tcp, TCP, udp } from '../support/packet.ts'
 import { PacketGateway, PUBLIC, XDP } from '../support/packet-gateway.ts'
 
@@ -97,6 +99,55 @@ it('slices with other secrets give the same inside port other places', () => {
   expect(same).toBeLessThan(10)
 })
 
+describe('inside ports that hash to one place of a slice of 128', () => {
+  /** slot_hash() of bpf/slots.h. */
+  const placeOf = (port: number): number => {
+    const { secret } = gateway.plane.maps.slices.get(1)!
+    const u64 = (value: bigint): bigint => BigInt.asUintN(64, value)
+    const littleEndian = (value: number, bytes: number): bigint =>
+      BigInt(Buffer.from(value.toString(16).padStart(bytes * 2, '0'), 'hex').readUIntLE(0, bytes))
+    let hash = ((littleEndian(parseIpv4(A), 4) << 32n) | (littleEndian(port, 2) << 8n) | BigInt(UDP)) ^ secret
+    hash = u64(hash * 0x9fb21c651e98df25n)
+    hash ^= hash >> 32n
+    hash = u64(hash * (secret | 1n))
+    return Number(((hash >> 32n) * 128n) >> 32n)
+  }
+  const alike = (count: number): number[] => {
+    const place = placeOf(1)
+    return Array.from({ length: 65535 }, (_, n) => n + 1)
+      .filter((port) => placeOf(port) === place)
+      .slice(0, count)
+  }
+
+  it('are held up to 48: 16 near it, 32 chained to it; one more is refused and never held twice', () => {
+    slices(128)
+    const ports = alike(49)
+    const given = ports.slice(0, 48).map((port) => send(port).port)
+    expect(new Set(given).size).toBe(48)
+    expect(gateway.chained(1, UDP)).toHaveLength(32)
+    expect(ports.slice(0, 48).map((port) => send(port).port)).toEqual(given)
+    expect(send(ports[48]!).verdict).toBe(XDP.DROP)
+    expect(gateway.drops('DROP_SLICE_FULL')).toBe(1)
+    expect(gateway.used(1, UDP)).toBe(48)
+  })
+
+  it('are found again when others of their chain are gone, and those can come back', async () => {
+    slices(128)
+    const ports = alike(40)
+    gateway.settings({ udpTimeout: 1, grace: 1 })
+    for (const port of ports) send(port)
+    gateway.settings({ udpTimeout: 300 * gateway.plane.hz })
+    const kept = ports.filter((_, n) => n % 3 === 0)
+    const given = kept.map((port) => send(port).port)
+    await sleep(50)
+    gateway.sweep()
+    expect(gateway.used(1, UDP)).toBe(kept.length)
+    expect(kept.map((port) => send(port).port)).toEqual(given)
+    expect(new Set(ports.map((port) => send(port).port)).size).toBe(40)
+    expect(gateway.used(1, UDP)).toBe(40)
+  })
+})
+
 it('two Networks with the same inside addresses do not meet', () => {
   gateway.address(PUBLIC, { sliceSize: 64 })
   gateway.slice({ index: 0, inside: A, firstPort: 1024, size: 64 })
@@ -122,6 +173,6 @@ it('a slice that changes hands keeps nothing of its former owner once flushed', 
   expect([0, 1, 2].map((protocol) => gateway.used(1, protocol))).toEqual([0, 0, 0])
   expect(gateway.slots(1, UDP).size).toBe(0)
   expect(gateway.occupied(1, UDP)).toEqual([])
-  expect([...gateway.plane.maps.overflows.entries()]).toEqual([])
+  expect(gateway.chained(1, UDP)).toEqual([])
   expect(gateway.plane.maps.sliceStates.get(1)).toMatchObject({ overflow: [0, 0, 0], peak: [0, 0, 0], refused: 0 })
 })

@@ -7,7 +7,9 @@ import { BpfMap } from '../../src/native/load-native.ts'
 import {
   Counter,
   DropReason,
+  Limits,
   flushArgsCodec,
+  linkCodec,
   maps,
   sessionCodec,
   slotCodec,
@@ -228,8 +230,28 @@ export class PacketGateway {
     const found: number[] = []
     for (let offset = 0; offset < slice.size; offset++) {
       const cell = (first & 0xffff) + offset
-      const word = view.getBigUint64(65408 * 64 + (cell >>> 6) * 8, true)
+      const word = view.getBigUint64(Limits.CHUNK_BITMAP * slotCodec.size + (cell >>> 6) * 8, true)
       if ((word >> BigInt(cell & 63)) & 1n) found.push(offset)
+    }
+    return found
+  }
+
+  /** Inside ports of the mappings outside their probe window, in the order in which their chains lead to them. */
+  chained(index: number, protocol: number): number[] {
+    const slice = this.plane.maps.slices.get(index)!
+    const first = slice.runs[protocol]!
+    const view = new DataView(this.#chunks[first >>> 16]!.mmap(false))
+    const linkAt = (offset: number) => {
+      const at = Limits.CHUNK_LINKS * slotCodec.size + ((first & 0xffff) + offset) * linkCodec.size
+      return linkCodec.decode(view, at)
+    }
+    const claims = this.claims(index, protocol)
+    const found: number[] = []
+    for (let home = 0; home < slice.size; home++) {
+      for (let at = linkAt(home).first; at !== 0; at = linkAt(at - 1).next) {
+        found.push(Number((claims(at - 1) >> 16n) & 0xffffn))
+        if (found.length > slice.size) throw new Error(`the chain of slot ${home} has no end`)
+      }
     }
     return found
   }

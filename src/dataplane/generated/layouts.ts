@@ -2,7 +2,7 @@
 import { getBytes, getCount, setBytes, setCount, u32Codec, u64Codec } from '../codec.ts'
 import type { Codec, MapLayout, MapShape, OuterMapLayout } from '../codec.ts'
 
-export const LAYOUT_HASH = '433a19c50be89c8a3b0f4bd8fe1aba954aa5bfaacd8cef8a08f19b02d22b3831'
+export const LAYOUT_HASH = '31e00f882d49c4e041409eb98354f0c646666379df8c88d8b83f4fd30a792682'
 
 export const NatProtocol = {
   NAT_PROTOCOL_TCP: 0,
@@ -18,10 +18,13 @@ export const natProtocolNames: Readonly<Record<number, string>> = {
 }
 
 export const Limits = {
-  CHUNK_SLOTS: 65408,
-  CHUNK_CELLS: 65536,
+  CHUNK_SLOTS: 65536,
+  CHUNK_BITMAP: 65536,
+  CHUNK_LINKS: 65664,
+  CHUNK_CELLS: 69760,
   MAX_CHUNKS: 4096,
   MAX_NEXT_HOPS: 1024,
+  MAX_COUNTERS: 64,
 } as const
 export type Limits = (typeof Limits)[keyof typeof Limits]
 
@@ -522,39 +525,20 @@ export const sessionCodec: Codec<Session> = {
   },
 }
 
-export interface OverflowKey {
-  slice: number
-  port: number
-  protocol: number
+export interface Link {
+  first: number
+  next: number
 }
-export const overflowKeyCodec: Codec<OverflowKey> = {
-  size: 8,
-  encode(view, at, value) {
-    view.setUint32(at, value.slice, true)
-    view.setUint16(at + 4, value.port, true)
-    view.setUint8(at + 6, value.protocol)
-    view.setUint8(at + 7, 0)
-  },
-  decode(view, at) {
-    return {
-      slice: view.getUint32(at, true),
-      port: view.getUint16(at + 4, true),
-      protocol: view.getUint8(at + 6),
-    }
-  },
-}
-
-export interface Overflow {
-  offset: number
-}
-export const overflowCodec: Codec<Overflow> = {
+export const linkCodec: Codec<Link> = {
   size: 4,
   encode(view, at, value) {
-    view.setUint32(at, value.offset, true)
+    view.setUint16(at, value.first, true)
+    view.setUint16(at + 2, value.next, true)
   },
   decode(view, at) {
     return {
-      offset: view.getUint32(at, true),
+      first: view.getUint16(at, true),
+      next: view.getUint16(at + 2, true),
     }
   },
 }
@@ -750,7 +734,7 @@ export const sweepArgsCodec: Codec<SweepArgs> = {
 
 export const maps = {
   addresses: { name: 'addresses', type: 1, keySize: 4, valueSize: 12, maxEntries: 4096, flags: 0, key: addressKeyCodec, value: addressCodec } satisfies MapLayout<AddressKey, Address>,
-  counters: { name: 'counters', type: 6, keySize: 4, valueSize: 8, maxEntries: 13, flags: 0, key: u32Codec, value: u64Codec } satisfies MapLayout<number, bigint>,
+  counters: { name: 'counters', type: 6, keySize: 4, valueSize: 512, maxEntries: 1, flags: 0 } satisfies MapShape,
   devices: { name: 'devices', type: 2, keySize: 4, valueSize: 4, maxEntries: 16384, flags: 0, key: u32Codec, value: deviceCodec } satisfies MapLayout<number, Device>,
   drops: { name: 'drops', type: 6, keySize: 4, valueSize: 8, maxEntries: 25, flags: 0, key: u32Codec, value: u64Codec } satisfies MapLayout<number, bigint>,
   eventLimits: { name: 'event_limits', type: 2, keySize: 4, valueSize: 4, maxEntries: 1024, flags: 0, key: u32Codec, value: u32Codec } satisfies MapLayout<number, number>,
@@ -758,13 +742,12 @@ export const maps = {
   hostAddresses: { name: 'host_addresses', type: 1, keySize: 16, valueSize: 4, maxEntries: 4096, flags: 0, key: hostAddressKeyCodec, value: hostAddressCodec } satisfies MapLayout<HostAddressKey, HostAddress>,
   interfaces: { name: 'interfaces', type: 1, keySize: 8, valueSize: 8, maxEntries: 131072, flags: 1, key: interfaceKeyCodec, value: interfaceCodec } satisfies MapLayout<InterfaceKey, Interface>,
   nextHops: { name: 'next_hops', type: 2, keySize: 4, valueSize: 24, maxEntries: 1024, flags: 0, key: u32Codec, value: nextHopCodec } satisfies MapLayout<number, NextHop>,
-  overflows: { name: 'overflows', type: 1, keySize: 8, valueSize: 4, maxEntries: 1048576, flags: 1, key: overflowKeyCodec, value: overflowCodec } satisfies MapLayout<OverflowKey, Overflow>,
   routes: { name: 'routes', type: 11, keySize: 8, valueSize: 4, maxEntries: 65536, flags: 1, key: routeKeyCodec, value: routeCodec } satisfies MapLayout<RouteKey, Route>,
   sessions: { name: 'sessions', type: 2, keySize: 4, valueSize: 64, maxEntries: 262144, flags: 1024, key: u32Codec, value: sessionCodec } satisfies MapLayout<number, Session>,
   settings: { name: 'settings', type: 2, keySize: 4, valueSize: 64, maxEntries: 1, flags: 0, key: u32Codec, value: settingsCodec } satisfies MapLayout<number, Settings>,
   sliceHints: { name: 'slice_hints', type: 2, keySize: 4, valueSize: 4, maxEntries: 65536, flags: 0, key: u32Codec, value: u32Codec } satisfies MapLayout<number, number>,
   sliceStates: { name: 'slice_states', type: 2, keySize: 4, valueSize: 64, maxEntries: 65536, flags: 1024, key: u32Codec, value: sliceStateCodec } satisfies MapLayout<number, SliceState>,
   slices: { name: 'slices', type: 2, keySize: 4, valueSize: 64, maxEntries: 65536, flags: 1024, key: u32Codec, value: sliceCodec } satisfies MapLayout<number, Slice>,
-  slotChunks: { name: 'slot_chunks', type: 12, keySize: 4, valueSize: 4, maxEntries: 4096, flags: 0, key: u32Codec, inner: { name: 'slot_chunks (inner)', type: 2, keySize: 4, valueSize: 64, maxEntries: 65536, flags: 1024 } satisfies MapShape } satisfies OuterMapLayout,
+  slotChunks: { name: 'slot_chunks', type: 12, keySize: 4, valueSize: 4, maxEntries: 4096, flags: 0, key: u32Codec, inner: { name: 'slot_chunks (inner)', type: 2, keySize: 4, valueSize: 64, maxEntries: 69760, flags: 1024 } satisfies MapShape } satisfies OuterMapLayout,
   sweepers: { name: 'sweepers', type: 2, keySize: 4, valueSize: 40, maxEntries: 2, flags: 0 } satisfies MapShape,
 }

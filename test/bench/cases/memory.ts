@@ -2,6 +2,7 @@
 import { activeSlices } from '../../../src/dataplane/readers.ts'
 import type { PinnedDataplane } from '../../../src/dataplane/pinned-maps.ts'
 import type { Case } from '../bench.ts'
+import { Limits, slotCodec } from '../../../src/dataplane/generated/layouts.ts'
 import { mapMemory } from '../kernel-memory.ts'
 import { withRigs } from '../rig.ts'
 import { row } from '../rows.ts'
@@ -24,11 +25,11 @@ export const memory: Case = {
       const empty = mapMemory(plane.maps)
       bench.say('UDP sessions in 90 % of every slice')
       rig.traffic.send(plan, plan.flows)
-      const udp = bytesPerSession(plane, empty.overflows)
+      const udp = bytesPerSession(plane)
       bench.say('TCP sessions in 90 % of every slice as well')
       rig.traffic.send({ ...plan, tcpFlags: SYN }, plan.flows)
-      const both = bytesPerSession(plane, empty.overflows)
-      const slots = (3 * PORTS * 64) / 1000
+      const both = bytesPerSession(plane)
+      const slots = (3 * PORTS * slotCodec.size * Limits.CHUNK_CELLS) / Limits.CHUNK_SLOTS / 1000
       return [
         row(
           'map memory per session, TCP and UDP slots of every slice 90 % used',
@@ -44,10 +45,10 @@ export const memory: Case = {
     }),
 }
 
-/** Slots of all three protocols of the slices in use, and the entries by which mappings outside their window are found. */
-function bytesPerSession({ maps }: PinnedDataplane, overflowsEmpty: number): number {
-  const { slots, overflows } = mapMemory(maps)
+/** Slots of all three protocols of the slices in use, with their share of bitmaps and links. */
+function bytesPerSession({ maps }: PinnedDataplane): number {
+  const { slots } = mapMemory(maps)
   let used = 0
   for (const { state } of activeSlices(maps)) used += state.used.reduce((sum, each) => sum + each, 0)
-  return (slots + overflows - overflowsEmpty) / used
+  return slots / used
 }

@@ -86,7 +86,7 @@ function expectSafe({ image }: MemoryMaps): void {
     if (!hasRuns(slice)) continue
     for (const run of slice.runs) {
       runs.push({ start: run, end: run + slice.size })
-      if ((run & 0xffff) + slice.size > 65408) problems.push(`slice ${index} straddles chunks`)
+      if ((run & 0xffff) + slice.size > 65536) problems.push(`slice ${index} straddles chunks`)
       if (!image.chunks.has(run >>> 16)) problems.push(`slice ${index} lies in a chunk that does not exist`)
     }
     const first = `${slice.publicAddress}:${slice.firstPort}`
