@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Where the slots of a slice are, and what stands beside them in their chunk: which are taken (one bit each) and how
- * overflowed mappings are chained (struct link). Both are small, so that walking them costs few cache lines.
+ * Where the slots of a slice are, and what stands beside them in their chunk: which are taken (one bit each), the inside
+ * ports of their mappings (two bytes) and how overflowed mappings are chained (struct link). A slot fills a cache line;
+ * these are small, so that a search reads the lines of few slots besides the one it is for.
  */
 #ifndef NATGW_ARENA_H
 #define NATGW_ARENA_H
@@ -39,6 +40,30 @@ static __always_inline struct slot *run_slot(const struct run *run, __u32 offset
 	__u32 cell = run->first + offset;
 
 	return bpf_map_lookup_elem(run->chunk, &cell);
+}
+
+/* Slots from the place that an endpoint hashes to in which its mapping is looked for first. */
+static __always_inline __u32 run_window(const struct run *run)
+{
+	return run->size < PROBE_WINDOW ? run->size : PROBE_WINDOW;
+}
+
+/* The inside port, host order, of the mapping in a slot; what it says of a free slot means nothing. */
+static __always_inline __u16 *run_port(const struct run *run, __u32 offset)
+{
+	__u32 cell = run->first + offset, holder = CHUNK_PORTS + (cell >> 5);
+	void *ports = bpf_map_lookup_elem(run->chunk, &holder);
+
+	return ports ? ports + (cell & 31) * sizeof(__u16) : NULL;
+}
+
+/* Those of the four cells from `cell`, a multiple of four, on: the first in the lowest bits. */
+static __always_inline __u64 *ports_word(const struct run *run, __u32 cell)
+{
+	__u32 holder = CHUNK_PORTS + (cell >> 5);
+	void *words = bpf_map_lookup_elem(run->chunk, &holder);
+
+	return words ? words + ((cell >> 2) & 7) * sizeof(__u64) : NULL;
 }
 
 static __always_inline struct link *run_link(const struct run *run, __u32 offset)

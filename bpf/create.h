@@ -68,22 +68,17 @@ static __always_inline int mapping_make(struct new_flow *flow, const struct run 
 	__u64 busy = claim_make(flow->request->source, flow->request->source_port, 0, CLAIM_BUSY);
 	__u32 protocol = flow->request->protocol < NAT_PROTOCOLS ? flow->request->protocol : 0;
 	__u16 flags = 0;
-	struct slot *slot, *home;
+	struct slot *slot;
+	__u16 *port;
 	__s32 free, distance;
 
 	if (state->used[protocol] >= run->size) {
 		__sync_fetch_and_add(&state->refused, 1);
 		return DROP_SLICE_FULL;
 	}
-	home = run_slot(run, flow->request->start);
 	distance = window_find_free(flow->request->slice, protocol, flow->request->start);
-	if (!home)
-		return DROP_NO_SLICE;
 	if (distance >= 0) {
 		free = flow->request->start + distance;
-		if ((__u32)free >= run->size)
-			free -= run->size;
-		flags = distance << SLOT_DISTANCE_SHIFT;
 	} else {
 		free = bitmap_find_free(run, flow->request->start);
 		if (free < 0) {
@@ -93,15 +88,14 @@ static __always_inline int mapping_make(struct new_flow *flow, const struct run 
 		flags = SLOT_OVERFLOW;
 	}
 	slot = run_slot(run, free);
+	port = run_port(run, free);
 	/* Only holders of the lock claim free slots, so this one cannot be lost. */
-	if (!slot || __sync_val_compare_and_swap(&slot->claim, CLAIM_FREE, busy) != CLAIM_FREE)
+	if (!slot || !port || __sync_val_compare_and_swap(&slot->claim, CLAIM_FREE, busy) != CLAIM_FREE)
 		return DROP_CONTENDED;
+	*port = bpf_ntohs(flow->request->source_port);
 	if (flags & SLOT_OVERFLOW) {
 		chain_add(run, flow->request->start, free);
-		near_set(home, 0);
 		__sync_fetch_and_add(&state->overflow[protocol], 1);
-	} else if (distance > 0) {
-		near_set(home, distance);
 	}
 	bitmap_set(run, free);
 	usage_raise(state, flow->request->protocol);
@@ -188,7 +182,7 @@ static __always_inline int flow_make_locked(struct new_flow *flow)
 	/* Expired, not swept yet: the same port serves its old owner anew. */
 	if (__sync_val_compare_and_swap(&slot->claim, claim, (claim & ~3ull) | CLAIM_BUSY) != claim)
 		return DROP_CONTENDED;
-	slot_publish(flow, slot, slot->flags & (SLOT_OVERFLOW | SLOT_DISTANCE));
+	slot_publish(flow, slot, slot->flags & SLOT_OVERFLOW);
 	return DROP_NONE;
 }
 

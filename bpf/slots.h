@@ -6,8 +6,9 @@
  *
  * Concurrency. Look-ups take no lock. A mapping is made under the slice's lock, so an inside endpoint never gets two.
  * It is taken away by the sweep, by compare-and-swap of `claim` (and under the lock where it is chained), and only
- * `settings.grace` after it expired: whoever found it alive is done with it by then. An expired mapping asked for again before that is renewed in
- * place, which competes with the sweep for the same compare-and-swap.
+ * `settings.grace` after it expired: whoever found it alive is done with it by then. An expired mapping asked for again
+ * before that is renewed in place, which competes with the sweep for the same compare-and-swap. A slot's inside port and
+ * its links are only changed by who holds it by a BUSY claim.
  */
 #ifndef NATGW_SLOTS_H
 #define NATGW_SLOTS_H
@@ -18,12 +19,13 @@
 #include "counters.h"
 #include "maps.h"
 
-#define SLOT_DISTANCE 0x0f00 /* of a slot's flags: how far its mapping is behind the place it hashes to */
-#define SLOT_DISTANCE_SHIFT 8
 #define GENERATION_MASK 0x3fff
 #define CHAIN_LENGTH 32 /* mappings chained to one place; more are refused */
 #define CHAIN_FULL -2
 #define LOCK_SPINS 4096
+/* Four 16-bit numbers in a word: the lowest and the highest bit of each. */
+#define LANES 0x0001000100010001ull
+#define LANES_HIGH 0x8000800080008000ull
 
 static __always_inline __u64 claim_make(__be32 address, __be16 port, __u16 generation, __u64 state)
 {
@@ -62,48 +64,43 @@ static __always_inline __u32 slot_hash(__u64 secret, __be32 address, __be16 port
 	return h >> 32;
 }
 
+/* Where the window of an endpoint begins; windows end with the run. */
 static __always_inline __u32 run_start(const struct run *run, __u64 secret, __be32 address, __be16 port, __u32 protocol)
 {
-	return ((__u64)slot_hash(secret, address, port, protocol) * run->size) >> 32;
+	__u32 starts = run->size - run_window(run) + 1;
+
+	return ((__u64)slot_hash(secret, address, port, protocol) * starts) >> 32;
 }
 
-/*
- * What a slot knows of the mappings that hash to its place. Bit i: one of them may be i places further on, around the
- * end of the run. Bit 0: there is a chain of overflowed ones. Only who holds a slot by a BUSY claim changes the bit that
- * leads to it, and only who holds the lock bit 0. The other half of the word is the next hop of the
- * mapping that is here itself.
- */
-static __always_inline __u32 near_get(const struct slot *home)
+static __always_inline struct slot *slot_of(const struct run *run, __u32 offset, __u64 endpoint)
 {
-	return *(volatile __u16 *)&home->session.near;
+	struct slot *slot = run_slot(run, offset);
+
+	return slot && claim_endpoint(*(volatile __u64 *)&slot->claim) == endpoint ? slot : NULL;
 }
 
-static __always_inline void near_set(struct slot *home, __u32 distance)
+/* The offset of the endpoint's slot within its window or a little beyond, or -1. Compares four inside ports at a time. */
+static __always_inline __s32 window_find(const struct run *run, __u32 start, __u64 endpoint)
 {
-	__sync_fetch_and_or((__u32 *)&home->session.next_hop, 1u << (16 + (distance & 15)));
-}
+	__u32 first = (run->first + start) & ~3u;
+	__u64 wanted = (endpoint & 0xffff) * LANES;
 
-static __always_inline void near_clear(struct slot *home, __u32 distance)
-{
-	__sync_fetch_and_and((__u32 *)&home->session.next_hop, ~(1u << (16 + (distance & 15))));
-}
+	for (__u32 i = 0; i < PROBE_WINDOW + 4; i += 4) {
+		__u64 *word = ports_word(run, first + i), difference;
 
-/* The offset of the endpoint's slot within its probe window, or -1. @near what the slot at `start` knows */
-static __always_inline __s32 window_find(const struct run *run, __u32 start, __u64 endpoint, __u32 near)
-{
-	for (__u32 i = 0; i < PROBE_WINDOW; i++) {
-		__u32 offset = start + i;
-		struct slot *slot;
-
-		if (i && !(near & (1u << i)))
+		if (!word)
+			return -1;
+		difference = *(volatile __u64 *)word ^ wanted;
+		if (!((difference - LANES) & ~difference & LANES_HIGH))
 			continue;
-		if (offset >= run->size)
-			offset -= run->size;
-		slot = run_slot(run, offset);
-		if (!slot)
-			break;
-		if (claim_endpoint(*(volatile __u64 *)&slot->claim) == endpoint)
-			return offset;
+		for (__u32 lane = 0; lane < 4; lane++) {
+			__u32 offset = first + i + lane - run->first;
+
+			if ((difference >> (16 * lane)) & 0xffff || offset >= run->size)
+				continue;
+			if (slot_of(run, offset, endpoint))
+				return offset;
+		}
 	}
 	return -1;
 }
@@ -118,14 +115,9 @@ static __always_inline __s32 chain_find(const struct run *run, __u32 home, __u64
 	__u32 at = link ? *(volatile __u16 *)&link->first : 0;
 
 	for (__u32 i = 0; i < CHAIN_LENGTH; i++) {
-		struct slot *slot;
-
 		if (!at || at > run->size)
 			return -1;
-		slot = run_slot(run, at - 1);
-		if (!slot)
-			return -1;
-		if (claim_endpoint(*(volatile __u64 *)&slot->claim) == endpoint)
+		if (slot_of(run, at - 1, endpoint))
 			return at - 1;
 		link = run_link(run, at - 1);
 		at = link ? *(volatile __u16 *)&link->next : 0;
@@ -144,30 +136,29 @@ static __always_inline void chain_add(const struct run *run, __u32 home, __u32 o
 	head->first = offset + 1;
 }
 
-/* Lock held. Who stands on the link that goes finds on from there. @returns whether the chain is empty now */
-static __always_inline int chain_remove(const struct run *run, __u32 home, __u32 offset)
+/* Lock held. Who stands on the link that goes finds on from there. */
+static __always_inline void chain_remove(const struct run *run, __u32 home, __u32 offset)
 {
 	struct link *link = run_link(run, offset), *before = run_link(run, home);
 	__u32 at;
 
 	if (!link || !before)
-		return 0;
+		return;
 	if (before->first == offset + 1) {
 		before->first = link->next;
-		return !link->next;
+		return;
 	}
 	at = before->first;
 	for (__u32 i = 0; i < CHAIN_LENGTH && at && at <= run->size; i++) {
 		before = run_link(run, at - 1);
 		if (!before)
-			return 0;
+			return;
 		if (before->next == offset + 1) {
 			before->next = link->next;
-			return 0;
+			return;
 		}
 		at = before->next;
 	}
-	return 0;
 }
 
 /*
@@ -178,41 +169,33 @@ __noinline int slot_search(__u32 slice_index, __u32 protocol, __be32 address, __
 {
 	__u64 endpoint = claim_endpoint(claim_make(address, port, 0, 0));
 	struct slice *slice = bpf_map_lookup_elem(&slices, &slice_index);
-	struct slot *home;
 	struct run run;
 	__s32 offset;
-	__u32 near;
 
 	if (!slice || protocol >= NAT_PROTOCOLS || !run_open(&run, slice, protocol))
 		return -1;
-	home = run_slot(&run, start);
-	if (!home)
-		return -1;
-	near = near_get(home);
-	offset = window_find(&run, start, endpoint, near);
-	if (offset < 0 && (near & 1))
-		offset = chain_find(&run, start, endpoint);
-	return offset;
+	offset = window_find(&run, start, endpoint);
+	return offset < 0 ? chain_find(&run, start, endpoint) : offset;
 }
 
 /*
- * The slot of an inside endpoint and its offset, or NULL. Most sit where the hash points, and the slot there knows
- * whether there are others: only then is a call made.
+ * The slot of an inside endpoint and its offset, or NULL. Most sit where the hash points: only for others is a call
+ * made.
  */
 static __always_inline struct slot *slot_find(const struct run *run, __u32 slice_index, __u32 protocol, __be32 address,
 					      __be16 port, __u32 start, __u32 *offset)
 {
 	__u64 endpoint = claim_endpoint(claim_make(address, port, 0, 0));
-	struct slot *home = run_slot(run, start);
+	__u16 *home = run_port(run, start);
+	struct slot *slot;
 	int found;
 
 	*offset = start;
-	if (!home)
-		return NULL;
-	if (claim_endpoint(*(volatile __u64 *)&home->claim) == endpoint)
-		return home;
-	if (!near_get(home))
-		return NULL;
+	if (home && *(volatile __u16 *)home == bpf_ntohs(port)) {
+		slot = slot_of(run, start, endpoint);
+		if (slot)
+			return slot;
+	}
 	found = slot_search(slice_index, protocol, address, port, start);
 	if (found < 0)
 		return NULL;
@@ -266,20 +249,12 @@ static __always_inline void slice_unlock(struct slice_state *state)
 __noinline int window_find_free(__u32 slice_index, __u32 protocol, __u32 start)
 {
 	struct slice *slice = bpf_map_lookup_elem(&slices, &slice_index);
-	__u32 window, tail;
 	struct run run;
 	__u64 free;
 
-	if (!slice || !run_open(&run, slice, protocol) || start >= run.size)
+	if (!slice || !run_open(&run, slice, protocol))
 		return -1;
-	window = run.size < PROBE_WINDOW ? run.size : PROBE_WINDOW;
-	tail = run.size - start;
-	free = ~bitmap_bits(&run, start);
-	if (tail < window) {
-		free &= (1ull << tail) - 1;
-		free |= ~bitmap_bits(&run, 0) << tail;
-	}
-	free &= (1ull << window) - 1;
+	free = ~bitmap_bits(&run, start) & ((1ull << run_window(&run)) - 1);
 	return free ? __builtin_ctzll(free) : -1;
 }
 

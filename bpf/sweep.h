@@ -42,22 +42,17 @@ static __always_inline void count_down(__u32 counts[NAT_PROTOCOLS], __u32 protoc
 /* Nothing leads to the mapping in the slot any more. The slot is held by a BUSY claim; the lock too, where it is chained. */
 static __always_inline void slot_forget(const struct place *place, const struct slot *slot, __u64 claim)
 {
-	__u32 distance = (slot->flags & SLOT_DISTANCE) >> SLOT_DISTANCE_SHIFT, offset = place->offset;
 	const struct run *run = &place->run;
-	struct slot *home;
+	__u16 *port = run_port(run, place->offset);
 
+	if (port)
+		*port = 0;
 	if (slot->flags & SLOT_OVERFLOW) {
-		__u32 start = run_start(run, place->slice->secret, claim_address(claim), claim_port(claim),
-					place->protocol);
-
-		home = run_slot(run, start);
-		if (chain_remove(run, start, offset) && home)
-			near_clear(home, 0);
+		chain_remove(run,
+			     run_start(run, place->slice->secret, claim_address(claim), claim_port(claim),
+				       place->protocol),
+			     place->offset);
 		count_down(place->state->overflow, place->protocol);
-	} else if (distance) {
-		home = run_slot(run, offset >= distance ? offset - distance : offset + run->size - distance);
-		if (home)
-			near_clear(home, distance);
 	}
 }
 
@@ -236,8 +231,6 @@ static long flush_step(__u32 offset, struct flush *flush)
 	if (claim_state(claim) == CLAIM_LIVE && slot_free(&flush->place, slot, claim))
 		flush->freed++;
 	/* The run's next owner hashes elsewhere. */
-	if (near_get(slot))
-		slot->session.near = 0;
 	if (link->first | link->next) {
 		link->first = 0;
 		link->next = 0;

@@ -20,11 +20,12 @@ enum nat_protocol {
 };
 
 enum limits {
-	/* Cells of one chunk of the slot arena: slots, then their occupancy bitmap, then their links. */
+	/* Cells of one chunk of the slot arena: slots, then their occupancy bitmap, then links, then inside ports. */
 	CHUNK_SLOTS = 65536,
 	CHUNK_BITMAP = CHUNK_SLOTS,
 	CHUNK_LINKS = CHUNK_BITMAP + 128,
-	CHUNK_CELLS = CHUNK_LINKS + 4096,
+	CHUNK_PORTS = CHUNK_LINKS + 4096,
+	CHUNK_CELLS = CHUNK_PORTS + 2048,
 	MAX_CHUNKS = 4096,
 	MAX_NEXT_HOPS = 1024,
 	MAX_COUNTERS = 64, /* more than there are, so that one more does not change a layout */
@@ -47,6 +48,7 @@ struct settings {
 	__u16 reserved;
 	__u32 reserved2;
 	__u64 session_secret; /* keys the hash over `sessions` */
+	__u64 host_filter;    /* bit (address × 0x9e3779b1) >> 26 for each IPv4 address in `host_addresses` */
 };
 
 /* A private device, index = ifindex. vni 0: not one of ours. */
@@ -146,8 +148,7 @@ struct session_data {
 	__u32 created; /* jiffies */
 	__u32 route_generation;
 	__u16 next_hop; /* index into `next_hops` */
-	__u16 near; /* in slots only, and not of this session: where mappings are that hash to the slot, see bpf/slots.h
-		     */
+	__u16 reserved2;
 	__u32 out_packets;
 	__u32 in_packets;
 	__u64 out_bytes;

@@ -2,7 +2,7 @@
 import { NatGwError, messageOf } from '../errors/errors.ts'
 import { formatIpv4 } from '../net/ipv4.ts'
 import { changeOf } from './change.ts'
-import { addressEntry, hostAddressKey, settingsEntry } from './entries.ts'
+import { addressEntry, hostAddressKey, hostFilter, settingsEntry } from './entries.ts'
 import type { SettingsContext } from './entries.ts'
 import type { Settings } from './generated/layouts.ts'
 import type { KeyId } from './image.ts'
@@ -153,6 +153,7 @@ function planSettings(context: PlanContext, desired: DesiredState, rerouted: boo
     sliceCount: placement.end,
     routeGeneration: rewriting || generation === 0 ? nextEven(generation) : generation,
     sessionSecret: current === undefined ? randomSecret() : current.sessionSecret,
+    hostFilter: hostFilter(desired.hostAddresses.map(({ address }) => address)),
   })
   if (!image.settings.holds(0, value)) plan.add({ kind: 'put', map: 'settings', key: 0, value })
 }

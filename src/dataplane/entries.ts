@@ -127,6 +127,18 @@ export interface SettingsContext {
   /** Entries of `sessions`; a power of two. */
   sessions: number
   sessionSecret: bigint
+  /** Of hostFilter(). */
+  hostFilter: bigint
+}
+
+/** The word that tells which addresses are surely not the host's (bpf/types.h, struct settings). @param addresses as in DesiredState */
+export function hostFilter(addresses: Iterable<string>): bigint {
+  let filter = 0n
+  for (const address of addresses) {
+    const ipv4 = tryParseIpv4(address)
+    if (ipv4 !== undefined) filter |= 1n << BigInt(Math.imul(ipv4, 0x9e3779b1) >>> 26)
+  }
+  return filter
 }
 
 /**
@@ -150,6 +162,7 @@ export function settingsEntry(desired: DesiredSettings, context: SettingsContext
     sliceCount: context.sliceCount,
     sessionMask: context.sessions - 1,
     sessionSecret: context.sessionSecret,
+    hostFilter: context.hostFilter,
     enabled: desired.enabled ? 1 : 0,
   }
 }

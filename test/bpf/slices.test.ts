@@ -100,7 +100,7 @@ it('slices with other secrets give the same inside port other places', () => {
 })
 
 describe('inside ports that hash to one place of a slice of 128', () => {
-  /** slot_hash() of bpf/slots.h. */
+  /** run_start() of bpf/slots.h: windows of 16 end with the run. */
   const placeOf = (port: number): number => {
     const { secret } = gateway.plane.maps.slices.get(1)!
     const u64 = (value: bigint): bigint => BigInt.asUintN(64, value)
@@ -110,7 +110,7 @@ describe('inside ports that hash to one place of a slice of 128', () => {
     hash = u64(hash * 0x9fb21c651e98df25n)
     hash ^= hash >> 32n
     hash = u64(hash * (secret | 1n))
-    return Number(((hash >> 32n) * 128n) >> 32n)
+    return Number(((hash >> 32n) * 113n) >> 32n)
   }
   const alike = (count: number): number[] => {
     const place = placeOf(1)

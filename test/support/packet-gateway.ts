@@ -17,6 +17,7 @@ import {
 } from '../../src/dataplane/generated/layouts.ts'
 import type { Session, Settings, Slot } from '../../src/dataplane/generated/layouts.ts'
 import { decodeOne, encodeOne, viewOf } from '../../src/dataplane/codec.ts'
+import { hostFilter } from '../../src/dataplane/entries.ts'
 import { parseIpv4 } from '../../src/net/ipv4.ts'
 import { read } from './packet.ts'
 import type { Read } from './packet.ts'
@@ -95,6 +96,7 @@ export class PacketGateway {
       enabled: 1,
       uplinkMac: mac('0e:00:00:00:00:02'),
       sessionSecret: 0x1234567890abcdefn,
+      hostFilter: hostFilter([HOST]),
     }
     this.plane.maps.settings.set(0, {
       ...(present !== undefined && present.hz !== 0 ? present : fresh),

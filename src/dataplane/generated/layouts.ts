@@ -2,7 +2,7 @@
 import { getBytes, getCount, setBytes, setCount, u32Codec, u64Codec } from '../codec.ts'
 import type { Codec, MapLayout, MapShape, OuterMapLayout } from '../codec.ts'
 
-export const LAYOUT_HASH = '31e00f882d49c4e041409eb98354f0c646666379df8c88d8b83f4fd30a792682'
+export const LAYOUT_HASH = 'e9994d75ca59d9e7c9158d18beaceb2814433aa0000f5280bdf010723a71b940'
 
 export const NatProtocol = {
   NAT_PROTOCOL_TCP: 0,
@@ -21,7 +21,8 @@ export const Limits = {
   CHUNK_SLOTS: 65536,
   CHUNK_BITMAP: 65536,
   CHUNK_LINKS: 65664,
-  CHUNK_CELLS: 69760,
+  CHUNK_PORTS: 69760,
+  CHUNK_CELLS: 71808,
   MAX_CHUNKS: 4096,
   MAX_NEXT_HOPS: 1024,
   MAX_COUNTERS: 64,
@@ -207,9 +208,10 @@ export interface Settings {
   enabled: number
   uplinkMac: Uint8Array
   sessionSecret: bigint
+  hostFilter: bigint
 }
 export const settingsCodec: Codec<Settings> = {
-  size: 64,
+  size: 72,
   encode(view, at, value) {
     view.setUint32(at, value.uplinkIfindex, true)
     view.setUint32(at + 4, value.hz, true)
@@ -226,6 +228,7 @@ export const settingsCodec: Codec<Settings> = {
     view.setUint16(at + 50, 0, true)
     view.setUint32(at + 52, 0, true)
     view.setBigUint64(at + 56, value.sessionSecret, true)
+    view.setBigUint64(at + 64, value.hostFilter, true)
   },
   decode(view, at) {
     return {
@@ -242,6 +245,7 @@ export const settingsCodec: Codec<Settings> = {
       enabled: view.getUint32(at + 40, true),
       uplinkMac: getBytes(view, at + 44, 6),
       sessionSecret: view.getBigUint64(at + 56, true),
+      hostFilter: view.getBigUint64(at + 64, true),
     }
   },
 }
@@ -438,7 +442,6 @@ export interface SessionData {
   created: number
   routeGeneration: number
   nextHop: number
-  near: number
   outPackets: number
   inPackets: number
   outBytes: number
@@ -455,7 +458,7 @@ export const sessionDataCodec: Codec<SessionData> = {
     view.setUint32(at + 12, value.created, true)
     view.setUint32(at + 16, value.routeGeneration, true)
     view.setUint16(at + 20, value.nextHop, true)
-    view.setUint16(at + 22, value.near, true)
+    view.setUint16(at + 22, 0, true)
     view.setUint32(at + 24, value.outPackets, true)
     view.setUint32(at + 28, value.inPackets, true)
     setCount(view, at + 32, value.outBytes)
@@ -470,7 +473,6 @@ export const sessionDataCodec: Codec<SessionData> = {
       created: view.getUint32(at + 12, true),
       routeGeneration: view.getUint32(at + 16, true),
       nextHop: view.getUint16(at + 20, true),
-      near: view.getUint16(at + 22, true),
       outPackets: view.getUint32(at + 24, true),
       inPackets: view.getUint32(at + 28, true),
       outBytes: getCount(view, at + 32),
@@ -744,10 +746,10 @@ export const maps = {
   nextHops: { name: 'next_hops', type: 2, keySize: 4, valueSize: 24, maxEntries: 1024, flags: 0, key: u32Codec, value: nextHopCodec } satisfies MapLayout<number, NextHop>,
   routes: { name: 'routes', type: 11, keySize: 8, valueSize: 4, maxEntries: 65536, flags: 1, key: routeKeyCodec, value: routeCodec } satisfies MapLayout<RouteKey, Route>,
   sessions: { name: 'sessions', type: 2, keySize: 4, valueSize: 64, maxEntries: 262144, flags: 1024, key: u32Codec, value: sessionCodec } satisfies MapLayout<number, Session>,
-  settings: { name: 'settings', type: 2, keySize: 4, valueSize: 64, maxEntries: 1, flags: 0, key: u32Codec, value: settingsCodec } satisfies MapLayout<number, Settings>,
+  settings: { name: 'settings', type: 2, keySize: 4, valueSize: 72, maxEntries: 1, flags: 0, key: u32Codec, value: settingsCodec } satisfies MapLayout<number, Settings>,
   sliceHints: { name: 'slice_hints', type: 2, keySize: 4, valueSize: 4, maxEntries: 65536, flags: 0, key: u32Codec, value: u32Codec } satisfies MapLayout<number, number>,
   sliceStates: { name: 'slice_states', type: 2, keySize: 4, valueSize: 64, maxEntries: 65536, flags: 1024, key: u32Codec, value: sliceStateCodec } satisfies MapLayout<number, SliceState>,
   slices: { name: 'slices', type: 2, keySize: 4, valueSize: 64, maxEntries: 65536, flags: 1024, key: u32Codec, value: sliceCodec } satisfies MapLayout<number, Slice>,
-  slotChunks: { name: 'slot_chunks', type: 12, keySize: 4, valueSize: 4, maxEntries: 4096, flags: 0, key: u32Codec, inner: { name: 'slot_chunks (inner)', type: 2, keySize: 4, valueSize: 64, maxEntries: 69760, flags: 1024 } satisfies MapShape } satisfies OuterMapLayout,
+  slotChunks: { name: 'slot_chunks', type: 12, keySize: 4, valueSize: 4, maxEntries: 4096, flags: 0, key: u32Codec, inner: { name: 'slot_chunks (inner)', type: 2, keySize: 4, valueSize: 64, maxEntries: 71808, flags: 1024 } satisfies MapShape } satisfies OuterMapLayout,
   sweepers: { name: 'sweepers', type: 2, keySize: 4, valueSize: 40, maxEntries: 2, flags: 0 } satisfies MapShape,
 }
