@@ -21,7 +21,6 @@ struct flow_request {
 	__u32 tcp_flags;
 	__u32 icmp_type;
 	__u32 now;
-	__u32 mapped; /* its inside endpoint has a slot, alive or not */
 	/* out */
 	__u32 offset;  /* of the mapping's slot in the run */
 	__s32 session; /* index into `sessions`, -1 for the session in the slot */
@@ -214,13 +213,33 @@ static __always_inline int destination_refused(__u32 vni, __be32 destination)
 	return bpf_map_lookup_elem(&interfaces, &inside) || bpf_map_lookup_elem(&addresses, &nat);
 }
 
-/* Whether it is a packet that flows begin with. */
-static __always_inline int flow_may_begin(const struct flow_request *request)
+/* DROP_NONE for a packet that flows begin with. */
+static __always_inline int flow_may_begin(__u32 protocol, __u32 tcp_flags, __u32 icmp_type)
 {
-	if (request->protocol == NAT_PROTOCOL_TCP)
-		return (request->tcp_flags & (TCP_FLAG_SYN_BIT | TCP_FLAG_ACK_BIT | TCP_FLAG_RST_BIT |
-					      TCP_FLAG_FIN_BIT)) == TCP_FLAG_SYN_BIT;
-	return request->protocol != NAT_PROTOCOL_ICMP || request->icmp_type == ICMP_ECHO;
+	const __u32 bits = TCP_FLAG_SYN_BIT | TCP_FLAG_ACK_BIT | TCP_FLAG_RST_BIT | TCP_FLAG_FIN_BIT;
+
+	if (protocol == NAT_PROTOCOL_TCP && (tcp_flags & bits) != TCP_FLAG_SYN_BIT)
+		return DROP_TCP_NOT_SYN;
+	return protocol == NAT_PROTOCOL_ICMP && icmp_type != ICMP_ECHO ? DROP_ICMP_TYPE : DROP_NONE;
+}
+
+/*
+ * Whether a packet of an inside endpoint without a mapping ends here because its slice is full; counted then. Asked
+ * before anything else: a sender at its limit goes on sending.
+ */
+static __always_inline int slice_refuses(const struct settings *s, const struct slice *slice, __u32 slice_index,
+					 const struct packet *p)
+{
+	struct slice_state *state = bpf_map_lookup_elem(&slice_states, &slice_index);
+
+	if (!state || p->protocol >= NAT_PROTOCOLS || state->used[p->protocol] < slice->size)
+		return 0;
+	if (flow_may_begin(p->protocol, p->tcp_flags, p->icmp_type) != DROP_NONE ||
+	    host_has_ipv4(p->ip->daddr) || ipv4_is_link_scope(p->ip->daddr))
+		return 0;
+	__sync_fetch_and_add(&state->refused, 1);
+	report(EVENT_SLICE_FULL, slice_index, 0, p->protocol, s->hz);
+	return 1;
 }
 
 /* A packet without a live session: may it open one? Returns DROP_NONE, a drop reason, or FLOW_TO_HOST. */
@@ -230,7 +249,7 @@ __noinline int flow_open(struct flow_request *request)
 {
 	struct new_flow flow = {.request = request};
 	__u32 zero = 0, index;
-	int hop;
+	int refusal, hop;
 
 	if (!request)
 		return DROP_LEAK_PREVENTED;
@@ -244,20 +263,11 @@ __noinline int flow_open(struct flow_request *request)
 
 	if (host_has_ipv4(request->destination) || ipv4_is_link_scope(request->destination))
 		return FLOW_TO_HOST;
-	if (!request->mapped && request->protocol < NAT_PROTOCOLS &&
-	    flow.state->used[request->protocol] >= flow.slice->size && flow_may_begin(request)) {
-		__sync_fetch_and_add(&flow.state->refused, 1);
-		report(EVENT_SLICE_FULL, index, 0, request->protocol, flow.settings->hz);
-		return DROP_SLICE_FULL;
-	}
 	if (destination_refused(flow.slice->vni, request->destination))
 		return DROP_DESTINATION;
-	if (request->protocol == NAT_PROTOCOL_TCP &&
-	    (request->tcp_flags & (TCP_FLAG_SYN_BIT | TCP_FLAG_ACK_BIT | TCP_FLAG_RST_BIT | TCP_FLAG_FIN_BIT)) !=
-		TCP_FLAG_SYN_BIT)
-		return DROP_TCP_NOT_SYN;
-	if (request->protocol == NAT_PROTOCOL_ICMP && request->icmp_type != ICMP_ECHO)
-		return DROP_ICMP_TYPE;
+	refusal = flow_may_begin(request->protocol, request->tcp_flags, request->icmp_type);
+	if (refusal != DROP_NONE)
+		return refusal;
 	hop = route_lookup(request->destination, flow.settings->hz);
 	if (hop < 0)
 		return -hop;

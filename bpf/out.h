@@ -72,6 +72,8 @@ static __always_inline int out_flow(struct settings *s, struct packet *p, struct
 			return out_translate(s, p, slice, slot, session, offset, now);
 	}
 
+	if (!slot && slice_refuses(s, slice, slice_index, p))
+		return drop(DROP_SLICE_FULL);
 	request.slice = slice_index;
 	request.protocol = p->protocol;
 	request.source = p->ip->saddr;
@@ -82,7 +84,6 @@ static __always_inline int out_flow(struct settings *s, struct packet *p, struct
 	request.tcp_flags = p->tcp_flags;
 	request.icmp_type = p->icmp_type;
 	request.now = now;
-	request.mapped = slot != NULL;
 	verdict = flow_open(&request);
 	if (verdict == FLOW_TO_HOST)
 		return to_host();
