@@ -116,6 +116,16 @@ static __always_inline __u64 bitmap_bits(const struct run *run, __u32 offset)
 	return bits;
 }
 
+/* The first taken slot from `offset` on, or where the word of the bitmap ends in which there is none. */
+static __always_inline __u32 bitmap_next(const struct run *run, __u32 offset)
+{
+	__u32 cell = run->first + offset, shift = cell & 63;
+	__u64 *word = bitmap_word(run, cell);
+	__u64 bits = word ? *(volatile __u64 *)word >> shift : 0;
+
+	return offset + (bits ? __builtin_ctzll(bits) : 64 - shift);
+}
+
 struct bitmap_search {
 	struct run run;
 	__u32 from; /* offset to begin at */

@@ -11,8 +11,8 @@
 #include "sessions.h"
 #include "slots.h"
 
-#define SWEEP_STEPS 4096
-#define SWEEP_BUSY_NS 4000000ull   /* until the next chunk of a pass */
+#define SWEEP_STEPS 256		   /* of a chunk: no packet waits longer than these take, some 50 µs */
+#define SWEEP_BUSY_NS 500000ull	   /* until the next chunk of a pass */
 #define SWEEP_IDLE_NS 200000000ull /* until the next pass */
 
 struct sweep {
@@ -87,17 +87,22 @@ static __always_inline int slot_expire(const struct place *place, struct slot *s
 	return freed;
 }
 
+/* The next slot that is taken, or none where there is a gap. */
 static __always_inline void sweep_slot(struct sweep *sweep, const struct slice *slice, struct slice_state *state,
 				       __u32 protocol)
 {
-	struct place place = {.slice = slice, .state = state, .protocol = protocol, .offset = sweep->at->offset};
+	struct place place = {.slice = slice, .state = state, .protocol = protocol};
 	struct slot *slot;
 	__u64 claim;
 
-	if (!run_open(&place.run, slice, protocol))
+	if (!run_open(&place.run, slice, protocol)) {
+		sweep->at->offset = slice->size;
 		return;
+	}
+	place.offset = bitmap_next(&place.run, sweep->at->offset);
+	sweep->at->offset = place.offset + 1;
 	slot = run_slot(&place.run, place.offset);
-	if (!slot)
+	if (!slot || place.offset >= slice->size)
 		return;
 	claim = *(volatile __u64 *)&slot->claim;
 	if (claim_state(claim) != CLAIM_LIVE || !time_reached(sweep->now, slot->expires + sweep->settings->grace))
@@ -171,7 +176,6 @@ static long sweep_step(__u32 turn, struct sweep *sweep)
 			return 0;
 		}
 		sweep_slot(sweep, slice, state, protocol);
-		at->offset++;
 		return 0;
 	}
 	if (at->session <= sweep->settings->session_mask) {
