@@ -29,6 +29,7 @@ const OUTSIDE: Record<Kind, Prefix> = {
   nft: { network: parseIpv4(GATEWAY_UPLINK), mask: 0xffffffff },
   forward: ANY,
   fib: ANY,
+  look: ANY,
 }
 
 export class Rig {

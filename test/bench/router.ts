@@ -22,8 +22,11 @@ import { PUBLIC_PREFIX } from '../../scripts/lab/topology.ts'
 import { FIRST_HOST, HOSTS_PREFIX } from './flows.ts'
 import { keyOf, loadBench } from './traffic.ts'
 
-/** `forward` is the limit, `fib` the same with the kernel's routing table. */
-export type Kind = 'natgw' | 'nft' | 'forward' | 'fib'
+/** `forward` is the limit, `fib` the same with the kernel's routing table, `look` with a look at 64 bytes of the flow. */
+export type Kind = 'natgw' | 'nft' | 'forward' | 'fib' | 'look'
+
+/** Of `look`; ports of a slice by default. */
+const PLACES_PER_HOST = 2048
 
 export interface RouterOptions {
   /** Interfaces with a slice behind m1, for `natgw`. */
@@ -46,7 +49,7 @@ export interface Router {
 export async function startRouter(kind: Kind, lab: Lab, options: RouterOptions): Promise<Router> {
   if (kind === 'natgw') return startGateway(lab, options)
   if (kind === 'nft') await masquerade(lab.gateway)
-  const close = kind === 'nft' ? () => undefined : await attachForwarder(lab, kind)
+  const close = kind === 'nft' ? () => undefined : await attachForwarder(lab, kind, options.hosts)
   return { plane: undefined, agent: undefined, close }
 }
 
@@ -121,9 +124,11 @@ async function masquerade(gateway: Namespace): Promise<void> {
   )
 }
 
-async function attachForwarder(lab: Lab, kind: 'forward' | 'fib'): Promise<() => void> {
+async function attachForwarder(lab: Lab, kind: 'forward' | 'fib' | 'look', hosts: number): Promise<() => void> {
   const { gateway, internet } = lab
-  const object = loadBench('forward')
+  const places = 2 ** Math.ceil(Math.log2(hosts * PLACES_PER_HOST))
+  const object = loadBench('forward', { flows: kind === 'look' ? places : 1 })
+  object.map('flow_mask').update(keyOf(0), keyOf(places - 1))
   const hop = async (device: string, host: Namespace): Promise<Uint8Array> => {
     const bytes = new Uint8Array(16)
     const ifindex = inNetworkNamespace(gateway.path, () => ifIndex(device))
@@ -136,7 +141,7 @@ async function attachForwarder(lab: Lab, kind: 'forward' | 'fib'): Promise<() =>
   hops.update(keyOf(0), await hop('up0', internet))
   hops.update(keyOf(1), await hop('p1', lab.machine(1).host))
   const name = (direction: 'out' | 'in'): string =>
-    kind === 'fib' ? 'bench_forward_fib' : `bench_forward_${direction}`
+    kind === 'fib' ? 'bench_forward_fib' : `bench_forward_${kind === 'look' && direction === 'out' ? kind : direction}`
   const links = inNetworkNamespace(gateway.path, () => [
     attach(object, name('out'), 'p1'),
     attach(object, name('in'), 'up0'),
