@@ -2,6 +2,7 @@
 // The command line of natgw: arguments to options, options to one function a command, errors to one line.
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { NatGwError } from '../errors/errors.ts'
+import { ensureHeapOptions } from './heap.ts'
 import type { LoadOptions } from './load-bpf.ts'
 import type { ShowOptions } from './show.ts'
 
@@ -17,7 +18,10 @@ program
   .command('run')
   .description('run the gateway that a configuration file describes, until SIGTERM')
   .requiredOption('-c, --config <file>', 'gateway.yaml')
-  .action(async ({ config }: { config: string }) => (await import('./run.ts')).run(config))
+  .action(async ({ config }: { config: string }) => {
+    ensureHeapOptions()
+    await (await import('./run.ts')).run(config)
+  })
 
 program
   .command('load-bpf')

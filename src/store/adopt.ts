@@ -1,7 +1,7 @@
 /**
- * A deeply frozen copy of `next`, a value as JSON has them, that shares with `previous`, an earlier result, whatever is
- * equal. Where nothing differs it is `previous` itself, which makes comparing a matter of identity. Members that are
- * undefined count as absent, as they do in JSON.
+ * What `next`, a value as JSON has them, says, deeply frozen. It shares with `previous`, an earlier result, whatever is
+ * equal: where nothing differs it is `previous` itself, which makes comparing a matter of identity. What is frozen in
+ * `next` already is taken as it is, all else is copied. Members that are undefined count as absent, as they do in JSON.
  */
 export function adopt<T>(previous: unknown, next: T): T {
   if (next === previous || typeof next !== 'object' || next === null) return next
@@ -14,6 +14,7 @@ function adoptArray(previous: unknown, next: readonly unknown[]): unknown {
   const known = old === undefined || old.length === next.length ? undefined : new Set(old)
   const copy = next.map((value, index) => (known?.has(value) ? value : adopt(old?.[index], value)))
   if (old?.length === copy.length && copy.every((value, index) => value === old[index])) return old
+  if (Object.isFrozen(next) && copy.every((value, index) => value === next[index])) return next
   return Object.freeze(copy)
 }
 
@@ -22,16 +23,22 @@ function adoptObject(previous: unknown, next: object): unknown {
   const copy: Record<string, unknown> = {}
   let members = 0
   let same = old !== undefined
+  let asGiven = Object.isFrozen(next)
   for (const [name, value] of Object.entries(next) as [string, unknown][]) {
-    if (value === undefined) continue
+    if (value === undefined) {
+      asGiven = false
+      continue
+    }
     const adopted = adopt(old?.[name], value)
     // `__proto__` as a label's name is data like any other.
     if (name === '__proto__') Object.defineProperty(copy, name, { value: adopted, enumerable: true })
     else copy[name] = adopted
     same &&= adopted === old?.[name] && Object.hasOwn(old ?? {}, name)
+    asGiven &&= adopted === value
     members++
   }
   if (old !== undefined && same && Object.keys(old).length === members) return old
+  if (asGiven) return next
   return Object.freeze(copy)
 }
 

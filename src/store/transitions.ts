@@ -94,8 +94,10 @@ export function isGone(object: Resource): boolean {
 }
 
 function stamped(present: Resource, next: Resource, stamp: Stamp): Resource {
-  if (adopt(present, next) === present) return present
-  return adopt(present, { ...next, metadata: { ...next.metadata, resourceVersion: stamp.resourceVersion } })
+  const adopted = adopt(present, next)
+  if (adopted === present) return present
+  const metadata = Object.freeze({ ...adopted.metadata, resourceVersion: stamp.resourceVersion })
+  return Object.freeze({ ...adopted, metadata })
 }
 
 /** What a write may set; Kubernetes does not tell an empty list or map here from an absent one. */

@@ -1,4 +1,4 @@
-import { LineCounter, isMap, isNode, isPair, parseAllDocuments } from 'yaml'
+import { Composer, LineCounter, Parser, isMap, isNode, isPair } from 'yaml'
 import type { Document, Node, ParsedNode } from 'yaml'
 import { parseResource } from '../../api/index.ts'
 import type { Finding, Manifest, ManifestId, ParsedResource } from '../../api/index.ts'
@@ -28,10 +28,12 @@ type Path = readonly (string | number)[]
 export function readManifest(file: string, text: string): ManifestText {
   const lineCounter = new LineCounter()
   const lineAt = (offset: number) => Math.max(1, lineCounter.linePos(offset).line)
-  const parsed = parseAllDocuments(text, { lineCounter, prettyErrors: false })
-  const documents = 'empty' in parsed ? [] : parsed
+  const tokens = new Parser(lineCounter.addNewLine).parse(text)
   const entries: ManifestEntry[] = []
-  for (const [index, document] of documents.entries()) {
+  let index = -1
+  // A document is a hundred times the size of its text in memory: each is read and let go before the next.
+  for (const document of new Composer({ lineCounter, prettyErrors: false }).compose(tokens)) {
+    index++
     const [error] = document.errors
     if (error !== undefined) return { problem: syntaxProblem(file, lineAt(error.pos[0]), error.message) }
     const lineOf = (path: Path) => lineAt(offsetOf(document, path))
