@@ -1,40 +1,44 @@
 import type { ObjectKey } from '../../api/index.ts'
+import type { ClaimedAddress, InterfaceRecord } from './record.ts'
 import { MultiMap } from '../multi-map.ts'
-
-/** An address an interface claims, as `vni/address`, and whether it has a slice for it. */
-export interface ClaimedAddress {
-  readonly address: string
-  readonly hasSlice: boolean
-}
 
 /**
  * Which interface has an address of a Network when several claim it: one with a slice before one without, then the first
  * by name, so that the answer does not depend on the order in which they came.
  */
 export class AddressHolders {
-  readonly #claimants = new MultiMap<string, ObjectKey>()
-  readonly #claimed = new Map<ObjectKey, readonly ClaimedAddress[]>()
+  /** By VNI and address. */
+  readonly #claimants = new Map<number, MultiMap<number, InterfaceRecord>>()
 
   /** @returns other interfaces that the change is of interest to */
-  set(key: ObjectKey, addresses: readonly ClaimedAddress[]): ObjectKey[] {
-    const before = this.#claimed.get(key) ?? []
-    if (addresses.length > 0) this.#claimed.set(key, addresses)
-    else this.#claimed.delete(key)
-    const left = before.filter(({ address }) => !addresses.some((now) => now.address === address))
-    for (const { address } of left) this.#claimants.delete(address, key)
+  set(record: InterfaceRecord, addresses: readonly ClaimedAddress[]): InterfaceRecord[] {
+    const before = record.claimed
+    record.claimed = addresses
+    const left = before.filter((was) => !addresses.some((now) => sameAddress(was, now)))
+    for (const each of left) this.#of(each).delete(each.address, record)
     const changed = addresses.filter(
-      ({ address, hasSlice }) => !before.some((was) => was.address === address && was.hasSlice === hasSlice),
+      (now) => !before.some((was) => sameAddress(was, now) && was.hasSlice === now.hasSlice),
     )
-    for (const { address } of changed) this.#claimants.add(address, key)
-    return [...left, ...changed].flatMap(({ address }) => this.#claimants.get(address)).filter((other) => other !== key)
+    for (const each of changed) this.#of(each).add(each.address, record)
+    return [...left, ...changed].flatMap((each) => this.#of(each).get(each.address)).filter((other) => other !== record)
   }
 
-  holder(address: string): ObjectKey | undefined {
-    const claimants = this.#claimants.get(address)
-    if (claimants.length < 2) return claimants[0]
-    const withSlice = claimants.filter((key) =>
-      this.#claimed.get(key)?.some((each) => each.address === address && each.hasSlice),
+  holder(vni: number, address: number): ObjectKey | undefined {
+    const claimants = this.#claimants.get(vni)?.get(address) ?? []
+    if (claimants.length < 2) return claimants[0]?.key
+    const withSlice = claimants.filter(({ claimed }) =>
+      claimed.some((each) => each.vni === vni && each.address === address && each.hasSlice),
     )
-    return (withSlice.length > 0 ? withSlice : claimants).toSorted()[0]
+    return (withSlice.length > 0 ? withSlice : claimants).map(({ key }) => key).toSorted()[0]
   }
+
+  #of({ vni }: ClaimedAddress): MultiMap<number, InterfaceRecord> {
+    let claimants = this.#claimants.get(vni)
+    if (claimants === undefined) this.#claimants.set(vni, (claimants = new MultiMap()))
+    return claimants
+  }
+}
+
+function sameAddress(a: ClaimedAddress, b: ClaimedAddress): boolean {
+  return a.address === b.address && a.vni === b.vni
 }

@@ -1,5 +1,5 @@
-import type { ObjectKey } from '../../api/index.ts'
 import type { DesiredInterface } from '../../dataplane/model.ts'
+import type { InterfaceRecord } from './record.ts'
 
 /**
  * The entries of all interfaces in one list. A list handed out is never changed; the next differs from it only at the
@@ -9,28 +9,25 @@ export class EntryList {
   #entries: DesiredInterface[] = []
   #handedOut = false
   /** Whose entry is at each place. */
-  readonly #owners: ObjectKey[] = []
-  readonly #places = new Map<ObjectKey, number[]>()
+  readonly #owners: InterfaceRecord[] = []
 
   list(): DesiredInterface[] {
     this.#handedOut = true
     return this.#entries
   }
 
-  set(key: ObjectKey, entries: readonly DesiredInterface[]): void {
-    const places = this.#places.get(key) ?? []
+  set(record: InterfaceRecord, entries: readonly DesiredInterface[]): void {
+    const places = record.places
     if (places.length === entries.length && places.every((place, i) => this.#entries[place] === entries[i])) return
     if (this.#handedOut) this.#entries = this.#entries.slice()
     this.#handedOut = false
     while (places.length > entries.length) this.#remove(places.pop())
-    for (const [i, entry] of entries.entries()) {
+    record.places = entries.map((entry, i) => {
       const place = places[i] ?? this.#entries.length
-      places[i] = place
       this.#entries[place] = entry
-      this.#owners[place] = key
-    }
-    if (places.length > 0) this.#places.set(key, places)
-    else this.#places.delete(key)
+      this.#owners[place] = record
+      return place
+    })
   }
 
   /** The last entry takes the place. */
@@ -40,7 +37,6 @@ export class EntryList {
     if (place === undefined || last === undefined || owner === undefined || place === this.#entries.length) return
     this.#entries[place] = last
     this.#owners[place] = owner
-    const moved = this.#places.get(owner)
-    moved?.splice(moved.indexOf(this.#entries.length), 1, place)
+    owner.places.splice(owner.places.indexOf(this.#entries.length), 1, place)
   }
 }

@@ -2,8 +2,8 @@ import type { ObjectKey } from '../../api/index.ts'
 import type { DesiredInterface } from '../../dataplane/model.ts'
 import type { Neighbour } from '../netlink/model.ts'
 import type { Finding } from './finding.ts'
-import type { Claim } from './objects.ts'
 import type { PrivateSide } from './placement.ts'
+import type { Claim } from './record.ts'
 import type { RouteTable } from './route-table.ts'
 import { formatIpv4 } from '../../net/ipv4.ts'
 import { neighbourKey } from '../netlink/model.ts'
@@ -25,18 +25,18 @@ export interface InterfaceContext {
 
 /** What one NetworkInterface comes to. */
 export interface InterfaceResult {
-  interfaces: DesiredInterface[]
-  /** Absent where nothing is to be said: the interface has no slice. */
-  finding?: Finding
+  readonly interfaces: readonly DesiredInterface[]
+  /** Undefined where nothing is to be said: the interface has no slice. */
+  readonly finding: Finding | undefined
   /** Neighbours the result depends on, by key. */
-  watches: number[]
+  readonly watches: readonly number[]
   /** Neighbours the kernel should keep resolved for it, by key. */
-  wants: number[]
+  readonly wants: readonly number[]
   /** NATTables its slices come from. */
-  tables: ObjectKey[]
+  readonly tables: readonly ObjectKey[]
 }
 
-export const NOTHING: InterfaceResult = { interfaces: [], watches: [], wants: [], tables: [] }
+export const NOTHING: InterfaceResult = { interfaces: [], finding: undefined, watches: [], wants: [], tables: [] }
 
 /** @param addresses its IPv4 addresses */
 export function interfaceResult(
@@ -44,48 +44,73 @@ export function interfaceResult(
   addresses: readonly number[],
   context: InterfaceContext,
 ): InterfaceResult {
-  const result: InterfaceResult = { interfaces: [], watches: [], wants: [], tables: [] }
-  for (const address of addresses) {
-    const claim = context.claims.find(({ insideAddress }) => insideAddress === address)
-    const holder = context.otherHolder(address)
-    const finding =
-      holder === undefined ? addAddress(result, key, address, claim, context) : addressConflict(address, holder)
-    // The first trouble is the one to be told; it comes before any success.
-    if (claim !== undefined && finding !== undefined && result.finding?.status !== 'False') result.finding = finding
+  const results = addresses.map((address) => addressResult(key, address, context))
+  const [first = NOTHING] = results
+  if (results.length < 2) return first
+  // The first trouble is the one to be told; it comes before any success.
+  const teller =
+    results.find(({ finding }) => finding?.status === 'False') ?? results.findLast(({ finding }) => finding)
+  return {
+    interfaces: results.flatMap(({ interfaces }) => interfaces),
+    finding: teller?.finding,
+    watches: results.flatMap(({ watches }) => watches),
+    wants: results.flatMap(({ wants }) => wants),
+    tables: results.flatMap(({ tables }) => tables),
   }
-  return result
 }
 
-function addAddress(
-  result: InterfaceResult,
-  name: string,
-  address: number,
-  claim: Claim | undefined,
-  context: InterfaceContext,
-): Finding | undefined {
-  const { side, consulted } = placeOf(address, context.candidates, context.routes, context.neighbours)
-  const link = side?.link
-  const entry: DesiredInterface = { name, vni: context.vni, address, ifindex: link?.ifindex ?? 0 }
-  result.interfaces.push(entry)
-  result.watches.push(...consulted)
-  if (claim === undefined) return undefined
-  result.tables.push(claim.table)
-  const slice: NonNullable<DesiredInterface['slice']> = {
-    publicAddress: claim.publicAddress,
-    firstPort: claim.firstPort,
+function addressResult(name: string, address: number, context: InterfaceContext): InterfaceResult {
+  const { vni, candidates, routes, neighbours } = context
+  const claim = claimOf(address, context.claims)
+  const holder = context.otherHolder(address)
+  if (holder !== undefined) {
+    return claim === undefined ? NOTHING : { ...NOTHING, finding: addressConflict(address, holder) }
   }
-  entry.slice = slice
-  if (side === undefined || link === undefined) result.wants.push(...consulted)
-  if (side === undefined) return noDevice(address, context.candidates)
-  if (link === undefined) return deviceMissing(side)
-  const hop = insideNextHop(address, link.ifindex, context.routes)
-  const hopKey = neighbourKey(link.ifindex, hop)
-  result.watches.push(hopKey)
-  result.wants.push(hopKey)
-  const mac = context.neighbours.get(hopKey)?.mac
-  if (mac !== undefined) slice.link = { destinationMac: mac, sourceMac: link.mac, mtu: link.mtu }
+  const { side, consulted } = placeOf(address, candidates, routes, neighbours)
+  const link = side?.link
+  const ifindex = link?.ifindex ?? 0
+  if (claim === undefined) return { ...NOTHING, interfaces: [{ name, vni, address, ifindex }], watches: consulted }
+  const { table, section } = claim
+  const publicAddress = table.address.address
+  const firstPort = section.port
+  const tables = [table.key]
+  if (side === undefined || link === undefined) {
+    const finding = side === undefined ? noDevice(address, candidates) : deviceMissing(side)
+    const entry = { name, vni, address, ifindex, slice: { publicAddress, firstPort } }
+    return { interfaces: [entry], finding, watches: consulted, wants: consulted, tables }
+  }
+  const hop = insideNextHop(address, ifindex, routes)
+  const wants = [neighbourKey(ifindex, hop)]
+  const mac = neighbours.get(wants[0] ?? 0)?.mac
+  const slice: NonNullable<DesiredInterface['slice']> =
+    mac === undefined
+      ? { publicAddress, firstPort }
+      : { publicAddress, firstPort, link: { destinationMac: mac, sourceMac: link.mac, mtu: link.mtu } }
+  return {
+    interfaces: [{ name, vni, address, ifindex, slice }],
+    finding: findingOf(address, hop, side, mac !== undefined),
+    watches: consulted.length === 0 ? wants : [...consulted, ...wants],
+    wants,
+    tables,
+  }
+}
+
+/** Of several slices for one address always the same, in whatever order they were told. */
+function claimOf(address: number, claims: readonly Claim[]): Claim | undefined {
+  let chosen: Claim | undefined
+  for (const claim of claims) {
+    if (claim.insideAddress === address && (chosen === undefined || isBefore(claim, chosen))) chosen = claim
+  }
+  return chosen
+}
+
+function isBefore(a: Claim, b: Claim): boolean {
+  return a.table.key === b.table.key ? a.section.port < b.section.port : a.table.key < b.table.key
+}
+
+function findingOf(address: number, hop: number, side: PrivateSide, isResolved: boolean): Finding {
   if (side.failure !== undefined) return { status: 'False', reason: 'ProgramFailed', message: side.failure }
-  return mac === undefined ? unresolved(address, hop, side) : programmed(address, side)
+  return isResolved ? programmed(address, side) : unresolved(address, hop, side)
 }
 
 function programmed(address: number, side: PrivateSide): Finding {

@@ -1,26 +1,21 @@
 import type { ObjectKey } from '../../api/index.ts'
 import type { DesiredInterface } from '../../dataplane/model.ts'
 import type { InterfaceResult } from './interfaces.ts'
+import type { InterfaceRecord } from './record.ts'
 import { MultiMap } from '../multi-map.ts'
 import { sameBytes } from '../same-bytes.ts'
 import { EntryList } from './entry-list.ts'
-import { NOTHING } from './interfaces.ts'
 
 /** The results of all interfaces, and what follows from them together. */
 export class Ledger {
-  readonly #results = new Map<ObjectKey, InterfaceResult>()
-  readonly #watchers = new MultiMap<number, ObjectKey>()
+  readonly #watchers = new MultiMap<number, InterfaceRecord>()
   readonly #entries = new EntryList()
   readonly #wants = new Map<number, number>()
   readonly #tableUses = new Map<ObjectKey, number>()
   #wantsTouched = new Set<number>()
 
-  get(key: ObjectKey): InterfaceResult {
-    return this.#results.get(key) ?? NOTHING
-  }
-
   /** Interfaces that depend on a neighbour. */
-  watchersOf(neighbour: number): readonly ObjectKey[] {
+  watchersOf(neighbour: number): readonly InterfaceRecord[] {
     return this.#watchers.get(neighbour)
   }
 
@@ -44,21 +39,21 @@ export class Ledger {
   }
 
   /** Entries that come out as they were stay the same objects. */
-  replace(key: ObjectKey, next: InterfaceResult): void {
-    const old = this.get(key)
-    next.interfaces = next.interfaces.map((entry, i) => {
+  replace(record: InterfaceRecord, computed: InterfaceResult): void {
+    const old = record.result
+    const interfaces = computed.interfaces.map((entry, i) => {
       const before = old.interfaces[i]
       return before !== undefined && sameEntry(before, entry) ? before : entry
     })
-    this.#entries.set(key, next.interfaces)
-    for (const neighbour of next.watches) this.#watchers.add(neighbour, key)
-    for (const neighbour of old.watches) if (!next.watches.includes(neighbour)) this.#watchers.delete(neighbour, key)
+    const next = { ...computed, interfaces }
+    record.result = next
+    this.#entries.set(record, interfaces)
+    for (const neighbour of next.watches) this.#watchers.add(neighbour, record)
+    for (const neighbour of old.watches) if (!next.watches.includes(neighbour)) this.#watchers.delete(neighbour, record)
     for (const neighbour of next.wants) if (count(this.#wants, neighbour, 1)) this.#wantsTouched.add(neighbour)
     for (const neighbour of old.wants) if (count(this.#wants, neighbour, -1)) this.#wantsTouched.add(neighbour)
     for (const table of next.tables) count(this.#tableUses, table, 1)
     for (const table of old.tables) count(this.#tableUses, table, -1)
-    if (next === NOTHING) this.#results.delete(key)
-    else this.#results.set(key, next)
   }
 }
 

@@ -6,6 +6,7 @@ import type { Link, Route } from '../netlink/model.ts'
 import type { Finding } from './finding.ts'
 import type { AgentEvent } from './objects.ts'
 import type { PrivateSide } from './placement.ts'
+import type { InterfaceRecord } from './record.ts'
 import type { UplinkState } from './uplink.ts'
 import { isDeepStrictEqual } from 'node:util'
 import { parseCidr } from '../../net/cidr.ts'
@@ -26,7 +27,7 @@ const NO_MAC = new Uint8Array(6)
 export interface Built {
   state: DesiredState
   /** NetworkInterfaces looked at since the last build: their finding may have changed, or their object. */
-  touched: ReadonlySet<ObjectKey>
+  touched: Iterable<ObjectKey>
   /** Inside next hops, by neighbourKey, that the kernel should begin or cease to keep resolved. */
   insideNeighbours: { added: readonly number[]; removed: readonly number[] }
   /** Neighbours on the uplink that are next hops, by neighbourKey. */
@@ -89,22 +90,21 @@ export class DesiredModel {
 
   /** What is to be said about a NetworkInterface; undefined when it has no slice here. */
   finding(key: ObjectKey): Finding | undefined {
-    return this.#ledger.get(key).finding
+    return this.#objects.get(key)?.result.finding
   }
 
   /** Whether its Network has a device here. */
   isLocal(key: ObjectKey): boolean {
-    const known = this.#objects.interfaces.get(key)
-    return known !== undefined && this.#sidesOfNetwork.has(known.network)
+    return this.#sidesOfNetwork.has(this.#objects.get(key)?.network ?? '')
   }
 
   build(): Built {
-    const touched = new Set<ObjectKey>()
+    const touched: ObjectKey[] = []
     // Who takes an address, or gives one up, concerns the others that claim it: they come in the next round.
-    for (let dirty = this.#objects.takeDirty(); dirty.size > 0; dirty = this.#objects.takeDirty()) {
-      for (const key of dirty) {
-        touched.add(key)
-        this.#compute(key)
+    for (let dirty = this.#objects.takeDirty(); dirty.length > 0; dirty = this.#objects.takeDirty()) {
+      for (const record of dirty) {
+        touched.push(record.key)
+        this.#compute(record)
       }
     }
     this.#uplink ??= uplinkState(
@@ -137,29 +137,27 @@ export class DesiredModel {
         return link === undefined || vni === undefined ? [] : [{ ifindex: link.ifindex, vni }]
       }),
       interfaces: this.#ledger.entries(),
-      addresses: [...this.#ledger.tablesInUse()].flatMap((table) => this.#objects.tableAddress(table) ?? []),
+      addresses: this.#objects.tableAddresses(this.#ledger.tablesInUse()),
       nextHops,
       routes,
       hostAddresses: this.#hostAddressList(),
     }
   }
 
-  #compute(key: ObjectKey): void {
-    const known = this.#objects.interfaces.get(key)
-    const candidates = known && this.#sidesOfNetwork.get(known.network)
-    const vni = known && this.#objects.vniOf(known.network)
-    if (known === undefined || candidates === undefined || vni === undefined) {
-      this.#objects.mark(this.#holders.set(key, []))
-      this.#ledger.replace(key, NOTHING)
+  #compute(record: InterfaceRecord): void {
+    const { key, object, addresses, network } = record
+    const candidates = this.#sidesOfNetwork.get(network)
+    const vni = this.#objects.vniOf(network)
+    if (object === undefined || candidates === undefined || vni === undefined) {
+      this.#objects.mark(this.#holders.set(record, []))
+      this.#ledger.replace(record, NOTHING)
       return
     }
-    const { object, addresses } = known
-    const claims = this.#objects.claimsOf(key).filter(({ uid }) => uid === object.metadata.uid)
-    const claimed = addresses.map((address) => ({
-      address: `${vni}/${address}`,
-      hasSlice: claims.some(({ insideAddress }) => insideAddress === address),
-    }))
-    this.#objects.mark(this.#holders.set(key, claimed))
+    const claims = record.claims.filter(({ section }) => section.targetRef.uid === object.metadata.uid)
+    const claimed = addresses.map((address) => {
+      return { vni, address, hasSlice: claims.some(({ insideAddress }) => insideAddress === address) }
+    })
+    this.#objects.mark(this.#holders.set(record, claimed))
     const result = interfaceResult(key, addresses, {
       vni,
       candidates,
@@ -167,11 +165,11 @@ export class DesiredModel {
       neighbours: this.#host.neighbours,
       claims,
       otherHolder: (address) => {
-        const holder = this.#holders.holder(`${vni}/${address}`)
+        const holder = this.#holders.holder(vni, address)
         return holder === key ? undefined : holder
       },
     })
-    this.#ledger.replace(key, result)
+    this.#ledger.replace(record, result)
   }
 
   #uplinkLink(): Link | undefined {

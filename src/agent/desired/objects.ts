@@ -1,43 +1,26 @@
 import type { NATTable, NATTableSection, Network, NetworkID, NetworkInterface, ObjectKey } from '../../api/index.ts'
 import type { DesiredAddress } from '../../dataplane/model.ts'
 import type { WatchEvent } from '../../store/store.ts'
+import type { InterfaceRecord, KnownTable } from './record.ts'
 import { isDeepStrictEqual } from 'node:util'
 import { keyOf } from '../../api/index.ts'
+import { changeOf } from '../../dataplane/change.ts'
 import { parseIpv4, tryParseIpv4 } from '../../net/ipv4.ts'
-import { MultiMap } from '../multi-map.ts'
+import { emptyRecord } from './record.ts'
 
 /** The kinds the agent works from. */
 export const AGENT_KINDS = ['Network', 'NetworkID', 'NetworkInterface', 'NATTable'] as const
 export type AgentEvent = WatchEvent<(typeof AGENT_KINDS)[number]>
 
-/** A port slice as a NATTable gives it to an interface. */
-export type Claim = {
-  /** Of the NetworkInterface: an object of the same name that came later has no right to it. */
-  uid: string
-  insideAddress: number
-  publicAddress: number
-  firstPort: number
-  table: ObjectKey
-}
-
-export interface KnownInterface {
-  object: NetworkInterface
-  /** Key of its Network. */
-  network: ObjectKey
-  /** Its IPv4 addresses. What is no address is left out: to refuse it is for those who accept the object. */
-  addresses: readonly number[]
-}
-
 /** The objects, indexed so that a change leads to the interfaces it concerns and to no others. */
 export class ObjectIndex {
-  readonly interfaces = new Map<ObjectKey, KnownInterface>()
+  readonly #interfaces = new Map<ObjectKey, InterfaceRecord>()
   readonly #networks = new Map<ObjectKey, Network>()
   readonly #vniByUid = new Map<string, number>()
   readonly #networkByUid = new Map<string, ObjectKey>()
-  readonly #interfacesOfNetwork = new MultiMap<ObjectKey, ObjectKey>()
-  readonly #tables = new Map<ObjectKey, { object: NATTable; address: DesiredAddress }>()
-  readonly #claims = new MultiMap<ObjectKey, Claim>()
-  #dirty = new Set<ObjectKey>()
+  readonly #ofNetwork = new Map<ObjectKey, Set<InterfaceRecord>>()
+  readonly #tables = new Map<ObjectKey, KnownTable>()
+  #dirty: InterfaceRecord[] = []
 
   /** @throws ERR_INVALID_FIELD for a NATTable of no IPv4 address; nothing has changed then */
   apply(event: AgentEvent): void {
@@ -49,19 +32,31 @@ export class ObjectIndex {
     else this.#applyNetworkId(object as NetworkID, present)
   }
 
-  /** Interfaces a change concerned since the last call. */
-  takeDirty(): Set<ObjectKey> {
+  /** Interfaces a change concerned since the last call. One that is gone and computed for the last time is forgotten. */
+  takeDirty(): readonly InterfaceRecord[] {
     const dirty = this.#dirty
-    this.#dirty = new Set()
+    this.#dirty = []
+    for (const record of dirty) {
+      record.isDirty = false
+      if (record.object === undefined && record.claims.length === 0) this.#interfaces.delete(record.key)
+    }
     return dirty
   }
 
-  markAll(): void {
-    for (const key of this.interfaces.keys()) this.#dirty.add(key)
+  get(key: ObjectKey): InterfaceRecord | undefined {
+    return this.#interfaces.get(key)
   }
 
-  mark(keys: Iterable<ObjectKey>): void {
-    for (const key of keys) this.#dirty.add(key)
+  markAll(): void {
+    this.mark(this.#interfaces.values())
+  }
+
+  mark(records: Iterable<InterfaceRecord>): void {
+    for (const record of records) {
+      if (record.isDirty) continue
+      record.isDirty = true
+      this.#dirty.push(record)
+    }
   }
 
   /** @returns undefined while the Network does not exist or has no number */
@@ -70,12 +65,9 @@ export class ObjectIndex {
     return uid === undefined ? undefined : this.#vniByUid.get(uid)
   }
 
-  claimsOf(key: ObjectKey): readonly Claim[] {
-    return this.#claims.get(key)
-  }
-
-  tableAddress(table: ObjectKey): DesiredAddress | undefined {
-    return this.#tables.get(table)?.address
+  /** @returns the public addresses of NATTables, those that are there */
+  tableAddresses(tables: Iterable<ObjectKey>): DesiredAddress[] {
+    return Array.from(tables).flatMap((key) => this.#tables.get(key)?.address ?? [])
   }
 
   /** Texts of the public addresses that are NAT's alone. */
@@ -83,19 +75,33 @@ export class ObjectIndex {
     return new Set([...this.#tables.values()].flatMap(({ object }) => (object.spec.shared ? [] : [object.spec.ip])))
   }
 
+  #record(key: ObjectKey): InterfaceRecord {
+    let record = this.#interfaces.get(key)
+    if (record === undefined) this.#interfaces.set(key, (record = emptyRecord(key)))
+    return record
+  }
+
   #applyInterface(key: ObjectKey, object: NetworkInterface, present: boolean): void {
-    const old = this.interfaces.get(key)
+    const record = this.#record(key)
     // A watch begins with what a listing has told already.
-    if (present && old?.object === object) return
-    this.#dirty.add(key)
-    if (old !== undefined) this.#interfacesOfNetwork.delete(old.network, key)
-    if (!present) {
-      this.interfaces.delete(key)
-      return
+    if (present && record.object === object) return
+    const network = present ? networkOf(object) : ''
+    if (network !== record.network) {
+      this.#ofNetwork.get(record.network)?.delete(record)
+      record.network = present ? this.#join(network, record) : ''
     }
-    const known = { object, network: networkOf(object), addresses: ipv4AddressesOf(object) }
-    this.interfaces.set(key, known)
-    this.#interfacesOfNetwork.add(known.network, key)
+    record.object = present ? object : undefined
+    record.addresses = present ? ipv4AddressesOf(object) : []
+    this.mark([record])
+  }
+
+  /** @returns the key, the same string for all of a Network */
+  #join(network: ObjectKey, record: InterfaceRecord): ObjectKey {
+    let members = this.#ofNetwork.get(network)
+    if (members === undefined) this.#ofNetwork.set(network, (members = new Set()))
+    const [other] = members
+    members.add(record)
+    return other?.network ?? network
   }
 
   #applyNetwork(key: ObjectKey, object: Network, present: boolean): void {
@@ -103,7 +109,7 @@ export class ObjectIndex {
     else this.#networks.delete(key)
     if (present) this.#networkByUid.set(object.metadata.uid, key)
     else this.#networkByUid.delete(object.metadata.uid)
-    this.mark(this.#interfacesOfNetwork.get(key))
+    this.mark(this.#ofNetwork.get(key) ?? [])
   }
 
   #applyNetworkId(object: NetworkID, present: boolean): void {
@@ -111,36 +117,33 @@ export class ObjectIndex {
     if (present) this.#vniByUid.set(uid, Number(object.metadata.name))
     else this.#vniByUid.delete(uid)
     const network = this.#networkByUid.get(uid)
-    if (network !== undefined) this.mark(this.#interfacesOfNetwork.get(network))
+    if (network !== undefined) this.mark(this.#ofNetwork.get(network) ?? [])
   }
 
   #applyTable(key: ObjectKey, object: NATTable, present: boolean): void {
     const old = this.#tables.get(key)
     if (present && old?.object === object) return
     const address = addressOf(object)
-    if (present) this.#tables.set(key, { object, address })
+    const before = old?.object.spec.sections ?? []
+    const after = present ? object.spec.sections : []
+    const sameGeometry = present && old !== undefined && isDeepStrictEqual(old.address, address)
+    const table = sameGeometry ? old : { key, object, address }
+    table.object = object
+    if (present) this.#tables.set(key, table)
     else this.#tables.delete(key)
-    const geometryChanged = !present || old === undefined || !isDeepStrictEqual(old.address, address)
-    const before = sectionsByOwner(old?.object)
-    const after = sectionsByOwner(present ? object : undefined)
-    for (const [owner, section] of before) {
-      if (!geometryChanged && sameSection(section, after.get(owner))) continue
-      const target = ownerKey(object, section)
-      const inside = tryParseIpv4(section.ip)
-      for (const claim of this.#claims.get(target)) {
-        if (claim.table === key && claim.insideAddress === inside) this.#claims.delete(target, claim)
-      }
-      this.#dirty.add(target)
+    const { removed, added } = sameGeometry ? changeOf(before, after) : { removed: before, added: after }
+    for (const section of removed) {
+      const record = this.#record(ownerKey(object, section))
+      record.claims = record.claims.filter((claim) => claim.section !== section)
+      this.mark([record])
     }
-    for (const [owner, section] of after) {
-      if (!geometryChanged && sameSection(section, before.get(owner))) continue
-      const target = ownerKey(object, section)
-      const { uid } = section.targetRef
+    for (const section of added) {
       const insideAddress = tryParseIpv4(section.ip)
       if (insideAddress === undefined) continue
-      const claim = { uid, insideAddress, publicAddress: address.address, firstPort: section.port, table: key }
-      this.#claims.add(target, claim)
-      this.#dirty.add(target)
+      const record = this.#record(ownerKey(object, section))
+      const claim = { table, section, insideAddress }
+      record.claims = record.claims.length === 0 ? [claim] : [...record.claims, claim]
+      this.mark([record])
     }
   }
 }
@@ -149,23 +152,13 @@ function networkOf(object: NetworkInterface): ObjectKey {
   return `${object.metadata.namespace}/${object.spec.networkRef.name}`
 }
 
-function ipv4AddressesOf({ spec }: NetworkInterface): number[] {
-  return spec.ips.flatMap((ip, i) => (spec.ipFamilies[i] === 'IPv4' ? (tryParseIpv4(ip.value) ?? []) : []))
+function ipv4AddressesOf({ spec: { ips, ipFamilies } }: NetworkInterface): number[] {
+  const addresses = ips.map(({ value }, i) => (ipFamilies[i] === 'IPv4' ? tryParseIpv4(value) : undefined))
+  return addresses.filter((address) => address !== undefined)
 }
 
-function ownerKey(table: NATTable, section: NATTableSection): ObjectKey {
-  return keyOf({
-    name: section.targetRef.name,
-    ...(table.metadata.namespace ? { namespace: table.metadata.namespace } : {}),
-  })
-}
-
-function sectionsByOwner(table: NATTable | undefined): Map<string, NATTableSection> {
-  return new Map(table?.spec.sections.map((section) => [`${section.targetRef.uid}/${section.ip}`, section]) ?? [])
-}
-
-function sameSection(a: NATTableSection, b: NATTableSection | undefined): boolean {
-  return a === b || (b !== undefined && a.port === b.port && a.endPort === b.endPort)
+function ownerKey({ metadata: { namespace } }: NATTable, { targetRef: { name } }: NATTableSection): ObjectKey {
+  return keyOf(namespace === undefined ? { name } : { name, namespace })
 }
 
 function addressOf({ spec }: NATTable): DesiredAddress {

@@ -36,7 +36,7 @@ export function placeOf(
   const configured = byConfiguration(address, candidates)
   if (configured !== undefined) return { side: configured, consulted: [] }
   const present = candidates.flatMap((side) => (side.link === undefined ? [] : [{ side, ifindex: side.link.ifindex }]))
-  const route = routes.lookup(address, new Set(present.map(({ ifindex }) => ifindex)))
+  const route = routes.lookup(address, (device) => present.some(({ ifindex }) => ifindex === device))
   const routed = present.find(({ ifindex }) => ifindex === route?.ifindex)
   if (routed !== undefined) return { side: routed.side, consulted: [] }
   const consulted = present.map(({ ifindex }) => neighbourKey(ifindex, address))
@@ -57,5 +57,5 @@ function byConfiguration(address: number, candidates: readonly PrivateSide[]): P
 
 /** The neighbour to whom packets for an inside address are handed: a router inside, or the address itself. */
 export function insideNextHop(address: number, ifindex: number, routes: RouteTable): number {
-  return routes.lookup(address, new Set([ifindex]))?.gateway ?? address
+  return routes.lookup(address, (device) => device === ifindex)?.gateway ?? address
 }

@@ -7,8 +7,8 @@ import { TABLE_MAIN } from '../netlink/routes.ts'
  * only where main has nothing.
  */
 export class RouteTable {
-  readonly #tables: Map<number, Map<number, Route[]>>[]
-  readonly #lengths: number[][]
+  /** Table main, table default: routes by length of their prefix and its address, and the lengths, longest first. */
+  readonly #tables: { ofLength: Map<number, Map<number, Route[]>>; lengths: number[] }[]
 
   constructor(routes: readonly Route[]) {
     const main = new Map<number, Map<number, Route[]>>()
@@ -22,16 +22,17 @@ export class RouteTable {
         [...(ofLength.get(route.address) ?? []), route].sort((a, b) => a.metric - b.metric),
       )
     }
-    this.#tables = [main, fallback]
-    this.#lengths = this.#tables.map((table) => [...table.keys()].sort((a, b) => b - a))
+    this.#tables = [main, fallback].map((ofLength) => {
+      return { ofLength, lengths: [...ofLength.keys()].sort((a, b) => b - a) }
+    })
   }
 
-  /** @param devices only routes through these count, and no rejecting ones */
-  lookup(address: number, devices?: ReadonlySet<number>): Route | undefined {
-    for (const [i, table] of this.#tables.entries()) {
-      for (const length of this.#lengths[i] ?? []) {
-        const routes = table.get(length)?.get(prefixOf(address, length).address)
-        const found = devices === undefined ? routes?.[0] : routes?.find((route) => devices.has(route.ifindex))
+  /** @param isCandidate of a device, by ifindex: only routes through such count, and no rejecting ones */
+  lookup(address: number, isCandidate?: (ifindex: number) => boolean): Route | undefined {
+    for (const { ofLength, lengths } of this.#tables) {
+      for (const length of lengths) {
+        const routes = ofLength.get(length)?.get(prefixOf(address, length).address)
+        const found = isCandidate === undefined ? routes?.[0] : routes?.find(({ ifindex }) => isCandidate(ifindex))
         if (found !== undefined) return found
       }
     }
@@ -40,8 +41,8 @@ export class RouteTable {
 
   /** The routes packets can take, one of each prefix: what the kernel would never choose is left out. */
   effective(): Route[] {
-    const [main, fallback] = this.#tables.map((table) =>
-      [...table.values()].flatMap((ofLength) => [...ofLength.values()].flatMap((routes) => routes.slice(0, 1))),
+    const [main, fallback] = this.#tables.map(({ ofLength }) =>
+      [...ofLength.values()].flatMap((ofPrefix) => [...ofPrefix.values()].flatMap((routes) => routes.slice(0, 1))),
     )
     const covered = (route: Route): boolean =>
       main?.some(

@@ -1,0 +1,64 @@
+import type { NATTable, NATTableSection, NetworkInterface, ObjectKey } from '../../api/index.ts'
+import type { DesiredAddress } from '../../dataplane/model.ts'
+import type { InterfaceResult } from './interfaces.ts'
+import { NOTHING } from './interfaces.ts'
+
+/** A NATTable and the public address it deals. */
+export interface KnownTable {
+  readonly key: ObjectKey
+  object: NATTable
+  readonly address: DesiredAddress
+}
+
+/** A port slice as a NATTable gives it to an interface. */
+export interface Claim {
+  readonly table: KnownTable
+  readonly section: NATTableSection
+  readonly insideAddress: number
+}
+
+/** An address an interface claims, and whether it has a slice for it. */
+export interface ClaimedAddress {
+  readonly vni: number
+  readonly address: number
+  readonly hasSlice: boolean
+}
+
+/**
+ * All that is known of one NetworkInterface, and what was made of it. One record that all indexes share: 100,000
+ * interfaces looked up by name in each of them would be a cache miss after the other.
+ */
+export interface InterfaceRecord {
+  readonly key: ObjectKey
+  /** Absent where only a NATTable speaks of it. */
+  object: NetworkInterface | undefined
+  /** Key of its Network; empty without an object. */
+  network: ObjectKey
+  /** Its IPv4 addresses. What is no address is left out: to refuse it is for those who accept the object. */
+  addresses: readonly number[]
+  claims: readonly Claim[]
+  /** Has to be computed anew. */
+  isDirty: boolean
+  /** As AddressHolders knows it. */
+  claimed: readonly ClaimedAddress[]
+  /** As Ledger knows it. */
+  result: InterfaceResult
+  /** Of its entries in EntryList. */
+  places: number[]
+}
+
+const NONE: readonly never[] = []
+
+export function emptyRecord(key: ObjectKey): InterfaceRecord {
+  return {
+    key,
+    object: undefined,
+    network: '',
+    addresses: NONE,
+    claims: NONE,
+    isDirty: false,
+    claimed: NONE,
+    result: NOTHING,
+    places: [],
+  }
+}
