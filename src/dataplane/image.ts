@@ -24,13 +24,19 @@ const BPF_MAP_TYPE_ARRAY = 2
 /** A key as the number or string it is indexed by: of an array the index, else the bytes, one character each. */
 export type KeyId = number | string
 
-/** Entries of one map as raw bytes. Of an array only entries that are not all zero count as there. */
+/**
+ * Entries of one map as raw bytes, without an object for each: there are 100,000. Of an array only entries that are not
+ * all zero count as there.
+ */
 export class Table<K, V> {
   readonly layout: MapLayout<K, V>
   readonly isArray: boolean
-  /** Values as bytes, one character each: a string is the cheapest thing that compares by content. */
-  readonly #entries = new Map<KeyId, string>()
-  readonly #zero: string
+  /** Values back to back: of an array by index, of a hash wherever there was room. Zero where there is none. */
+  #values = Buffer.alloc(0)
+  /** Of a hash: where in #values an entry's value is, counted in values. */
+  readonly #places = new Map<KeyId, number>()
+  readonly #freePlaces: number[] = []
+  readonly #zero: Buffer
   readonly #keyScratch: Buffer
   readonly #valueScratch: Buffer
   readonly #keyView: DataView
@@ -39,80 +45,95 @@ export class Table<K, V> {
   constructor(layout: MapLayout<K, V>) {
     this.layout = layout
     this.isArray = layout.type === BPF_MAP_TYPE_ARRAY
-    this.#zero = '\0'.repeat(layout.valueSize)
+    this.#zero = Buffer.alloc(layout.valueSize)
     this.#keyScratch = Buffer.alloc(layout.keySize)
     this.#valueScratch = Buffer.alloc(layout.valueSize)
     this.#keyView = viewOf(this.#keyScratch)
     this.#valueView = viewOf(this.#valueScratch)
   }
 
-  get size(): number {
-    return this.#entries.size
-  }
-
   get(key: K): V | undefined {
-    const value = this.#entries.get(this.keyId(key))
-    return value === undefined ? undefined : this.#decodeValue(value)
+    const place = this.#find(this.keyId(key))
+    return place === undefined ? undefined : this.#decodeValue(place)
   }
 
   has(key: K): boolean {
-    return this.#entries.has(this.keyId(key))
+    return this.#find(this.keyId(key)) !== undefined
   }
 
   /** Whether the entry is there with exactly this value; all zero in an array is the same as not there. */
   holds(key: K, value: V): boolean {
-    const held = this.#entries.get(this.keyId(key)) ?? (this.isArray ? this.#zero : undefined)
-    return held !== undefined && held === this.#valueText(value)
+    const place = this.#find(this.keyId(key))
+    if (place === undefined && !this.isArray) return false
+    this.layout.value.encode(this.#valueView, 0, value)
+    return place === undefined ? this.#isZero(this.#valueScratch, 0) : this.#isAt(place, this.#valueScratch, 0)
   }
 
   /** @param keys and values as read from the kernel */
   replaceAll(keys: Uint8Array, values: Uint8Array, count: number): void {
-    this.#entries.clear()
-    for (const [key, value] of this.#parse(keys, values, count)) this.#entries.set(key, value)
+    const { valueSize } = this.layout
+    const keyBytes = bufferOf(keys)
+    this.#values = Buffer.from(values)
+    this.#places.clear()
+    this.#freePlaces.length = 0
+    if (this.isArray) return
+    for (let index = 0; index < count; index++) {
+      const place = this.#placeFor(this.#idAt(keyBytes, index))
+      this.#values.copyWithin(place * valueSize, index * valueSize, (index + 1) * valueSize)
+    }
   }
 
   set(key: K, value: V): void {
-    this.#setText(this.keyId(key), this.#valueText(value))
+    this.layout.value.encode(this.#valueView, 0, value)
+    this.setBytes(key, this.#valueScratch, 0)
   }
 
   /** @param values bytes that hold the value at `offset` */
   setBytes(key: K, values: Buffer, offset: number): void {
-    this.#setText(this.keyId(key), values.toString('latin1', offset, offset + this.layout.valueSize))
+    const { valueSize } = this.layout
+    const place = this.#placeFor(this.keyId(key))
+    if (this.#values.length < (place + 1) * valueSize) this.#grow(place + 1)
+    values.copy(this.#values, place * valueSize, offset, offset + valueSize)
   }
 
   delete(key: K): void {
-    this.#entries.delete(this.keyId(key))
+    const { valueSize } = this.layout
+    const id = this.keyId(key)
+    const place = this.#find(id)
+    if (place === undefined) return
+    this.#values.fill(0, place * valueSize, (place + 1) * valueSize)
+    if (this.#places.delete(id)) this.#freePlaces.push(place)
   }
 
   *keys(): Generator<K> {
-    for (const id of this.#entries.keys()) yield this.#decodeKey(id)
+    for (const [id] of this.#all()) yield this.#decodeKey(id)
   }
 
   *entries(): Generator<[K, V]> {
-    for (const [id, value] of this.#entries) yield [this.#decodeKey(id), this.#decodeValue(value)]
+    for (const [id, place] of this.#all()) yield [this.#decodeKey(id), this.#decodeValue(place)]
   }
 
   /** @returns the entries that must be put or deleted for the kernel's contents to be these again */
   repairs(keys: Uint8Array, values: Uint8Array, count: number): { put: [K, V][]; remove: K[] } {
     const put: [K, V][] = []
     const remove: K[] = []
-    let matching = 0
-    const seen = new Set<KeyId>()
-    for (const [key, value] of this.#parse(keys, values, count)) {
-      const expected = this.#entries.get(key)
-      if (expected === value) {
-        matching++
-        continue
-      }
-      if (expected === undefined) remove.push(this.#decodeKey(key))
-      else put.push([this.#decodeKey(key), this.#decodeValue(expected)])
-      seen.add(key)
+    const keyBytes = bufferOf(keys)
+    const valueBytes = bufferOf(values)
+    if (this.isArray && this.#values.equals(valueBytes)) return { put, remove }
+    let known = 0
+    for (let index = 0; index < count; index++) {
+      const id = this.#idAt(keyBytes, index)
+      const place = this.#find(id)
+      if (place !== undefined) {
+        known++
+        if (!this.#isAt(place, valueBytes, index)) put.push([this.#decodeKey(id), this.#decodeValue(place)])
+      } else if (!this.isArray || !this.#isZero(valueBytes, index)) remove.push(this.#decodeKey(id))
     }
-    if (matching + put.length < this.#entries.size) {
-      const present = new Set([...this.#parse(keys, values, count)].map(([key]) => key))
-      for (const [key, value] of this.#entries) {
-        if (!present.has(key) && !seen.has(key)) put.push([this.#decodeKey(key), this.#decodeValue(value)])
-      }
+    const all = [...this.#all()]
+    if (known === all.length) return { put, remove }
+    const present = new Set(Array.from({ length: count }, (_, index) => this.#idAt(keyBytes, index)))
+    for (const [id, place] of all) {
+      if (!present.has(id)) put.push([this.#decodeKey(id), this.#decodeValue(place)])
     }
     return { put, remove }
   }
@@ -123,14 +144,52 @@ export class Table<K, V> {
     return this.#keyScratch.toString('latin1')
   }
 
-  #setText(id: KeyId, value: string): void {
-    if (this.isArray && value === this.#zero) this.#entries.delete(id)
-    else this.#entries.set(id, value)
+  /** @returns the place of an entry that is there */
+  #find(id: KeyId): number | undefined {
+    if (typeof id === 'string') return this.#places.get(id)
+    return (id + 1) * this.layout.valueSize <= this.#values.length && !this.#isZero(this.#values, id) ? id : undefined
   }
 
-  #valueText(value: V): string {
-    this.layout.value.encode(this.#valueView, 0, value)
-    return this.#valueScratch.toString('latin1')
+  /** @returns the place of an entry that is about to be written */
+  #placeFor(id: KeyId): number {
+    if (typeof id === 'number') return id
+    let place = this.#places.get(id)
+    if (place === undefined) {
+      place = this.#freePlaces.pop() ?? this.#places.size
+      this.#places.set(id, place)
+    }
+    return place
+  }
+
+  *#all(): Generator<[KeyId, number]> {
+    if (!this.isArray) yield* this.#places
+    else {
+      const count = this.#values.length / this.layout.valueSize
+      for (let index = 0; index < count; index++) if (!this.#isZero(this.#values, index)) yield [index, index]
+    }
+  }
+
+  #grow(places: number): void {
+    const values = Buffer.alloc(Math.max(places * this.layout.valueSize, this.#values.length * 2))
+    this.#values.copy(values)
+    this.#values = values
+  }
+
+  #isAt(place: number, values: Buffer, index: number): boolean {
+    const { valueSize } = this.layout
+    return isSame(this.#values, place * valueSize, values, index * valueSize, valueSize)
+  }
+
+  #isZero(values: Buffer, index: number): boolean {
+    const { valueSize } = this.layout
+    return isSame(values, index * valueSize, this.#zero, 0, valueSize)
+  }
+
+  #idAt(keys: Buffer, index: number): KeyId {
+    const { keySize } = this.layout
+    return this.isArray
+      ? keys.readUInt32LE(index * keySize)
+      : keys.toString('latin1', index * keySize, (index + 1) * keySize)
   }
 
   #decodeKey(id: KeyId): K {
@@ -139,27 +198,19 @@ export class Table<K, V> {
     return this.layout.key.decode(this.#keyView, 0)
   }
 
-  #decodeValue(text: string): V {
-    this.#valueScratch.write(text, 'latin1')
-    return this.layout.value.decode(this.#valueView, 0)
+  #decodeValue(place: number): V {
+    return this.layout.value.decode(viewOf(this.#values), place * this.layout.valueSize)
   }
+}
 
-  *#parse(keys: Uint8Array, values: Uint8Array, count: number): Generator<[KeyId, string]> {
-    const { keySize, valueSize } = this.layout
-    const keyBytes = Buffer.from(keys.buffer, keys.byteOffset, keys.byteLength)
-    const valueBytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength)
-    const zero = Buffer.alloc(valueSize)
-    for (let index = 0; index < count; index++) {
-      const at = index * valueSize
-      if (this.isArray && valueBytes.compare(zero, 0, valueSize, at, at + valueSize) === 0) continue
-      yield [
-        this.isArray
-          ? keyBytes.readUInt32LE(index * keySize)
-          : keyBytes.toString('latin1', index * keySize, (index + 1) * keySize),
-        valueBytes.toString('latin1', at, at + valueSize),
-      ]
-    }
-  }
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+/** By hand: for so few bytes a call of Buffer.compare costs several times as much. */
+function isSame(a: Buffer, aStart: number, b: Buffer, bStart: number, length: number): boolean {
+  for (let at = 0; at < length; at++) if (a[aStart + at] !== b[bStart + at]) return false
+  return true
 }
 
 type Tables = { readonly [M in SyncedMap]: Table<KeyOf<M>, ValueOf<M>> }

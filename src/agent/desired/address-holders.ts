@@ -13,14 +13,21 @@ export class AddressHolders {
   /** @returns other interfaces that the change is of interest to */
   set(record: InterfaceRecord, addresses: readonly ClaimedAddress[]): InterfaceRecord[] {
     const before = record.claimed
+    const others: InterfaceRecord[] = []
     record.claimed = addresses
-    const left = before.filter((was) => !addresses.some((now) => sameAddress(was, now)))
-    for (const each of left) this.#of(each).delete(each.address, record)
-    const changed = addresses.filter(
-      (now) => !before.some((was) => sameAddress(was, now) && was.hasSlice === now.hasSlice),
-    )
-    for (const each of changed) this.#of(each).add(each.address, record)
-    return [...left, ...changed].flatMap((each) => this.#of(each).get(each.address)).filter((other) => other !== record)
+    for (const was of before) {
+      if (addresses.some((now) => sameAddress(was, now))) continue
+      const claimants = this.#of(was)
+      claimants.delete(was.address, record)
+      others.push(...claimants.get(was.address))
+    }
+    for (const now of addresses) {
+      if (before.some((was) => sameAddress(was, now) && was.hasSlice === now.hasSlice)) continue
+      const claimants = this.#of(now)
+      claimants.add(now.address, record)
+      others.push(...claimants.get(now.address).filter((other) => other !== record))
+    }
+    return others
   }
 
   holder(vni: number, address: number): ObjectKey | undefined {

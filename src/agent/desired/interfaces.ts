@@ -73,11 +73,10 @@ function addressResult(name: string, address: number, context: InterfaceContext)
   const { table, section } = claim
   const publicAddress = table.address.address
   const firstPort = section.port
-  const tables = [table.key]
   if (side === undefined || link === undefined) {
     const finding = side === undefined ? noDevice(address, candidates) : deviceMissing(side)
     const entry = { name, vni, address, ifindex, slice: { publicAddress, firstPort } }
-    return { interfaces: [entry], finding, watches: consulted, wants: consulted, tables }
+    return { interfaces: [entry], finding, watches: consulted, wants: consulted, tables: table.keys }
   }
   const hop = insideNextHop(address, ifindex, routes)
   const wants = [neighbourKey(ifindex, hop)]
@@ -91,7 +90,7 @@ function addressResult(name: string, address: number, context: InterfaceContext)
     finding: findingOf(address, hop, side, mac !== undefined),
     watches: consulted.length === 0 ? wants : [...consulted, ...wants],
     wants,
-    tables,
+    tables: table.keys,
   }
 }
 

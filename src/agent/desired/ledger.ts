@@ -41,13 +41,9 @@ export class Ledger {
   /** Entries that come out as they were stay the same objects. */
   replace(record: InterfaceRecord, computed: InterfaceResult): void {
     const old = record.result
-    const interfaces = computed.interfaces.map((entry, i) => {
-      const before = old.interfaces[i]
-      return before !== undefined && sameEntry(before, entry) ? before : entry
-    })
-    const next = { ...computed, interfaces }
+    const next = old.interfaces.length === 0 ? computed : keepingEntries(old, computed)
     record.result = next
-    this.#entries.set(record, interfaces)
+    this.#entries.set(record, next.interfaces)
     for (const neighbour of next.watches) this.#watchers.add(neighbour, record)
     for (const neighbour of old.watches) if (!next.watches.includes(neighbour)) this.#watchers.delete(neighbour, record)
     for (const neighbour of next.wants) if (count(this.#wants, neighbour, 1)) this.#wantsTouched.add(neighbour)
@@ -55,6 +51,14 @@ export class Ledger {
     for (const table of next.tables) count(this.#tableUses, table, 1)
     for (const table of old.tables) count(this.#tableUses, table, -1)
   }
+}
+
+function keepingEntries(old: InterfaceResult, computed: InterfaceResult): InterfaceResult {
+  const interfaces = computed.interfaces.map((entry, i) => {
+    const before = old.interfaces[i]
+    return before !== undefined && sameEntry(before, entry) ? before : entry
+  })
+  return { ...computed, interfaces }
 }
 
 /** @returns whether the first was added or the last taken away */

@@ -6,7 +6,7 @@ import type { Link, Route } from '../netlink/model.ts'
 import type { Finding } from './finding.ts'
 import type { AgentEvent } from './objects.ts'
 import type { PrivateSide } from './placement.ts'
-import type { InterfaceRecord } from './record.ts'
+import type { Claim, InterfaceRecord } from './record.ts'
 import type { UplinkState } from './uplink.ts'
 import { isDeepStrictEqual } from 'node:util'
 import { parseCidr } from '../../net/cidr.ts'
@@ -153,7 +153,8 @@ export class DesiredModel {
       this.#ledger.replace(record, NOTHING)
       return
     }
-    const claims = record.claims.filter(({ section }) => section.targetRef.uid === object.metadata.uid)
+    const isOurs = ({ section }: Claim): boolean => section.targetRef.uid === object.metadata.uid
+    const claims = record.claims.every(isOurs) ? record.claims : record.claims.filter(isOurs)
     const claimed = addresses.map((address) => {
       return { vni, address, hasSlice: claims.some(({ insideAddress }) => insideAddress === address) }
     })

@@ -127,7 +127,7 @@ export class ObjectIndex {
     const before = old?.object.spec.sections ?? []
     const after = present ? object.spec.sections : []
     const sameGeometry = present && old !== undefined && isDeepStrictEqual(old.address, address)
-    const table = sameGeometry ? old : { key, object, address }
+    const table = sameGeometry ? old : { key, keys: [key] as const, object, address }
     table.object = object
     if (present) this.#tables.set(key, table)
     else this.#tables.delete(key)

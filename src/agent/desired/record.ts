@@ -6,6 +6,8 @@ import { NOTHING } from './interfaces.ts'
 /** A NATTable and the public address it deals. */
 export interface KnownTable {
   readonly key: ObjectKey
+  /** For results that name no other table. */
+  readonly keys: readonly [ObjectKey]
   object: NATTable
   readonly address: DesiredAddress
 }
