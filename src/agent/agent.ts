@@ -36,8 +36,8 @@ export interface AgentCounts {
   statusWrites: number
 }
 
-/** Milliseconds. Changes that come together, as those of one gateway do, make one pass. */
-const COALESCE = 5
+/** Milliseconds between passes: changes in a stream, as those of one gateway can be, make few of them. */
+const SPACING = 5
 const RETRY = 5_000
 const TICK = 1_000
 
@@ -144,7 +144,7 @@ export class Agent {
       this.#cleanUps.push(
         store.watch(kind, (event) => {
           this.#apply(event)
-          this.#passes.ask(COALESCE)
+          this.#passes.askSpaced(SPACING)
         }),
       )
     }
@@ -182,7 +182,7 @@ export class Agent {
   #hostChanged(change: HostChange): void {
     this.#model.setHost(this.#host.snapshot(), change)
     this.#keeper.changed(change.neighbours)
-    this.#passes.ask(COALESCE)
+    this.#passes.askSpaced(SPACING)
   }
 
   #neighbourMissing(address: number): void {
@@ -190,7 +190,7 @@ export class Agent {
     const uplink = [...links.values()].find(({ name }) => name === this.#config.uplink.interface)
     if (uplink === undefined) return
     this.#keeper.missed(uplink.ifindex, address)
-    this.#passes.ask(COALESCE)
+    this.#passes.askSpaced(SPACING)
   }
 
   async #pass(): Promise<void> {

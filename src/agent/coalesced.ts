@@ -7,6 +7,7 @@ export class Coalesced {
   readonly #onError: (error: unknown) => void
   #timer: NodeJS.Timeout | undefined
   #dueAt = Infinity
+  #endedAt = -Infinity
   #running: Promise<void> | undefined
   #closed = false
 
@@ -28,6 +29,12 @@ export class Coalesced {
     }, delayMs)
   }
 
+  /** At once, but not within so many milliseconds after a run: what comes alone does not wait, what comes in a stream does. */
+  askSpaced(spacingMs: number): void {
+    const since = this.#running === undefined ? performance.now() - this.#endedAt : 0
+    this.ask(Math.max(0, spacingMs - since))
+  }
+
   /** Not to be called during a run. @throws what `body` throws, which `onError` is not told then */
   async runNow(): Promise<void> {
     clearTimeout(this.#timer)
@@ -38,6 +45,7 @@ export class Coalesced {
       await run
     } finally {
       this.#running = undefined
+      this.#endedAt = performance.now()
       const dueAt = this.#dueAt
       this.#dueAt = Infinity
       if (dueAt !== Infinity) this.ask(Math.max(0, dueAt - performance.now()))

@@ -8,6 +8,8 @@ const TYPE = 'Programmed'
 /** Milliseconds between bursts of writes, and how many one holds: at 100,000 changes the store gets a stream, not a storm. */
 const BURST_PAUSE = 250
 const BURST_SIZE = 100
+/** How many interfaces are looked at before others have their turn. */
+const LOOKS = 1_000
 /** After a store that refuses writes (disk full, API server away). */
 const FAILURE_PAUSE = 5_000
 
@@ -38,7 +40,7 @@ export class StatusWriter {
 
   /** Interfaces whose condition may have to change; the finding is asked for when its turn comes. */
   enqueue(keys: Iterable<ObjectKey>): void {
-    for (const key of keys) if (this.#changeOf(key) !== undefined) this.#pending.add(key)
+    for (const key of keys) this.#pending.add(key)
     this.#schedule(0)
   }
 
@@ -62,8 +64,14 @@ export class StatusWriter {
 
   /** @returns the pause before the next burst */
   async #writeBurst(): Promise<number> {
-    const keys = [...this.#pending].slice(0, BURST_SIZE)
-    for (const key of keys) this.#pending.delete(key)
+    const keys: ObjectKey[] = []
+    let looks = 0
+    for (const key of this.#pending) {
+      if (keys.length === BURST_SIZE || looks++ === LOOKS) break
+      this.#pending.delete(key)
+      if (this.#changeOf(key) !== undefined) keys.push(key)
+    }
+    if (keys.length === 0) return 0
     const outcomes = await Promise.all(keys.map((key) => this.#write(key)))
     const failed = outcomes.find((outcome) => outcome !== undefined)
     if (failed === undefined) return BURST_PAUSE

@@ -16,6 +16,9 @@ import type { SliceContext } from './slice-plan.ts'
 
 export interface PlanContext extends SliceContext, Pick<SettingsContext, 'hz' | 'sessions'> {}
 
+/** From every how manieth interface on comparing all is cheaper than following what changed. */
+const LARGE_CHANGE = 4
+
 /**
  * @param previous what was applied completely before this; undefined to compare everything. Interfaces that are the
  *   same object in both are taken as unchanged.
@@ -31,12 +34,10 @@ export function planChanges(
   const { gone, reshaped } = planAddresses(context, desired.addresses, plan)
   const slices = new SlicePlanner(context, plan)
   let surprised = false
-  if (previous === undefined || reshaped) {
+  const change = previous === undefined || reshaped ? undefined : changeOf(previous.interfaces, desired.interfaces)
+  if (change === undefined || change.added.length * LARGE_CHANGE > desired.interfaces.length) {
     slices.planAll(desired.interfaces)
-  } else {
-    const change = changeOf(previous.interfaces, desired.interfaces)
-    surprised = slices.planChange(change, gone).surprised
-  }
+  } else surprised = slices.planChange(change, gone).surprised
   if (plan.has('flush')) plan.add({ kind: 'grace' })
   const rerouted = planRoutes(image, desired.nextHops, desired.routes, plan)
   planDevices(context, desired.devices, plan)

@@ -33,6 +33,7 @@ export class Table<K, V> {
   readonly isArray: boolean
   /** Values back to back: of an array by index, of a hash wherever there was room. Zero where there is none. */
   #values = Buffer.alloc(0)
+  #valuesView = viewOf(this.#values)
   /** Of a hash: where in #values an entry's value is, counted in values. */
   readonly #places = new Map<KeyId, number>()
   readonly #freePlaces: number[] = []
@@ -73,7 +74,7 @@ export class Table<K, V> {
   replaceAll(keys: Uint8Array, values: Uint8Array, count: number): void {
     const { valueSize } = this.layout
     const keyBytes = bufferOf(keys)
-    this.#values = Buffer.from(values)
+    this.#setValues(Buffer.from(values))
     this.#places.clear()
     this.#freePlaces.length = 0
     if (this.isArray) return
@@ -172,7 +173,12 @@ export class Table<K, V> {
   #grow(places: number): void {
     const values = Buffer.alloc(Math.max(places * this.layout.valueSize, this.#values.length * 2))
     this.#values.copy(values)
+    this.#setValues(values)
+  }
+
+  #setValues(values: Buffer<ArrayBuffer>): void {
     this.#values = values
+    this.#valuesView = viewOf(values)
   }
 
   #isAt(place: number, values: Buffer, index: number): boolean {
@@ -199,7 +205,7 @@ export class Table<K, V> {
   }
 
   #decodeValue(place: number): V {
-    return this.layout.value.decode(viewOf(this.#values), place * this.layout.valueSize)
+    return this.layout.value.decode(this.#valuesView, place * this.layout.valueSize)
   }
 }
 

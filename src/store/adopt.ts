@@ -12,7 +12,19 @@ function adoptArray(previous: unknown, next: readonly unknown[]): unknown {
   const old: readonly unknown[] | undefined = Array.isArray(previous) ? previous : undefined
   // What stands at another place than before is known as well: one element less is not a new list.
   const known = old === undefined || old.length === next.length ? undefined : new Set(old)
-  const copy = next.map((value, index) => (known?.has(value) ? value : adopt(old?.[index], value)))
+  const inserted = next.length - (old?.length ?? next.length)
+  let shift = 0
+  const copy = next.map((value, index) => {
+    if (known?.has(value)) return value
+    const adopted = adopt(old?.[index - shift], value)
+    if (inserted === 0 || adopted === old?.[index - shift]) return adopted
+    // From where elements were put in or taken out on, the rest stands so many places further.
+    const other = inserted - shift
+    const moved = adopt(old?.[index - other], value)
+    if (moved !== old?.[index - other]) return adopted
+    shift = other
+    return moved
+  })
   if (old?.length === copy.length && copy.every((value, index) => value === old[index])) return old
   if (Object.isFrozen(next) && copy.every((value, index) => value === next[index])) return next
   return Object.freeze(copy)

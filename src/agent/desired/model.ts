@@ -47,6 +47,8 @@ export class DesiredModel {
   readonly #ledger = new Ledger()
   readonly #holders = new AddressHolders()
   #host: HostSnapshot
+  /** Of neighbours, by neighbourKey, as last told. */
+  readonly #macs: Map<number, Uint8Array>
   #sides: PrivateSide[] = []
   #sidesOfNetwork = new Map<ObjectKey, PrivateSide[]>()
   #failures: ReadonlyMap<string, string> = new Map()
@@ -58,6 +60,7 @@ export class DesiredModel {
   constructor(config: DesiredConfig, host: HostSnapshot) {
     this.#config = config
     this.#host = host
+    this.#macs = new Map([...host.neighbours].flatMap(([key, { mac }]) => (mac === undefined ? [] : [[key, mac]])))
     this.#readSides()
   }
 
@@ -76,6 +79,11 @@ export class DesiredModel {
     const uplink = this.#uplinkLink()?.ifindex
     for (const key of change.neighbours) {
       if (neighbourOfKey(key).ifindex === uplink) this.#uplink = undefined
+      // Nothing else of a neighbour is in the results, and there may be 100,000 behind one.
+      const mac = host.neighbours.get(key)?.mac
+      if (mac === this.#macs.get(key)) continue
+      if (mac === undefined) this.#macs.delete(key)
+      else this.#macs.set(key, mac)
       this.#objects.mark(this.#ledger.watchersOf(key))
     }
   }
@@ -99,7 +107,7 @@ export class DesiredModel {
   }
 
   build(): Built {
-    const touched: ObjectKey[] = []
+    const touched = this.#objects.takeReported()
     // Who takes an address, or gives one up, concerns the others that claim it: they come in the next round.
     for (let dirty = this.#objects.takeDirty(); dirty.length > 0; dirty = this.#objects.takeDirty()) {
       for (const record of dirty) {

@@ -15,12 +15,14 @@ export type AgentEvent = WatchEvent<(typeof AGENT_KINDS)[number]>
 /** The objects, indexed so that a change leads to the interfaces it concerns and to no others. */
 export class ObjectIndex {
   readonly #interfaces = new Map<ObjectKey, InterfaceRecord>()
-  readonly #networks = new Map<ObjectKey, Network>()
+  readonly #uidOfNetwork = new Map<ObjectKey, string>()
   readonly #vniByUid = new Map<string, number>()
   readonly #networkByUid = new Map<string, ObjectKey>()
-  readonly #ofNetwork = new Map<ObjectKey, Set<InterfaceRecord>>()
+  /** By the Network's key, which is the same string in all of its interfaces. */
+  readonly #ofNetwork = new Map<ObjectKey, { key: ObjectKey; members: Set<InterfaceRecord> }>()
   readonly #tables = new Map<ObjectKey, KnownTable>()
   #dirty: InterfaceRecord[] = []
+  #reported: ObjectKey[] = []
 
   /** @throws ERR_INVALID_FIELD for a NATTable of no IPv4 address; nothing has changed then */
   apply(event: AgentEvent): void {
@@ -43,6 +45,11 @@ export class ObjectIndex {
     return dirty
   }
 
+  /** Interfaces of which nothing changed since the last call but what others say about them. */
+  takeReported(): ObjectKey[] {
+    return this.#reported.splice(0)
+  }
+
   get(key: ObjectKey): InterfaceRecord | undefined {
     return this.#interfaces.get(key)
   }
@@ -61,7 +68,7 @@ export class ObjectIndex {
 
   /** @returns undefined while the Network does not exist or has no number */
   vniOf(network: ObjectKey): number | undefined {
-    const uid = this.#networks.get(network)?.metadata.uid
+    const uid = this.#uidOfNetwork.get(network)
     return uid === undefined ? undefined : this.#vniByUid.get(uid)
   }
 
@@ -84,40 +91,50 @@ export class ObjectIndex {
   #applyInterface(key: ObjectKey, object: NetworkInterface, present: boolean): void {
     const record = this.#record(key)
     // A watch begins with what a listing has told already.
-    if (present && record.object === object) return
+    const { object: old } = record
+    if (present && old === object) return
+    if (present && old?.spec === object.spec && old.metadata.uid === object.metadata.uid) {
+      record.object = object
+      this.#reported.push(key)
+      return
+    }
     const network = present ? networkOf(object) : ''
     if (network !== record.network) {
-      this.#ofNetwork.get(record.network)?.delete(record)
-      record.network = present ? this.#join(network, record) : ''
+      this.#ofNetwork.get(record.network)?.members.delete(record)
+      record.network = ''
+      if (present) this.#join(network, record)
     }
     record.object = present ? object : undefined
     record.addresses = present ? ipv4AddressesOf(object) : []
     this.mark([record])
   }
 
-  /** @returns the key, the same string for all of a Network */
-  #join(network: ObjectKey, record: InterfaceRecord): ObjectKey {
-    let members = this.#ofNetwork.get(network)
-    if (members === undefined) this.#ofNetwork.set(network, (members = new Set()))
-    const [other] = members
-    members.add(record)
-    return other?.network ?? network
+  #join(key: ObjectKey, record: InterfaceRecord): void {
+    let network = this.#ofNetwork.get(key)
+    if (network === undefined) this.#ofNetwork.set(key, (network = { key, members: new Set() }))
+    network.members.add(record)
+    record.network = network.key
   }
 
-  #applyNetwork(key: ObjectKey, object: Network, present: boolean): void {
-    if (present) this.#networks.set(key, object)
-    else this.#networks.delete(key)
-    if (present) this.#networkByUid.set(object.metadata.uid, key)
-    else this.#networkByUid.delete(object.metadata.uid)
-    this.mark(this.#ofNetwork.get(key) ?? [])
+  #applyNetwork(key: ObjectKey, { metadata: { uid } }: Network, present: boolean): void {
+    const old = this.#uidOfNetwork.get(key)
+    if (old === (present ? uid : undefined)) return
+    if (old !== undefined) this.#networkByUid.delete(old)
+    if (present) {
+      this.#uidOfNetwork.set(key, uid)
+      this.#networkByUid.set(uid, key)
+    } else this.#uidOfNetwork.delete(key)
+    this.mark(this.#ofNetwork.get(key)?.members ?? [])
   }
 
   #applyNetworkId(object: NetworkID, present: boolean): void {
     const { uid } = object.spec.claimRef
-    if (present) this.#vniByUid.set(uid, Number(object.metadata.name))
-    else this.#vniByUid.delete(uid)
+    const vni = present ? Number(object.metadata.name) : undefined
+    if (this.#vniByUid.get(uid) === vni) return
+    if (vni === undefined) this.#vniByUid.delete(uid)
+    else this.#vniByUid.set(uid, vni)
     const network = this.#networkByUid.get(uid)
-    if (network !== undefined) this.mark(this.#ofNetwork.get(network) ?? [])
+    if (network !== undefined) this.mark(this.#ofNetwork.get(network)?.members ?? [])
   }
 
   #applyTable(key: ObjectKey, object: NATTable, present: boolean): void {
