@@ -50,7 +50,7 @@ export class Cluster {
   readonly #tables = new Grouping()
   readonly #addresses = new Grouping()
   readonly #networkIds = new Grouping()
-  readonly #seen = new Map<string, Resource>()
+  readonly #seen = new Map<Kind, Map<ObjectKey, Resource>>(KINDS.map((kind) => [kind, new Map<ObjectKey, Resource>()]))
   readonly #triggers: Triggers
   readonly #wake: Triggers['natGateway']
   /** The gateway whose own write is being taken in. */
@@ -92,12 +92,12 @@ export class Cluster {
    * a controller that depends on its own write calls this instead of waiting for the event.
    */
   refresh(kind: Kind, key: ObjectKey): void {
-    const name = `${kind} ${key}`
-    const old = this.#seen.get(name)
+    const seen = this.#seen.get(kind)
+    const old = seen?.get(key)
     const present: Resource | undefined = this.store.get(kind, key)
     if (old === present) return
-    if (present === undefined) this.#seen.delete(name)
-    else this.#seen.set(name, present)
+    if (present === undefined) seen?.delete(key)
+    else seen?.set(key, present)
     switch (kind) {
       case 'Network':
         return this.#networkChanged(key, old as Network | undefined, present as Network | undefined)

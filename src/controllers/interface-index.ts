@@ -16,7 +16,8 @@ interface Contest {
 export class InterfaceIndex {
   readonly #byNetwork = new Map<ObjectKey, Map<ObjectKey, NetworkInterface>>()
   readonly #byUid = new Map<string, NetworkInterface>()
-  readonly #contests = new Map<string, Contest>()
+  /** Whoever is the only one that wants an address stands here itself: nearly all do, and there are 100,000. */
+  readonly #contests = new Map<string, Contest | NetworkInterface>()
   readonly #hasSlice: (uid: string) => boolean
 
   /**
@@ -56,7 +57,8 @@ export class InterfaceIndex {
 
   /** Who holds the address: the interface itself unless an older one of its Network has it too. */
   holderOf(networkInterface: NetworkInterface, address: string): NetworkInterface {
-    return this.#contests.get(contestName(networkInterface, address))?.holder ?? networkInterface
+    const standing = this.#contests.get(contestName(networkInterface, address))
+    return isContest(standing) ? standing.holder : (standing ?? networkInterface)
   }
 
   #replaceInNetwork(key: ObjectKey, old: NetworkInterface | undefined, present: NetworkInterface | undefined): void {
@@ -74,11 +76,15 @@ export class InterfaceIndex {
   }
 
   #join(name: string, key: ObjectKey, present: NetworkInterface, affected: Map<ObjectKey, NetworkInterface>): void {
-    const contest = this.#contests.get(name)
-    if (contest === undefined) {
-      this.#contests.set(name, { all: new Map([[key, present]]), holder: present })
+    const standing = this.#contests.get(name)
+    if (standing === undefined || (!isContest(standing) && keyOf(standing.metadata) === key)) {
+      this.#contests.set(name, present)
       return
     }
+    const contest = isContest(standing)
+      ? standing
+      : { all: new Map([[keyOf(standing.metadata), standing]]), holder: standing }
+    this.#contests.set(name, contest)
     const replaced = contest.all.get(key)
     contest.all.set(key, present)
     const sameOne = replaced?.metadata.uid === present.metadata.uid
@@ -91,8 +97,12 @@ export class InterfaceIndex {
 
   #leave(name: string, key: ObjectKey, affected: Map<ObjectKey, NetworkInterface>): void {
     const contest = this.#contests.get(name)
-    const leaver = contest?.all.get(key)
-    if (contest === undefined || leaver === undefined) return
+    if (!isContest(contest)) {
+      if (contest !== undefined && keyOf(contest.metadata) === key) this.#contests.delete(name)
+      return
+    }
+    const leaver = contest.all.get(key)
+    if (leaver === undefined) return
     contest.all.delete(key)
     if (contest.all.size === 0) this.#contests.delete(name)
     else if (contest.holder === leaver) this.#decide(contest, affected)
@@ -118,6 +128,10 @@ export class InterfaceIndex {
     const slice = Number(this.#hasSlice(b.metadata.uid)) - Number(this.#hasSlice(a.metadata.uid))
     return (age || slice || (a.metadata.name < b.metadata.name ? -1 : 1)) < 0
   }
+}
+
+function isContest(standing: Contest | NetworkInterface | undefined): standing is Contest {
+  return standing !== undefined && 'holder' in standing
 }
 
 function contested(networkInterface: NetworkInterface): string[] {

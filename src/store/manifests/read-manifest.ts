@@ -3,6 +3,7 @@ import type { Document, Node, ParsedNode } from 'yaml'
 import { parseResource } from '../../api/index.ts'
 import type { Finding, Manifest, ManifestId, ParsedResource } from '../../api/index.ts'
 import { messageOf } from '../../errors/errors.ts'
+import { adopt } from '../adopt.ts'
 import { problemOf } from './problem.ts'
 import type { ManifestProblem } from './problem.ts'
 
@@ -62,7 +63,8 @@ function entryOf(parsed: ParsedResource, file: string, lineOf: (path: Path) => n
   )
   return {
     ...id,
-    ...(parsed.object === undefined ? {} : { object: parsed.object }),
+    // Frozen: the store has no copy of its own then.
+    ...(parsed.object === undefined ? {} : { object: adopt(undefined, parsed.object) }),
     problems,
     line: lineOf([]),
     specLines,

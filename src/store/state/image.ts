@@ -1,6 +1,7 @@
 import { keyOf } from '../../api/index.ts'
 import type { Resource } from '../../api/index.ts'
 import { NatGwError } from '../../errors/errors.ts'
+import { adopt } from '../adopt.ts'
 import type { WatchEvent } from '../store.ts'
 import { FORMAT_VERSION, FIRST_RECORD, decodeHeader, decodeMarks, decodeRecord } from './format.ts'
 
@@ -110,7 +111,8 @@ function readRecord(file: Buffer, content: StateContent): RecordContent | undefi
 
 function applyRecord(content: StateContent, { put, removed, resourceVersion }: RecordContent): void {
   for (const id of removed) content.objects.delete(id)
-  for (const object of put) content.objects.set(`${object.kind} ${keyOf(object.metadata)}`, object)
+  // As the store keeps them, so that it takes them as they are.
+  for (const object of put) content.objects.set(`${object.kind} ${keyOf(object.metadata)}`, adopt(undefined, object))
   content.resourceVersion = resourceVersion
 }
 
