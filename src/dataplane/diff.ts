@@ -2,11 +2,12 @@
 import { NatGwError, messageOf } from '../errors/errors.ts'
 import { formatIpv4 } from '../net/ipv4.ts'
 import { changeOf } from './change.ts'
+import type { Change } from './change.ts'
 import { addressEntry, hostAddressKey, hostFilter, settingsEntry } from './entries.ts'
 import type { SettingsContext } from './entries.ts'
 import type { Settings } from './generated/layouts.ts'
 import type { KeyId } from './image.ts'
-import type { DesiredAddress, DesiredState } from './model.ts'
+import type { DesiredAddress, DesiredInterface, DesiredState } from './model.ts'
 import { Plan } from './operations.ts'
 import { capacityOf } from './placement.ts'
 import type { Block, Geometry } from './placement.ts'
@@ -34,7 +35,7 @@ export function planChanges(
   const { gone, reshaped } = planAddresses(context, desired.addresses, plan)
   const slices = new SlicePlanner(context, plan)
   let surprised = false
-  const change = previous === undefined || reshaped ? undefined : changeOf(previous.interfaces, desired.interfaces)
+  const change = previous === undefined || reshaped ? undefined : changeBetween(previous, desired)
   if (change === undefined || change.added.length * LARGE_CHANGE > desired.interfaces.length) {
     slices.planAll(desired.interfaces)
   } else surprised = slices.planChange(change, gone).surprised
@@ -44,6 +45,13 @@ export function planChanges(
   planHostAddresses(context, desired.hostAddresses, plan)
   planSettings(context, desired, rerouted, plan)
   return { plan, compareAll: surprised || plan.failures.length > 0 }
+}
+
+/** @returns undefined when it is not known */
+function changeBetween(previous: DesiredState, desired: DesiredState): Change<DesiredInterface> | undefined {
+  const { derivation } = desired
+  if (derivation === undefined) return changeOf(previous.interfaces, desired.interfaces)
+  return previous.derivation?.revision === derivation.from ? derivation.change : undefined
 }
 
 /** @returns blocks that go, and whether an address stays with other ports or another size of slices */

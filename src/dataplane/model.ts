@@ -1,19 +1,34 @@
 // What the data plane should do, in the terms of networking: no map, index or byte in here. `entries.ts` turns it into
 // map entries. Addresses are host-order u32 (src/net/ipv4.ts), MACs six bytes.
 
+import type { Change } from './change.ts'
+
 /** All that the maps of one host should say. */
 export interface DesiredState {
   settings: DesiredSettings
   /** Private devices: which Network a packet that arrives there belongs to. */
   devices: { ifindex: number; vni: number }[]
   /** Every NetworkInterface whose Network has a device here, with or without a slice. */
-  interfaces: DesiredInterface[]
+  interfaces: readonly DesiredInterface[]
+  /** Where it is known how `interfaces` came about; else it is compared with the list before. */
+  derivation?: Derivation
   /** Public addresses that have at least one slice here. */
   addresses: DesiredAddress[]
   nextHops: DesiredNextHop[]
   routes: DesiredRoute[]
   /** Textual IPv4 or IPv6 addresses that the host answers on, broadcast addresses included. */
   hostAddresses: { address: string; ifindex: number }[]
+}
+
+/**
+ * How a list of interfaces came from an earlier one. The list itself may be the same array, changed in place: whoever
+ * applied another state than `from` last has to compare everything.
+ */
+export interface Derivation {
+  /** Each list has its own, from 1. */
+  revision: number
+  from: number
+  change: Change<DesiredInterface>
 }
 
 export interface DesiredSettings {

@@ -1,26 +1,29 @@
-import type { DesiredInterface } from '../../dataplane/model.ts'
+import type { DesiredInterface, Derivation } from '../../dataplane/model.ts'
 import type { InterfaceRecord } from './record.ts'
 
-/**
- * The entries of all interfaces in one list. A list handed out is never changed; the next differs from it only at the
- * places of what changed, so that comparing the two is cheap.
- */
+/** The entries of all interfaces in one list, which is changed in place, and what changed in it from one look to the next. */
 export class EntryList {
-  #entries: DesiredInterface[] = []
-  #handedOut = false
+  readonly #entries: DesiredInterface[] = []
   /** Whose entry is at each place. */
   readonly #owners: InterfaceRecord[] = []
+  #revision = 0
+  #removed = new Set<DesiredInterface>()
+  #added = new Set<DesiredInterface>()
 
-  list(): DesiredInterface[] {
-    this.#handedOut = true
-    return this.#entries
+  /** @returns the list, the same array each time, and how it came from what it was at the last call */
+  look(): { interfaces: readonly DesiredInterface[]; derivation: Derivation } {
+    const change = { removed: [...this.#removed], added: [...this.#added] }
+    const from = this.#revision++
+    this.#removed = new Set()
+    this.#added = new Set()
+    return { interfaces: this.#entries, derivation: { revision: this.#revision, from, change } }
   }
 
   set(record: InterfaceRecord, entries: readonly DesiredInterface[]): void {
     const places = record.places
     if (places.length === entries.length && places.every((place, i) => this.#entries[place] === entries[i])) return
-    if (this.#handedOut) this.#entries = this.#entries.slice()
-    this.#handedOut = false
+    for (const place of places) this.#note(this.#entries[place], this.#added, this.#removed)
+    for (const entry of entries) this.#note(entry, this.#removed, this.#added)
     while (places.length > entries.length) this.#remove(places.pop())
     record.places = entries.map((entry, i) => {
       const place = places[i] ?? this.#entries.length
@@ -28,6 +31,11 @@ export class EntryList {
       this.#owners[place] = record
       return place
     })
+  }
+
+  /** What goes and comes again within one look, or the other way round, has not changed. */
+  #note(entry: DesiredInterface | undefined, opposite: Set<DesiredInterface>, kind: Set<DesiredInterface>): void {
+    if (entry !== undefined && !opposite.delete(entry)) kind.add(entry)
   }
 
   /** The last entry takes the place. */

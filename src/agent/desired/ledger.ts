@@ -24,8 +24,9 @@ export class Ledger {
     return this.#tableUses.keys()
   }
 
-  entries(): DesiredInterface[] {
-    return this.#entries.list()
+  /** All of them, and how they differ from those at the last call. */
+  entries(): ReturnType<EntryList['look']> {
+    return this.#entries.look()
   }
 
   /** Neighbours that came to be wanted, or ceased to be, since the last call. */

@@ -144,7 +144,7 @@ export class DesiredModel {
         const vni = this.#objects.vniOf(network)
         return link === undefined || vni === undefined ? [] : [{ ifindex: link.ifindex, vni }]
       }),
-      interfaces: this.#ledger.entries(),
+      ...this.#ledger.entries(),
       addresses: this.#objects.tableAddresses(this.#ledger.tablesInUse()),
       nextHops,
       routes,

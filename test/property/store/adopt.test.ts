@@ -37,6 +37,28 @@ it('counts undefined members as absent', () => {
   expect(adopt(adopt(undefined, { toString: 1 }), {})).toEqual({})
 })
 
+it('shares the elements of a list that others were put in or taken out of', () => {
+  const item = fc.record({ name: fc.uuid(), port: fc.nat() })
+  fc.assert(
+    fc.property(fc.uniqueArray(item, { minLength: 1, selector: ({ name }) => name }), fc.nat(), (items, place) => {
+      const all = adopt(undefined, items)
+      const fewer = items.toSpliced(place % items.length, 1)
+      const less = adopt(all, structuredClone(fewer))
+      expect(less).toEqual(fewer)
+      expect(less.every((each) => all.includes(each))).toBe(true)
+      const again = adopt(less, structuredClone(items))
+      expect(again.filter((each) => !less.includes(each))).toHaveLength(1)
+    }),
+  )
+})
+
+it('takes what is frozen already as it is', () => {
+  const spec = adopt(undefined, { ips: [{ value: '10.0.0.1' }] })
+  expect(adopt(undefined, { name: 'vm', spec }).spec).toBe(spec)
+  const shallow = Object.freeze({ ips: ['10.0.0.1'] })
+  expect(Object.isFrozen(adopt(undefined, shallow).ips)).toBe(true)
+})
+
 /** The value with members in the order of their names, and −0 as JSON writes it. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted)

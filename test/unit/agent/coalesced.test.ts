@@ -46,6 +46,20 @@ test('what is asked for during a run makes one more after it, never a second bes
   expect(runs).toBe(2)
 })
 
+test('what comes alone runs at once, what comes in a stream no more often than it is spaced', async () => {
+  const coalesced = counting()
+  coalesced.askSpaced(100)
+  await vi.advanceTimersByTimeAsync(1)
+  expect(runs).toBe(1)
+  for (let i = 0; i < 90; i++) {
+    coalesced.askSpaced(100)
+    await vi.advanceTimersByTimeAsync(1)
+  }
+  expect(runs).toBe(1)
+  await vi.advanceTimersByTimeAsync(100)
+  expect(runs).toBe(2)
+})
+
 test('a run that fails is told, and does not keep later ones from running', async () => {
   const coalesced = counting(() => {
     throw new Error('no')

@@ -5,6 +5,7 @@ import { keyOf } from '../../../src/api/index.ts'
 import { DesiredModel } from '../../../src/agent/desired/model.ts'
 import type { HostChange, HostSnapshot } from '../../../src/agent/host-network.ts'
 import { neighbourKey } from '../../../src/agent/netlink/model.ts'
+import type { DesiredInterface } from '../../../src/dataplane/model.ts'
 import { formatIpv4, parseIpv4 } from '../../../src/net/ipv4.ts'
 import {
   ONE_DEVICE,
@@ -110,7 +111,9 @@ class World {
 }
 
 const sorted = (model: DesiredModel) => {
-  const { state, uplinkNeighbours, notes } = model.build()
+  const { state: built, uplinkNeighbours, notes } = model.build()
+  // How one got there is what differs.
+  const { derivation: _, ...state } = built
   return {
     ...state,
     interfaces: state.interfaces.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
@@ -128,8 +131,17 @@ describe('the desired state, told piece by piece', () => {
         const world = new World()
         const incremental = new DesiredModel(config, world.snapshot)
         const wanted = new Set<number>()
+        const told = new Set<DesiredInterface>()
+        let revision = 0
         const look = () => {
-          const { added, removed } = incremental.build().insideNeighbours
+          const { state, insideNeighbours } = incremental.build()
+          const { derivation, interfaces } = state
+          expect(derivation!.from).toBe(revision)
+          for (const entry of derivation!.change.removed) expect(told.delete(entry)).toBe(true)
+          for (const entry of derivation!.change.added) told.add(entry)
+          expect(told).toEqual(new Set(interfaces))
+          revision = derivation!.revision
+          const { added, removed } = insideNeighbours
           for (const key of removed) expect(wanted.delete(key)).toBe(true)
           for (const key of added) wanted.add(key)
         }
@@ -167,7 +179,8 @@ describe('with 100,000 interfaces', () => {
     for (const object of [network('blue'), networkId(7, 'blue')]) model.apply(event('added', object))
     for (let i = 0; i < COUNT; i++) model.apply(event('added', networkInterface(`vm${i}`, ipOf(i))))
     for (let t = 0; t < COUNT / PER_TABLE; t++) model.apply(event('added', tableOf(t)))
-    const before = model.build().state.interfaces
+    // The list is changed in place.
+    const before = [...model.build().state.interfaces]
     expect(before).toHaveLength(COUNT)
 
     const heard = neighbour(PRIVATE_A, ipOf(77), '02:00:00:00:01:01')

@@ -46,6 +46,29 @@ describe('the order of operations', () => {
   })
 })
 
+describe('a list that tells what changed in it', () => {
+  const first = interfaceOf(1, 1024)
+  const second = interfaceOf(2, 1088)
+  const told = (interfaces: (typeof first)[], revision: number, from: number, added: (typeof first)[]) =>
+    stateOf({
+      interfaces,
+      addresses: [addressOf(PUBLIC)],
+      derivation: { revision, from, change: { removed: [], added } },
+    })
+
+  it('is taken at its word after the state it came from', () => {
+    maps.apply(told([first], 1, 0, [first]))
+    maps.apply(told([first, second], 2, 1, [second]))
+    expect([...maps.image.interfaces.keys()].map(({ address }) => address)).toEqual([first.address, second.address])
+  })
+
+  it('is compared as a whole when a state between was never applied', () => {
+    maps.apply(told([first], 1, 0, [first]))
+    maps.apply(told([first, second], 3, 2, []))
+    expect([...maps.image.interfaces.keys()].map(({ address }) => address)).toEqual([first.address, second.address])
+  })
+})
+
 describe('a slice', () => {
   it('keeps secret, generation and slots when only the next hop of its owner changes', () => {
     maps.apply(oneSlice())
