@@ -6,7 +6,8 @@ const WIDTH = 960
 const LEFT = 250
 const BAR = 16
 const GAP = 26
-const COLOURS = ['#2563eb', '#dc2626', '#6b7280', '#a1a1aa'] as const
+const COLOURS = ['#2563eb', '#dc2626', '#6b7280', '#a1a1aa', '#d97706', '#374151'] as const
+const LEGEND = { columns: 3, width: 310, height: 20 }
 
 interface Bar {
   series: string
@@ -23,7 +24,7 @@ export function plot(rows: readonly Row[]): string {
   const most = Math.max(1, ...bars.map(({ row }) => row.max ?? 0))
   const scale = (value: number): number => (value / most) * (WIDTH - LEFT - 90)
   const parts: string[] = []
-  let y = 56
+  let y = 36 + LEGEND.height * Math.ceil(series.length / LEGEND.columns)
   for (const [scenario, members] of groups) {
     parts.push(text(LEFT - 10, y + (members.length * BAR) / 2 + 4, scenario, 'end'))
     for (const { series: name, row } of members) {
@@ -34,11 +35,12 @@ export function plot(rows: readonly Row[]): string {
     }
     y += GAP
   }
-  const legend = series.map(
-    (name, index) =>
-      `<rect x="${20 + index * 235}" y="30" width="12" height="12" fill="${colour(index)}"/>` +
-      text(38 + index * 235, 40, name, 'start'),
-  )
+  const legend = series.map((name, index) => {
+    const left = 20 + (index % LEGEND.columns) * LEGEND.width
+    const top = 30 + Math.floor(index / LEGEND.columns) * LEGEND.height
+    const box = `<rect x="${left}" y="${top}" width="12" height="12" fill="${colour(index)}"/>`
+    return box + text(left + 18, top + 10, name, 'start')
+  })
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${y}" font-family="sans-serif" font-size="12">`,
     `<rect width="100%" height="100%" fill="white"/>`,
