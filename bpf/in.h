@@ -101,7 +101,7 @@ static __always_inline int in_flow(const struct settings *s, const struct addres
 }
 
 /* Neither refreshes nor ends the session it is about (RFC 5508 REQ-6, RFC 5382 REQ-10); any router may send it. */
-static __always_inline int in_icmp_error(const struct address *address, struct packet *p, void *data_end)
+static __noinline int in_icmp_error(const struct address *address, struct packet *p, void *data_end)
 {
 	struct landing landing = {};
 	struct quote quote;

@@ -74,10 +74,13 @@ int nat_from_private(struct xdp_md *ctx)
 		return host_or_drop(p.ip->daddr, reason);
 
 	kind = parse_ipv4(ctx, data_end, &p);
-	if (kind == PACKET_FLOW)
+	if (likely(kind == PACKET_FLOW))
 		return out_flow(settings, &p, source.slice, source.slice_index);
-	if (kind == PACKET_ICMP_ERROR)
-		return out_icmp_error(settings, &p, data_end, source.slice, source.slice_index);
+	if (kind == PACKET_ICMP_ERROR) {
+		struct packet copy = p; /* so that the fields of `p` need no address and stay in registers */
+
+		return out_icmp_error(settings, &copy, data_end, source.slice, source.slice_index);
+	}
 	if (kind == PACKET_ICMP_OTHER)
 		return host_or_drop(p.ip->daddr, DROP_ICMP_TYPE);
 	if (kind == PACKET_OTHER_PROTOCOL)
@@ -111,10 +114,13 @@ int nat_from_uplink(struct xdp_md *ctx)
 	}
 
 	kind = parse_ipv4(ctx, data_end, &p);
-	if (kind == PACKET_FLOW)
+	if (likely(kind == PACKET_FLOW))
 		return in_flow(settings, address, &p);
-	if (kind == PACKET_ICMP_ERROR)
-		return in_icmp_error(address, &p, data_end);
+	if (kind == PACKET_ICMP_ERROR) {
+		struct packet copy = p;
+
+		return in_icmp_error(address, &copy, data_end);
+	}
 	if (kind == PACKET_ICMP_OTHER)
 		return not_nat(address, DROP_UNSOLICITED_ICMP);
 	if (kind == PACKET_OTHER_PROTOCOL)

@@ -66,9 +66,9 @@ static __always_inline int out_flow(struct settings *s, struct packet *p, struct
 		return host_or_drop(p->ip->daddr, DROP_TTL_EXPIRED);
 	start = run_start(&run, slice->secret, p->ip->saddr, p->source, p->protocol);
 	slot = slot_find(&run, slice_index, p->protocol, p->ip->saddr, p->source, start, &offset);
-	if (slot && slot_alive(slot, now)) {
+	if (likely(slot && slot_alive(slot, now))) {
 		session = session_lookup(slot, slice_run(slice, p->protocol) + offset, p->ip->daddr, remote_port, now);
-		if (session)
+		if (likely(session))
 			return out_translate(s, p, slice, slot, session, offset, now);
 	}
 
@@ -105,8 +105,8 @@ static __always_inline int out_flow(struct settings *s, struct packet *p, struct
 }
 
 /* An ICMP error that a private machine sends about a packet it was sent through its mapping. */
-static __always_inline int out_icmp_error(const struct settings *s, struct packet *p, void *data_end,
-					  const struct slice *slice, __u32 slice_index)
+static __noinline int out_icmp_error(const struct settings *s, struct packet *p, void *data_end,
+				     const struct slice *slice, __u32 slice_index)
 {
 	struct quote quote;
 	__u32 now = now_jiffies(), start, offset;

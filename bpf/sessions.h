@@ -84,7 +84,7 @@ static __always_inline struct session_data *session_lookup(struct slot *slot, __
 	__u32 index;
 	int found;
 
-	if (session_is(&slot->session, remote, port))
+	if (likely(session_is(&slot->session, remote, port)))
 		return session_alive(&slot->session, now) ? &slot->session : NULL;
 	if (!(slot->flags & SLOT_SPILLED))
 		return NULL;

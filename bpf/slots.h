@@ -191,7 +191,7 @@ static __always_inline struct slot *slot_find(const struct run *run, __u32 slice
 	int found;
 
 	*offset = start;
-	if (home && *(volatile __u16 *)home == bpf_ntohs(port)) {
+	if (likely(home && *(volatile __u16 *)home == bpf_ntohs(port))) {
 		slot = slot_of(run, start, endpoint);
 		if (slot)
 			return slot;

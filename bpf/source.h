@@ -47,7 +47,7 @@ static __always_inline int source_find(__u64 secret, __u32 vni, __be32 address, 
 		return DROP_NO_SLICE;
 	found->slice_index = *hint;
 	found->slice = bpf_map_lookup_elem(&slices, &found->slice_index);
-	if (found->slice && slice_serves(found->slice, vni, address, ifindex))
+	if (likely(found->slice && slice_serves(found->slice, vni, address, ifindex)))
 		return DROP_NONE;
 	reason = source_look_up(vni, address, ifindex, found);
 	if (reason == DROP_NONE)
