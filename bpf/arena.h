@@ -126,6 +126,15 @@ static __always_inline __u32 bitmap_next(const struct run *run, __u32 offset)
 	return offset + (bits ? __builtin_ctzll(bits) : 64 - shift);
 }
 
+/* When the sweep has to look again at the 64 cells of a word of the bitmap, jiffies; good only for a word of one run. */
+static __always_inline __u32 *word_due(const struct run *run, __u32 cell)
+{
+	__u32 holder = CHUNK_DUE + (cell >> 10);
+	void *times = bpf_map_lookup_elem(run->chunk, &holder);
+
+	return times ? times + ((cell >> 6) & 15) * sizeof(__u32) : NULL;
+}
+
 struct bitmap_search {
 	struct run run;
 	__u32 from; /* offset to begin at */

@@ -151,7 +151,7 @@ struct sweeper {
 	__u32 offset;
 	__u32 session;
 	__u32 passes;
-	__u32 reserved;
+	__u32 earliest; /* when something in the word of the bitmap that is under way may expire */
 };
 
 /* 0: the in-kernel sweep; 1: sweeps asked for by nat_sweep. */

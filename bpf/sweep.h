@@ -19,6 +19,7 @@ struct sweep {
 	struct settings *settings;
 	struct sweeper *at;
 	__u32 now;
+	__u32 least; /* of the timeouts, jiffies */
 	__u32 visited;
 	__u32 freed;
 	__u32 finished;
@@ -87,28 +88,64 @@ static __always_inline int slot_expire(const struct place *place, struct slot *s
 	return freed;
 }
 
-/* The next slot that is taken, or none where there is a gap. */
-static __always_inline void sweep_slot(struct sweep *sweep, const struct slice *slice, struct slice_state *state,
-				       __u32 protocol)
+/* @returns whether the slot need not be looked at again before `at->earliest` */
+static __always_inline int sweep_slot(struct sweep *sweep, const struct place *place)
 {
-	struct place place = {.slice = slice, .state = state, .protocol = protocol};
-	struct slot *slot;
+	struct slot *slot = run_slot(&place->run, place->offset);
+	__u32 due;
 	__u64 claim;
 
+	if (!slot)
+		return 1;
+	claim = *(volatile __u64 *)&slot->claim;
+	if (claim_state(claim) == CLAIM_FREE)
+		return 1;
+	due = slot->expires + sweep->settings->grace;
+	if (claim_state(claim) != CLAIM_LIVE || !time_reached(sweep->now, due)) {
+		if (time_reached(sweep->at->earliest, due))
+			sweep->at->earliest = due;
+		return 1;
+	}
+	if (!slot_expire(place, slot, claim))
+		return 0;
+	sweep->freed++;
+	return 1;
+}
+
+/*
+ * The next slot that is taken, or none up to the end of a word of the bitmap. What lives is looked at again when it may
+ * expire, not in every pass: nothing ends sooner than the least of the timeouts after it was made or last used.
+ */
+static __always_inline void sweep_run_on(struct sweep *sweep, const struct slice *slice, struct slice_state *state,
+					 __u32 protocol)
+{
+	struct place place = {.slice = slice, .state = state, .protocol = protocol};
+	struct sweeper *at = sweep->at;
+	__u32 cell, last, *due;
+	int whole;
+
 	if (!run_open(&place.run, slice, protocol)) {
-		sweep->at->offset = slice->size;
+		at->offset = slice->size;
 		return;
 	}
-	place.offset = bitmap_next(&place.run, sweep->at->offset);
-	sweep->at->offset = place.offset + 1;
-	slot = run_slot(&place.run, place.offset);
-	if (!slot || place.offset >= slice->size)
-		return;
-	claim = *(volatile __u64 *)&slot->claim;
-	if (claim_state(claim) != CLAIM_LIVE || !time_reached(sweep->now, slot->expires + sweep->settings->grace))
-		return;
-	if (slot_expire(&place, slot, claim))
-		sweep->freed++;
+	cell = place.run.first + at->offset;
+	last = (cell | 63) - place.run.first;
+	whole = (cell & ~63u) >= place.run.first && last < slice->size;
+	due = word_due(&place.run, cell);
+	if (!(cell & 63)) {
+		/* A time further off than anything can live is from another age, or from longer timeouts. */
+		if (whole && due && *due - sweep->now - 1 < sweep->least) {
+			at->offset = last + 1;
+			return;
+		}
+		at->earliest = sweep->now + sweep->least;
+	}
+	place.offset = bitmap_next(&place.run, at->offset);
+	at->offset = place.offset <= last ? place.offset + 1 : last + 1;
+	if (place.offset <= last && place.offset < slice->size && !sweep_slot(sweep, &place))
+		at->earliest = sweep->now;
+	if (at->offset > last && whole && due)
+		*due = at->earliest;
 }
 
 /* Whether the mapping of a spilled session is gone or another one by now. */
@@ -175,7 +212,7 @@ static long sweep_step(__u32 turn, struct sweep *sweep)
 			sweep_next_protocol(at);
 			return 0;
 		}
-		sweep_slot(sweep, slice, state, protocol);
+		sweep_run_on(sweep, slice, state, protocol);
 		return 0;
 	}
 	if (at->session <= sweep->settings->session_mask) {
@@ -193,9 +230,17 @@ static long sweep_step(__u32 turn, struct sweep *sweep)
 	return 1;
 }
 
+static __always_inline __u32 lesser(__u32 a, __u32 b)
+{
+	return a < b ? a : b;
+}
+
 static __always_inline void sweep_run(struct sweep *sweep, __u32 steps)
 {
+	const struct settings *s = sweep->settings;
+
 	sweep->now = now_jiffies();
+	sweep->least = lesser(lesser(s->udp_timeout, s->icmp_timeout), lesser(s->tcp_transitory, s->tcp_established));
 	bpf_loop(steps, sweep_step, sweep, 0);
 }
 

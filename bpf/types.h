@@ -20,12 +20,14 @@ enum nat_protocol {
 };
 
 enum limits {
-	/* Cells of one chunk of the slot arena: slots, then their occupancy bitmap, then links, then inside ports. */
+	/* Cells of one chunk of the slot arena: slots, then their occupancy bitmap, links, inside ports, and when the sweep
+	 * is due. */
 	CHUNK_SLOTS = 65536,
 	CHUNK_BITMAP = CHUNK_SLOTS,
 	CHUNK_LINKS = CHUNK_BITMAP + 128,
 	CHUNK_PORTS = CHUNK_LINKS + 4096,
-	CHUNK_CELLS = CHUNK_PORTS + 2048,
+	CHUNK_DUE = CHUNK_PORTS + 2048,
+	CHUNK_CELLS = CHUNK_DUE + 64,
 	MAX_CHUNKS = 4096,
 	MAX_NEXT_HOPS = 1024,
 	MAX_COUNTERS = 64, /* more than there are, so that one more does not change a layout */

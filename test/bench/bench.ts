@@ -4,6 +4,8 @@ import type { Row } from './rows.ts'
 export interface Scale {
   name: 'quick' | 'default' | 'full'
   repetitions: number
+  /** Of a repetition, in each of which every variant has its go. Short: a machine's pace may change by half within a second. */
+  turns: number
   /** Of one run of the generator. */
   packets: number
   /** Largest number of flows. */
@@ -11,9 +13,9 @@ export interface Scale {
 }
 
 export const SCALES: Record<Scale['name'], Scale> = {
-  quick: { name: 'quick', repetitions: 3, packets: 300_000, maxFlows: 1_000_000 },
-  default: { name: 'default', repetitions: 5, packets: 1_048_576, maxFlows: 1_000_000 },
-  full: { name: 'full', repetitions: 7, packets: 2_097_152, maxFlows: 4_000_000 },
+  quick: { name: 'quick', repetitions: 3, turns: 4, packets: 300_000, maxFlows: 1_000_000 },
+  default: { name: 'default', repetitions: 5, turns: 12, packets: 1_048_576, maxFlows: 1_000_000 },
+  full: { name: 'full', repetitions: 7, turns: 12, packets: 2_097_152, maxFlows: 4_000_000 },
 }
 
 export interface Bench {

@@ -203,6 +203,18 @@ describe('expiry', () => {
     expect(created).toBeGreaterThanOrEqual(64)
   })
 
+  it('the sweep does not look at what lives in every pass, but at once when timers get shorter', async () => {
+    for (let port = 1; port <= 63; port++) gateway.fromPrivate(frame({ from: A, to: SERVER }, udp(port, 53)))
+    gateway.sweep()
+    const others = gateway.plane.maps.sessions.limit + gateway.plane.maps.settings.get(0)!.sliceCount
+    expect(gateway.sweep().visited).toBeLessThan(others + 10)
+    gateway.settings({ udpTimeout: 1, grace: 1 })
+    gateway.fromPrivate(frame({ from: A, to: SERVER }, udp(64, 53)))
+    await sleep(50)
+    gateway.sweep()
+    expect(gateway.used(0, 1)).toBe(63)
+  })
+
   it('the kernel sweeps by itself, with nobody asking', async () => {
     gateway.settings({ udpTimeout: 1, grace: 1 })
     open()

@@ -184,7 +184,7 @@ export class PacketGateway {
     return this.plane.maps.counters.sums()[Counter[name]]!
   }
 
-  sweep(steps = 1_000_000): { freed: number; passes: number } {
+  sweep(steps = 1_000_000): { visited: number; freed: number; passes: number } {
     const { ctx } = this.plane.programs.nat_sweep.testRun({
       ctx: encodeOne(sweepArgsCodec, { steps, visited: 0, freed: 0, passes: 0 }),
     })

@@ -2,7 +2,7 @@
 import { getBytes, getCount, setBytes, setCount, u32Codec, u64Codec } from '../codec.ts'
 import type { Codec, MapLayout, MapShape, OuterMapLayout } from '../codec.ts'
 
-export const LAYOUT_HASH = 'e9994d75ca59d9e7c9158d18beaceb2814433aa0000f5280bdf010723a71b940'
+export const LAYOUT_HASH = '7a69d6cdf556e056bb53170b23a5cee9e2d6eaaeb9554d10169076c05a2681dc'
 
 export const NatProtocol = {
   NAT_PROTOCOL_TCP: 0,
@@ -22,7 +22,8 @@ export const Limits = {
   CHUNK_BITMAP: 65536,
   CHUNK_LINKS: 65664,
   CHUNK_PORTS: 69760,
-  CHUNK_CELLS: 71808,
+  CHUNK_DUE: 71808,
+  CHUNK_CELLS: 71872,
   MAX_CHUNKS: 4096,
   MAX_NEXT_HOPS: 1024,
   MAX_COUNTERS: 64,
@@ -750,6 +751,6 @@ export const maps = {
   sliceHints: { name: 'slice_hints', type: 2, keySize: 4, valueSize: 4, maxEntries: 65536, flags: 0, key: u32Codec, value: u32Codec } satisfies MapLayout<number, number>,
   sliceStates: { name: 'slice_states', type: 2, keySize: 4, valueSize: 64, maxEntries: 65536, flags: 1024, key: u32Codec, value: sliceStateCodec } satisfies MapLayout<number, SliceState>,
   slices: { name: 'slices', type: 2, keySize: 4, valueSize: 64, maxEntries: 65536, flags: 1024, key: u32Codec, value: sliceCodec } satisfies MapLayout<number, Slice>,
-  slotChunks: { name: 'slot_chunks', type: 12, keySize: 4, valueSize: 4, maxEntries: 4096, flags: 0, key: u32Codec, inner: { name: 'slot_chunks (inner)', type: 2, keySize: 4, valueSize: 64, maxEntries: 71808, flags: 1024 } satisfies MapShape } satisfies OuterMapLayout,
+  slotChunks: { name: 'slot_chunks', type: 12, keySize: 4, valueSize: 4, maxEntries: 4096, flags: 0, key: u32Codec, inner: { name: 'slot_chunks (inner)', type: 2, keySize: 4, valueSize: 64, maxEntries: 71872, flags: 1024 } satisfies MapShape } satisfies OuterMapLayout,
   sweepers: { name: 'sweepers', type: 2, keySize: 4, valueSize: 40, maxEntries: 2, flags: 0 } satisfies MapShape,
 }

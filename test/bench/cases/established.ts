@@ -1,5 +1,5 @@
 // Flows that are there: how many packets a second pass, beside the others, interleaved.
-import type { Bench, Case } from '../bench.ts'
+import type { Bench, Case, Scale } from '../bench.ts'
 import { hostsOf } from '../flows.ts'
 import type { FlowPlan } from '../flows.ts'
 import { withRigs } from '../rig.ts'
@@ -80,8 +80,6 @@ const SCENARIOS: Scenario[] = [
   },
 ]
 
-/** Of a repetition. Short: this machine's pace may change by half within a second. */
-const TURNS = 12
 /** A turn in which packets were lost is taken again: softirqs were put off, which says nothing of the router. */
 const ATTEMPTS = 3
 const LOSS = 0.001
@@ -112,7 +110,7 @@ function measure(bench: Bench, scenarios: Scenario[], rigs: readonly Rig[]): Row
       const { plan, direction, kinds, name } = scenario
       bench.say(`${repetition + 1}/${bench.scale.repetitions} ${name}`)
       const taking = rigs.filter(({ kind }) => kinds.includes(kind))
-      const flows = inTurns(taking, plan, direction, Math.max(bench.scale.packets, plan.flows))
+      const flows = inTurns(bench.scale, taking, plan, direction)
       for (const [kind, { rate, lost }] of flows) {
         const ofKind = samples.get(scenario) ?? new Map<Kind, number[]>()
         samples.set(scenario, ofKind.set(kind, [...(ofKind.get(kind) ?? []), rate / 1e6]))
@@ -128,17 +126,17 @@ function measure(bench: Bench, scenarios: Scenario[], rigs: readonly Rig[]): Row
  * @returns packets a second, and the largest share that did not arrive translated
  */
 function inTurns(
+  { turns, packets }: Scale,
   rigs: readonly Rig[],
   plan: FlowPlan,
   direction: Direction,
-  packets: number,
 ): Map<Kind, { rate: number; lost: number }> {
   const totals = new Map(rigs.map((rig) => [rig, { nanoseconds: 0, translated: 0, lost: 0 }]))
   for (const [rig, total] of totals) total.lost = 1 - rig.traffic.establish(plan) / plan.flows
-  const share = Math.ceil(packets / TURNS)
-  for (let turn = 0; turn < TURNS; turn++) {
+  const share = Math.ceil(Math.max(packets, plan.flows) / turns)
+  for (let turn = 0; turn < turns; turn++) {
     for (const [rig, total] of totals) {
-      const from = Math.floor((turn / TURNS) * plan.flows)
+      const from = Math.floor((turn / turns) * plan.flows)
       const { sent, translated, nanoseconds } = sendWhole(rig, plan, share, direction, from)
       total.nanoseconds += nanoseconds * sent
       total.translated += translated
