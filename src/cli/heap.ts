@@ -4,7 +4,7 @@
  * Options of V8 that it reads only when it starts. By default 128 MB are set aside for young objects as soon as some work
  * is done, and garbage may grow to three times of what is in use; a gateway works hard for a moment and is idle for hours.
  */
-export const HEAP_OPTIONS = ['--max-semi-space-size=4', '--heap-growing-percent=40'] as const
+export const HEAP_OPTIONS = ['--max-semi-space-size=2', '--heap-growing-percent=20', '--optimize-for-size'] as const
 
 /** Begins this process anew (same pid, same descriptors for input and output) unless it runs with HEAP_OPTIONS already. */
 export function ensureHeapOptions(): void {
