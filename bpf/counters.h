@@ -5,6 +5,8 @@
 
 #include "maps.h"
 
+_Static_assert((int)COUNTERS <= (int)MAX_COUNTERS, "the element of the map `counters` has no room for all counters");
+
 static __always_inline void count(enum counter which, __u64 amount)
 {
 	__u32 zero = 0;

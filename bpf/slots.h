@@ -162,8 +162,8 @@ static __always_inline void chain_remove(const struct run *run, __u32 home, __u3
 }
 
 /*
- * Where the inside endpoint has its slot, dead or alive: the offset, or -1, or CHAIN_FULL. A function that is verified on its own, so
- * that its many ways do not multiply with those of its callers.
+ * Where the inside endpoint has its slot, dead or alive: the offset, or -1, or CHAIN_FULL. A function that is verified
+ * on its own, so that its many ways do not multiply with those of its callers.
  */
 __noinline int slot_search(__u32 slice_index, __u32 protocol, __be32 address, __u32 port, __u32 start)
 {

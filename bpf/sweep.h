@@ -11,7 +11,7 @@
 #include "sessions.h"
 #include "slots.h"
 
-#define SWEEP_STEPS 256		   /* of a chunk: no packet waits longer than these take, some 50 µs */
+#define SWEEP_STEPS 256		   /* of a chunk: what a packet may have to wait for */
 #define SWEEP_BUSY_NS 500000ull	   /* until the next chunk of a pass */
 #define SWEEP_IDLE_NS 200000000ull /* until the next pass */
 
@@ -40,7 +40,8 @@ static __always_inline void count_down(__u32 counts[NAT_PROTOCOLS], __u32 protoc
 		__sync_fetch_and_sub(&counts[protocol], 1);
 }
 
-/* Nothing leads to the mapping in the slot any more. The slot is held by a BUSY claim; the lock too, where it is chained. */
+/* Nothing leads to the mapping in the slot any more. The slot is held by a BUSY claim, and by the lock where it is
+ * chained. */
 static __always_inline void slot_forget(const struct place *place, const struct slot *slot, __u64 claim)
 {
 	const struct run *run = &place->run;

@@ -25,6 +25,9 @@ export interface SyncResult {
 /** New chunks for one call: 4 MiB and a descriptor each while it is prepared. */
 const CHUNKS_AT_ONCE = 64
 
+/** What nat_flush (bpf/natgw.bpf.c) returns then. */
+const LOCK_NOT_HAD = 2
+
 export class KernelWriter {
   readonly #maps: DataplaneMaps
   readonly #flush: BpfProgram
@@ -148,7 +151,9 @@ export class KernelWriter {
       const { retval, ctx } = this.#flush.testRun({ ctx: encodeOne(flushArgsCodec, args) })
       // A chunk that does not exist holds nothing.
       if (retval !== 0 && this.#image.chunks.has(run >>> 16)) {
-        throw new NatGwError('ERR_MAP_WRITE', `nat_flush returned ${retval} for run ${run} of slice ${index}`)
+        const why =
+          retval === LOCK_NOT_HAD ? 'its lock was not had in time, which the next attempt may' : `it returned ${retval}`
+        throw new NatGwError('ERR_MAP_WRITE', `nat_flush did not free run ${run} of slice ${index}: ${why}`)
       }
       this.#result.flushedMappings += decodeOne(flushArgsCodec, ctx).freed
     })
