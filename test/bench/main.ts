@@ -58,7 +58,7 @@ async function main(): Promise<void> {
   }
   const rows = results.flatMap((result) => result.rows)
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(rows, null, 2)}\n`)
-  if (options.write || options.full) writeReport(results, machine)
+  if (options.write || options.full) await writeReport(results, machine)
   const missed = rows.filter(({ met }) => met === false)
   if (missed.length > 0) console.log(`\nBelow what must be reached:\n${missed.map((r) => `  ${r.figure}`).join('\n')}`)
   if (options.check && missed.length > 0) process.exitCode = 1

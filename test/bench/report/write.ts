@@ -14,11 +14,11 @@ export interface Result {
 const docs = join(import.meta.dirname, '../../../docs')
 const BEGIN = '<!-- written by npm run bench: begin -->'
 const END = '<!-- written by npm run bench: end -->'
-export function writeReport(results: readonly Result[], machine: Machine): void {
+export async function writeReport(results: readonly Result[], machine: Machine): Promise<void> {
   const rows = results.flatMap((result) => result.rows)
   const page = join(docs, 'performance.md')
   writeFileSync(page, replaceMeasured(readFileSync(page, 'utf8'), measured(results, machine)))
-  writeFileSync(join(docs, 'performance.svg'), plot(rows))
+  writeFileSync(join(docs, 'performance.svg'), await plot(rows))
   writeFileSync(join(docs, 'performance.json'), `${JSON.stringify({ machine: machine.lines, rows }, null, 2)}\n`)
 }
 
