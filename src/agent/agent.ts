@@ -4,12 +4,13 @@ import type { Dataplane } from '../dataplane/loader.ts'
 import type { ResourceStore } from '../store/store.ts'
 import type { Built } from './desired/model.ts'
 import type { HostChange } from './host-network.ts'
-import type { Logger } from './logger.ts'
+import type { Logger } from '../log/logger.ts'
 import { isDeepStrictEqual } from 'node:util'
 import { keyOf } from '../api/index.ts'
 import { openDataplane } from '../dataplane/loader.ts'
 import { DataplaneSync } from '../dataplane/sync.ts'
 import { messageOf } from '../errors/errors.ts'
+import { RateLimitedLog, causeOf } from '../log/rate-limited-log.ts'
 import { AttachedDevices } from './attached-devices.ts'
 import { Coalesced } from './coalesced.ts'
 import { DesiredModel } from './desired/model.ts'
@@ -45,6 +46,8 @@ const TICK = 1_000
 export class Agent {
   readonly #config: GatewayConfig
   readonly #log: Logger
+  /** For what may go wrong again and again. */
+  readonly #repeated: RateLimitedLog
   readonly #dataplane: Dataplane
   readonly #host: HostNetwork
   readonly #devices: AttachedDevices
@@ -80,6 +83,7 @@ export class Agent {
   private constructor({ config, store, objectPath, log }: AgentOptions) {
     this.#config = config
     this.#log = log
+    this.#repeated = new RateLimitedLog(log)
     const now = (): number => performance.now()
     this.#dataplane = openDataplane({ instance: config.instance, limits: config.limits, objectPath })
     log.info({ instance: config.instance, ...this.#dataplane.report }, 'data plane opened')
@@ -88,7 +92,8 @@ export class Agent {
         this.#hostChanged(change)
       },
       (error) => {
-        log.error({ err: error }, `the network of the host could not be read: ${messageOf(error)}`)
+        const message = `the network of the host could not be read: ${messageOf(error)}`
+        this.#repeated.error(`host ${causeOf(error)}`, { err: error }, message)
       },
     )
     this.#devices = new AttachedDevices(this.#dataplane.attachments, config, now, log)
@@ -112,7 +117,8 @@ export class Agent {
     this.#passes = new Coalesced(
       () => this.#pass(),
       (error) => {
-        log.error({ err: error }, `a pass failed and is tried again: ${messageOf(error)}`)
+        const message = `a pass failed and is tried again: ${messageOf(error)}`
+        this.#repeated.error(`pass ${causeOf(error)}`, { err: error }, message)
         this.#passes.ask(RETRY)
       },
     )
@@ -134,6 +140,7 @@ export class Agent {
     await this.#status.close()
     this.#host.close()
     this.#dataplane.close()
+    this.#repeated.close()
   }
 
   async #begin(store: ResourceStore): Promise<void> {
@@ -175,7 +182,8 @@ export class Agent {
     try {
       this.#model.apply(event)
     } catch (error) {
-      this.#log.error({ kind: event.kind, key: event.key, err: error }, `object ignored: ${messageOf(error)}`)
+      const fields = { kind: event.kind, key: event.key, err: error }
+      this.#repeated.error(`object ${causeOf(error)}`, fields, `object ignored: ${messageOf(error)}`)
     }
   }
 

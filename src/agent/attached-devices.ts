@@ -1,6 +1,6 @@
 import type { GatewayConfig } from '../config/config.ts'
 import type { AttachRequest, Attachments } from '../dataplane/attachments.ts'
-import type { Logger } from './logger.ts'
+import type { Logger } from '../log/logger.ts'
 import type { Link } from './netlink/model.ts'
 import { messageOf } from '../errors/errors.ts'
 

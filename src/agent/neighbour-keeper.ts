@@ -1,4 +1,4 @@
-import type { Logger } from './logger.ts'
+import type { Logger } from '../log/logger.ts'
 import type { Neighbour } from './netlink/model.ts'
 import { messageOf } from '../errors/errors.ts'
 import { neighbourKey, neighbourOfKey } from './netlink/model.ts'

@@ -1,8 +1,9 @@
 import type { Condition, NetworkInterface, ObjectKey } from '../api/index.ts'
 import type { ResourceStore } from '../store/store.ts'
 import type { Finding } from './desired/finding.ts'
-import type { Logger } from './logger.ts'
+import type { Logger } from '../log/logger.ts'
 import { NatGwError, messageOf } from '../errors/errors.ts'
+import { RateLimitedLog, causeOf } from '../log/rate-limited-log.ts'
 
 const TYPE = 'Programmed'
 /** Milliseconds between bursts of writes, and how many one holds: at 100,000 changes the store gets a stream, not a storm. */
@@ -23,6 +24,7 @@ export interface StatusWriterOptions {
 /** Writes findings as the condition `Programmed`, only where it differs from what is there. */
 export class StatusWriter {
   readonly #options: StatusWriterOptions
+  readonly #failures: RateLimitedLog
   readonly #pending = new Set<ObjectKey>()
   #timer: NodeJS.Timeout | undefined
   #burst: Promise<void> | undefined
@@ -31,6 +33,7 @@ export class StatusWriter {
 
   constructor(options: StatusWriterOptions) {
     this.#options = options
+    this.#failures = new RateLimitedLog(options.log)
   }
 
   /** Conditions written. */
@@ -49,6 +52,7 @@ export class StatusWriter {
     this.#closed = true
     clearTimeout(this.#timer)
     await this.#burst
+    this.#failures.close()
   }
 
   #schedule(pause: number): void {
@@ -75,7 +79,8 @@ export class StatusWriter {
     const outcomes = await Promise.all(keys.map((key) => this.#write(key)))
     const failed = outcomes.find((outcome) => outcome !== undefined)
     if (failed === undefined) return BURST_PAUSE
-    this.#options.log.warn({ err: failed }, `status of NetworkInterfaces could not be written: ${messageOf(failed)}`)
+    const message = `status of NetworkInterfaces could not be written: ${messageOf(failed)}`
+    this.#failures.warn(causeOf(failed), { err: failed }, message)
     return FAILURE_PAUSE
   }
 

@@ -3,7 +3,7 @@ import type { Slice } from '../dataplane/generated/layouts.ts'
 import type { SyncResult, VerifyResult } from '../dataplane/sync.ts'
 import type { NatGwError } from '../errors/errors.ts'
 import type { Finding } from './desired/finding.ts'
-import type { Logger } from './logger.ts'
+import type { Logger } from '../log/logger.ts'
 import { maps, natProtocolNames } from '../dataplane/generated/layouts.ts'
 import { formatIpv4 } from '../net/ipv4.ts'
 

@@ -1,6 +1,7 @@
 import { NatGwError, messageOf } from '../errors/errors.ts'
-import type { Clock } from './clock.ts'
-import type { Logger } from './log.ts'
+import type { Clock } from '../time/clock.ts'
+import type { Logger } from '../log/logger.ts'
+import { RateLimitedLog, causeOf } from '../log/rate-limited-log.ts'
 import { WorkQueue } from './work-queue.ts'
 
 export interface ControllerOptions {
@@ -14,21 +15,32 @@ export interface ControllerOptions {
   reconcile: (key: string) => Promise<void>
 }
 
-/** Runs a reconciler over a queue of keys. What the reconciler throws is logged and tried again. */
+/** Runs a reconciler over a queue of keys. What the reconciler throws is logged, a line a cause and minute, and tried again. */
 export class Controller {
   readonly queue: WorkQueue
+  readonly #failures: RateLimitedLog
 
   constructor({ name, log, reconcile, ...options }: ControllerOptions) {
+    this.#failures = new RateLimitedLog(log, options.clock)
     this.queue = new WorkQueue({
       ...options,
       run: reconcile,
-      onError(key, error, retry) {
-        const fields = { controller: name, key, ...retry, ...(error instanceof NatGwError ? { code: error.code } : {}) }
+      onError: (key, error, retry) => {
+        // The stack of an error with a code says nothing that the code does not.
+        const what = error instanceof NatGwError ? { code: error.code, details: error.details } : { err: error }
+        const fields = { controller: name, key, ...retry, ...what }
+        const message = `${name} ${key}: ${messageOf(error)}`
         // Somebody else wrote first: what optimistic concurrency is for, and no news to an operator.
-        if (isError(error, 'ERR_CONFLICT')) log.debug(fields, `${name} ${key}: ${messageOf(error)}`)
-        else log.error({ ...fields, err: error }, `${name} ${key}: ${messageOf(error)}; trying again`)
+        if (isError(error, 'ERR_CONFLICT')) log.debug(fields, message)
+        else this.#failures.error(`${name} ${causeOf(error)}`, fields, `${message}; trying again`)
       },
     })
+  }
+
+  /** What was begun is finished. */
+  async stop(): Promise<void> {
+    await this.queue.stop()
+    this.#failures.close()
   }
 }
 

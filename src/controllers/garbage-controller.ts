@@ -1,7 +1,7 @@
 import { keyOf } from '../api/index.ts'
 import { parseClaimerKey } from './claims.ts'
 import type { Cluster } from './cluster.ts'
-import type { Logger } from './log.ts'
+import type { Logger } from '../log/logger.ts'
 
 /**
  * Takes back what belonged to a Network or NATGateway that is gone without having cleaned up (its finalizer was removed by

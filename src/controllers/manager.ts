@@ -1,11 +1,11 @@
 import type { IpPool } from '../allocation/ip-pool.ts'
 import type { ResourceStore } from '../store/store.ts'
-import type { Clock } from './clock.ts'
-import { systemClock } from './clock.ts'
+import type { Clock } from '../time/clock.ts'
+import { systemClock } from '../time/clock.ts'
 import { Cluster } from './cluster.ts'
 import { Controller } from './controller.ts'
 import { GarbageReconciler } from './garbage-controller.ts'
-import type { Logger } from './log.ts'
+import type { Logger } from '../log/logger.ts'
 import { NatGatewayReconciler } from './nat-gateway-controller.ts'
 import { NetworkReconciler } from './network-controller.ts'
 import { NetworkInterfaceReconciler } from './network-interface-controller.ts'
@@ -61,14 +61,15 @@ export async function startControllers(
   )
   const gateways = controller('nat-gateway', natGateways, 8, GATEWAY_COALESCE_MS)
   const garbage = controller('garbage', new GarbageReconciler(cluster, log), 1)
-  const queues = [networks, interfaces, gateways, garbage].map(({ queue }) => queue)
+  const all = [networks, interfaces, gateways, garbage]
+  const queues = all.map(({ queue }) => queue)
 
   const unfollow = cluster.follow()
   for (const queue of queues) queue.start()
   return {
     async stop() {
       unfollow()
-      await Promise.all(queues.map((queue) => queue.stop()))
+      await Promise.all(all.map((each) => each.stop()))
     },
     async idle() {
       let events: number

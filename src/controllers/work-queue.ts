@@ -1,4 +1,7 @@
-import type { Clock } from './clock.ts'
+import type { Clock } from '../time/clock.ts'
+
+/** A run that waited for something stuck must not make its key wait as long once more. */
+const LONGEST_REST_MS = 1_000
 
 export interface WorkQueueOptions {
   clock: Clock
@@ -6,7 +9,8 @@ export interface WorkQueueOptions {
   concurrency: number
   /**
    * Milliseconds between a key being added and its run, so that a burst of changes makes one run. A key added while it
-   * was being worked on waits for at least as long as that run took: under load half of the time stays free.
+   * was being worked on waits for at least as long as that run took, up to a second: under load half of the time stays
+   * free.
    */
   coalesceMs?: number
   /** Milliseconds before the first retry, doubled with each failure in a row up to the cap. */
@@ -108,12 +112,12 @@ export class WorkQueue {
   async #work(key: string): Promise<void> {
     const { clock, run, onError, coalesceMs = 0 } = this.#options
     this.#running.add(key)
-    const began = clock.now()
+    const began = clock.monotonic()
     let delayMs = 0
     try {
       await run(key)
       this.#failures.delete(key)
-      if (coalesceMs > 0) delayMs = Math.max(coalesceMs, clock.now() - began)
+      if (coalesceMs > 0) delayMs = Math.max(coalesceMs, Math.min(clock.monotonic() - began, LONGEST_REST_MS))
     } catch (error) {
       const attempt = (this.#failures.get(key) ?? 0) + 1
       this.#failures.set(key, attempt)

@@ -7,6 +7,10 @@ import type { NewObject, ResourceStore, WatchEvent } from './store.ts'
 import { created, deletionRequested, nameOf, statusUpdated, updated } from './transitions.ts'
 import { Watchers } from './watchers.ts'
 
+/** Pause after a failed commit, doubled with each in a row: who retries at once must not keep a full disk busy. */
+const FIRST_PAUSE_MS = 50
+const LONGEST_PAUSE_MS = 5_000
+
 /**
  * Makes changes durable, all of them or none, oldest first. `resourceVersion` is that of the last one. Never called again
  * before its promise is settled; a rejection becomes that of the writes.
@@ -34,7 +38,8 @@ interface PendingWrite {
  * Writes are committed in groups: those that arrive while a group is being committed form the next one. Each is checked
  * against the objects as the writes before it leave them. A write becomes visible (reads, watches, its promise) only
  * once its group is durable; where the commit fails, every write of the group is rejected with the commit's error and
- * the objects stay as they were. Writes that change nothing raise no resourceVersion and make no event. What is passed to a
+ * the objects stay as they were. After a failure the next group waits a moment, longer with each failure in a row, and
+ * takes along all that came meanwhile. Writes that change nothing raise no resourceVersion and make no event. What is passed to a
  * write is copied when its turn comes: it is not to be changed before.
  */
 export class MemoryStore implements ResourceStore {
@@ -45,6 +50,9 @@ export class MemoryStore implements ResourceStore {
   #resourceVersion: number
   #queue: PendingWrite[] = []
   #writing: Promise<void> | undefined
+  /** Commits that failed in a row. */
+  #failures = 0
+  #endPause: (() => void) | undefined
   #closed = false
 
   constructor(options: MemoryStoreOptions = {}) {
@@ -120,6 +128,7 @@ export class MemoryStore implements ResourceStore {
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#endPause?.()
     while (this.#writing !== undefined) await this.#writing
     this.#watchers.clear()
   }
@@ -141,11 +150,25 @@ export class MemoryStore implements ResourceStore {
 
   async #writeGroups(): Promise<void> {
     while (this.#queue.length > 0) {
+      if (this.#failures > 0) await this.#pause()
       const group = this.#queue
       this.#queue = []
       await this.#writeGroup(group)
     }
     this.#writing = undefined
+  }
+
+  async #pause(): Promise<void> {
+    if (this.#closed) return
+    const milliseconds = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(this.#failures - 1, 10))
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, milliseconds)
+      this.#endPause = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+    this.#endPause = undefined
   }
 
   async #writeGroup(group: PendingWrite[]): Promise<void> {
@@ -160,8 +183,12 @@ export class MemoryStore implements ResourceStore {
     })
     const { changes, resourceVersion } = staging
     try {
-      if (changes.length > 0) await this.#commit(changes, resourceVersion)
+      if (changes.length > 0) {
+        await this.#commit(changes, resourceVersion)
+        this.#failures = 0
+      }
     } catch (error) {
+      this.#failures++
       // Writes refused on their own account are told of the failed commit as well: what they collided with never was.
       for (const { reject } of group) reject(error)
       return

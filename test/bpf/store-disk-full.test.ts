@@ -3,7 +3,10 @@ import { mkdir, mkdtemp, readdir, rm, unlink, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest'
+import { IpPool } from '../../src/allocation/ip-pool.ts'
 import { CORE_API } from '../../src/api/index.ts'
+import { startControllers } from '../../src/controllers/manager.ts'
+import type { Logger } from '../../src/log/logger.ts'
 import { LocalStore } from '../../src/store/local.ts'
 import type { NewObject } from '../../src/store/store.ts'
 
@@ -42,11 +45,13 @@ async function fill(path: string): Promise<void> {
   }
 }
 
-const open = () =>
+const quiet = { info: () => undefined, warn: () => undefined }
+
+const open = (log: Pick<Logger, 'info' | 'warn'> = quiet) =>
   LocalStore.open({
     manifests: join(home, 'manifests'),
     stateFile: join(disk, 'natgw.state'),
-    log: { info: () => undefined, warn: () => undefined },
+    log,
   })
 
 /** Creates objects of a size until one is refused. @returns the refusal */
@@ -90,4 +95,30 @@ it('a full disk stops writes only when the reserved room is used up; they go on 
   onTestFinished(() => again.close())
   expect(again.list('NetworkID')).toEqual(ids)
   expect(again.list('Network')).toEqual([blue])
+})
+
+it('a full disk with 3,000 new interfaces makes a few lines of log, and all are served when there is space again', async () => {
+  const lines: string[] = []
+  const write = (_fields: object, message: string) => void lines.push(message)
+  const log: Logger = { debug: () => undefined, info: write, warn: write, error: write }
+  const store = await open(log)
+  onTestFinished(() => store.close())
+  const pool = new IpPool([{ prefix: '198.51.100.0/24', ports: { first: 1024, last: 65535 }, shared: false }])
+  const controllers = await startControllers(store, pool, log)
+  onTestFinished(() => controllers.stop())
+  await fill(join(disk, 'filler'))
+  const api = 'apiVersion: networking.ironcore.dev/v1alpha1'
+  const nic = (n: number) =>
+    `{${api}, kind: NetworkInterface, metadata: {name: m${n}}, spec: {networkRef: {name: blue}, ips: [{value: 10.0.${n >> 8}.${n & 255}}]}}`
+  const gateway = `{${api}, kind: NATGateway, metadata: {name: g}, spec: {type: Public, ipFamily: IPv4, portsPerNetworkInterface: 64, networkRef: {name: blue}}}`
+  const documents = [gateway, ...Array.from({ length: 3_000 }, (_, n) => nic(n))]
+  await writeFile(join(home, 'manifests', 'b.yaml'), documents.join('\n---\n'))
+  await vi.waitFor(() => expect(lines.join('\n')).toContain('no space left'), { timeout: 10_000 })
+  await new Promise((resolve) => setTimeout(resolve, 5_000))
+  // A line a controller and cause, and a problem of the manifests.
+  expect(lines.length, lines.slice(0, 20).join('\n')).toBeLessThan(12)
+
+  for (const name of await readdir(disk)) if (name.startsWith('filler')) await unlink(join(disk, name))
+  const served = () => store.list('NATTable').reduce((sum, { spec }) => sum + spec.sections.length, 0)
+  await vi.waitFor(() => expect(served()).toBe(3_000), { timeout: 30_000, interval: 200 })
 })

@@ -4,7 +4,7 @@ import { IpPool } from '../../../src/allocation/ip-pool.ts'
 import type { PoolPrefix } from '../../../src/allocation/ip-pool.ts'
 import { startControllers } from '../../../src/controllers/manager.ts'
 import type { Controllers } from '../../../src/controllers/manager.ts'
-import type { Logger } from '../../../src/controllers/log.ts'
+import type { Logger } from '../../../src/log/logger.ts'
 import type { NewObject, ResourceStore } from '../../../src/store/store.ts'
 import { MemoryStore } from '../../../src/store/memory.ts'
 

@@ -1,38 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { Clock } from '../../../src/controllers/clock.ts'
 import { WorkQueue } from '../../../src/controllers/work-queue.ts'
 import type { WorkQueueOptions } from '../../../src/controllers/work-queue.ts'
-
-/** A clock that stands still until it is told to move. */
-class HandClock implements Clock {
-  #now = 0
-  #timers = new Set<{ at: number; callback: () => void }>()
-  now(): number {
-    return this.#now
-  }
-  after(milliseconds: number, callback: () => void): () => void {
-    const timer = { at: this.#now + milliseconds, callback }
-    this.#timers.add(timer)
-    return () => void this.#timers.delete(timer)
-  }
-  /** Moves on and lets what is due run to its end. */
-  async advance(milliseconds: number): Promise<void> {
-    this.#now += milliseconds
-    for (const timer of this.#timers) {
-      if (timer.at > this.#now) continue
-      this.#timers.delete(timer)
-      timer.callback()
-    }
-    await turns()
-  }
-  get pending(): number[] {
-    return [...this.#timers].map(({ at }) => at - this.#now)
-  }
-}
-
-async function turns(): Promise<void> {
-  for (let n = 0; n < 10; n++) await new Promise((resolve) => setImmediate(resolve))
-}
+import { HandClock, turns } from '../../support/hand-clock.ts'
 
 function queueWith(options: Partial<WorkQueueOptions> & Pick<WorkQueueOptions, 'run'>) {
   const clock = new HandClock()
@@ -162,6 +131,41 @@ describe('a work queue', () => {
     expect(clock.pending).toEqual([70])
     await clock.advance(70)
     expect(runs).toBe(2)
+  })
+
+  it('neither sleeps nor hurries when the wall clock is set while a key is worked on', async () => {
+    for (const step of [3_600_000, -3_600_000]) {
+      let runs = 0
+      const { queue, clock } = queueWith({
+        coalesceMs: 2,
+        run: async (key) => {
+          if (++runs > 1) return
+          queue.add(key)
+          clock.setWallClock(step)
+        },
+      })
+      queue.start()
+      queue.add('a')
+      await clock.advance(2)
+      expect(clock.pending).toEqual([2])
+      await clock.advance(2)
+      expect(runs).toBe(2)
+    }
+  })
+
+  it('rests no longer than a second after a run that was stuck for a minute', async () => {
+    const { queue, clock } = queueWith({
+      coalesceMs: 2,
+      run: async (key) => {
+        queue.add(key)
+        await clock.advance(60_000)
+      },
+    })
+    queue.start()
+    queue.add('a')
+    await clock.advance(2)
+    await turns()
+    expect(clock.pending).toEqual([1_000])
   })
 
   it('drops what waits when it is stopped, and finishes what runs', async () => {

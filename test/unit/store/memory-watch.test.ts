@@ -112,6 +112,29 @@ describe('a commit', () => {
     expect(told()).toEqual(['added default/blue', 'added default/red'])
   })
 
+  it('that fails time after time is tried ever more rarely, however eager the writers are', async () => {
+    let commits = 0
+    const store = new MemoryStore({ commit: () => Promise.reject(new Error(`disk full ${++commits}`)) })
+    let refusals = 0
+    const end = performance.now() + 1_000
+    const retry = async (name: string): Promise<void> => {
+      while (performance.now() < end) await store.create(network(name)).catch(() => void refusals++)
+    }
+    await Promise.all(Array.from({ length: 100 }, (_, n) => retry(`n${n}`)))
+    // 50 + 100 + 200 + 400 + 800 ms of pauses.
+    expect(commits).toBeLessThanOrEqual(6)
+    expect(refusals).toBe(100 * commits)
+  })
+
+  it('that failed does not keep the store from closing at once', async () => {
+    const store = new MemoryStore({ commit: () => Promise.reject(new Error('disk full')) })
+    for (let n = 0; n < 4; n++) await store.create(network('blue')).catch(() => undefined)
+    const write = store.create(network('blue'))
+    await turn()
+    await store.close()
+    await expect(write).rejects.toThrow('disk full')
+  })
+
   it('is waited for when the store closes; nothing is written after', async () => {
     const store = new MemoryStore({ commit: () => turn() })
     const write = store.create(network('blue'))

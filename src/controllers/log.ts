@@ -1,7 +1,0 @@
-/** The part of pino's interface that controllers use. */
-export interface Logger {
-  debug(fields: object, message: string): void
-  info(fields: object, message: string): void
-  warn(fields: object, message: string): void
-  error(fields: object, message: string): void
-}
