@@ -18,10 +18,20 @@ struct run {
 	__u32 size;
 };
 
+/*
+ * An index into an array by enum nat_protocol, bounded right where it is used: the verifier of Linux 6.1 loses a bound
+ * that was checked further up once the compiler keeps the number on the stack.
+ */
+static __always_inline __u32 protocol_index(__u32 protocol)
+{
+	barrier_var(protocol);
+	return protocol < NAT_PROTOCOLS ? protocol : 0;
+}
+
 /* First slot of a protocol's run: chunk << 16 | cell. */
 static __always_inline __u32 slice_run(const struct slice *slice, __u32 protocol)
 {
-	return slice->runs[protocol < NAT_PROTOCOLS ? protocol : 0];
+	return slice->runs[protocol_index(protocol)];
 }
 
 static __always_inline int run_open(struct run *run, const struct slice *slice, __u32 protocol)
@@ -170,12 +180,18 @@ static long bitmap_search_word(__u32 turn, struct bitmap_search *search)
 	return 1;
 }
 
-/* Any free slot of the run, or -1. The caller holds the lock of the slice. */
-static __always_inline __s32 bitmap_find_free(const struct run *run, __u32 from)
+/*
+ * Any free slot of the run, or -1. The caller holds the lock of the slice. A function of its own, as what it needs of the
+ * stack must not add to what the search for a mapping needs: Linux 6.1 allows 512 bytes for a chain of calls.
+ */
+__noinline int bitmap_find_free(__u32 slice_index, __u32 protocol, __u32 from)
 {
-	struct bitmap_search search = {.run = *run, .from = from, .offset = -1};
+	struct bitmap_search search = {.from = from, .offset = -1};
+	struct slice *slice = bpf_map_lookup_elem(&slices, &slice_index);
 
-	bpf_loop((run->size >> 6) + 2, bitmap_search_word, &search, 0);
+	if (!slice || !run_open(&search.run, slice, protocol))
+		return -1;
+	bpf_loop((search.run.size >> 6) + 2, bitmap_search_word, &search, 0);
 	return search.offset;
 }
 

@@ -8,7 +8,9 @@
 #include "sessions.h"
 #include "slots.h"
 
-/* What flow_open() is told and tells. Plain numbers: it is verified on its own, apart from the programs that call it.
+/*
+ * What flow_check() and flow_make() are told and tell. Plain numbers: they are verified on their own, apart from the
+ * programs that call them.
  */
 struct flow_request {
 	__u32 slice;
@@ -22,6 +24,7 @@ struct flow_request {
 	__u32 icmp_type;
 	__u32 now;
 	/* out */
+	__u32 next_hop; /* index into `next_hops`, by flow_check() */
 	__u32 offset;  /* of the mapping's slot in the run */
 	__s32 session; /* index into `sessions`, -1 for the session in the slot */
 };
@@ -31,7 +34,6 @@ struct new_flow {
 	struct settings *settings;
 	struct slice *slice;
 	struct slice_state *state;
-	__u32 next_hop;
 };
 
 /* Fills a slot that this CPU holds by a BUSY claim, and lets everyone see it. */
@@ -42,7 +44,7 @@ static __always_inline void slot_publish(struct new_flow *flow, struct slot *slo
 	slot->generation = generation;
 	slot->flags = flags;
 	session_init(&slot->session, flow->request->destination, flow->request->destination_port,
-		     flow->request->protocol, flow->settings, flow->next_hop, flow->request->now);
+		     flow->request->protocol, flow->settings, flow->request->next_hop, flow->request->now);
 	slot->expires = slot->session.expires;
 	__sync_lock_test_and_set(&slot->claim,
 				 claim_make(flow->request->source, flow->request->source_port, generation, CLAIM_LIVE));
@@ -51,13 +53,11 @@ static __always_inline void slot_publish(struct new_flow *flow, struct slot *slo
 
 static __always_inline void usage_raise(struct slice_state *state, __u32 protocol)
 {
-	__u32 used;
+	__u32 index = protocol_index(protocol);
+	__u32 used = __sync_fetch_and_add(&state->used[index], 1) + 1;
 
-	if (protocol >= NAT_PROTOCOLS)
-		return;
-	used = __sync_fetch_and_add(&state->used[protocol], 1) + 1;
-	if (used > state->peak[protocol])
-		state->peak[protocol] = used;
+	if (used > state->peak[index])
+		state->peak[index] = used;
 }
 
 /* A new mapping, in its probe window or else wherever the bitmap has a free slot. Lock held. */
@@ -65,13 +65,13 @@ static __always_inline int mapping_make(struct new_flow *flow, const struct run 
 {
 	struct slice_state *state = flow->state;
 	__u64 busy = claim_make(flow->request->source, flow->request->source_port, 0, CLAIM_BUSY);
-	__u32 protocol = flow->request->protocol < NAT_PROTOCOLS ? flow->request->protocol : 0;
+	__u32 protocol = flow->request->protocol;
 	__u16 flags = 0;
 	struct slot *slot;
 	__u16 *port;
 	__s32 free, distance;
 
-	if (state->used[protocol] >= run->size) {
+	if (state->used[protocol_index(protocol)] >= run->size) {
 		__sync_fetch_and_add(&state->refused, 1);
 		return DROP_SLICE_FULL;
 	}
@@ -79,7 +79,7 @@ static __always_inline int mapping_make(struct new_flow *flow, const struct run 
 	if (distance >= 0) {
 		free = flow->request->start + distance;
 	} else {
-		free = bitmap_find_free(run, flow->request->start);
+		free = bitmap_find_free(flow->request->slice, protocol, flow->request->start);
 		if (free < 0) {
 			__sync_fetch_and_add(&state->refused, 1);
 			return DROP_SLICE_FULL;
@@ -94,10 +94,10 @@ static __always_inline int mapping_make(struct new_flow *flow, const struct run 
 	*port = bpf_ntohs(flow->request->source_port);
 	if (flags & SLOT_OVERFLOW) {
 		chain_add(run, flow->request->start, free);
-		__sync_fetch_and_add(&state->overflow[protocol], 1);
+		__sync_fetch_and_add(&state->overflow[protocol_index(protocol)], 1);
 	}
 	bitmap_set(run, free);
-	usage_raise(state, flow->request->protocol);
+	usage_raise(state, protocol);
 	slot_publish(flow, slot, flags);
 	flow->request->offset = free;
 	return DROP_NONE;
@@ -115,7 +115,7 @@ static __always_inline int session_make(struct new_flow *flow, struct slot *slot
 
 	if (!session_alive(&slot->session, request->now)) {
 		session_init(&slot->session, request->destination, request->destination_port, request->protocol,
-			     flow->settings, flow->next_hop, request->now);
+			     flow->settings, request->next_hop, request->now);
 		expires = slot->session.expires;
 		goto made;
 	}
@@ -137,7 +137,7 @@ static __always_inline int session_make(struct new_flow *flow, struct slot *slot
 	if (__sync_val_compare_and_swap(&session->claim, expected, (live & ~3ull) | CLAIM_BUSY) != expected)
 		return DROP_CONTENDED;
 	session_init(&session->session, request->destination, request->destination_port, request->protocol,
-		     flow->settings, flow->next_hop, request->now);
+		     flow->settings, request->next_hop, request->now);
 	slot->flags |= SLOT_SPILLED;
 	__sync_lock_test_and_set(&session->claim, live);
 	expires = session->session.expires;
@@ -185,21 +185,6 @@ static __always_inline int flow_make_locked(struct new_flow *flow)
 	return DROP_NONE;
 }
 
-static __always_inline int flow_make(struct new_flow *flow)
-{
-	int verdict;
-
-	if (!slice_lock(flow->state))
-		return DROP_CONTENDED;
-	verdict = flow_make_locked(flow);
-	slice_unlock(flow->state);
-	if (verdict == DROP_NONE)
-		count(COUNTER_SESSIONS_CREATED, 1);
-	else if (verdict == DROP_SLICE_FULL)
-		report(EVENT_SLICE_FULL, flow->request->slice, 0, flow->request->protocol, flow->settings->hz);
-	return verdict;
-}
-
 /* Places that no flow may be opened to by way of the gateway. */
 static __always_inline int destination_refused(__u32 vni, __be32 destination)
 {
@@ -242,14 +227,44 @@ static __always_inline int slice_refuses(const struct settings *s, const struct 
 	return 1;
 }
 
-/* A packet without a live session: may it open one? Returns DROP_NONE, a drop reason, or FLOW_TO_HOST. */
 #define FLOW_TO_HOST -1
 
-__noinline int flow_open(struct flow_request *request)
+/* May a packet without a live session open one, and by which way? Returns DROP_NONE, a drop reason, or FLOW_TO_HOST. */
+__noinline int flow_check(struct flow_request *request)
+{
+	struct settings *s;
+	struct slice *slice;
+	__u32 zero = 0, index;
+	int refusal, hop;
+
+	if (!request)
+		return DROP_LEAK_PREVENTED;
+	index = request->slice;
+	s = bpf_map_lookup_elem(&settings, &zero);
+	slice = bpf_map_lookup_elem(&slices, &index);
+	if (!s || !slice)
+		return DROP_NO_SLICE;
+
+	if (host_has_ipv4(request->destination) || ipv4_is_link_scope(request->destination))
+		return FLOW_TO_HOST;
+	if (destination_refused(slice->vni, request->destination))
+		return DROP_DESTINATION;
+	refusal = flow_may_begin(request->protocol, request->tcp_flags, request->icmp_type);
+	if (refusal != DROP_NONE)
+		return refusal;
+	hop = route_lookup(request->destination, s->hz);
+	if (hop < 0)
+		return -hop;
+	request->next_hop = hop;
+	return DROP_NONE;
+}
+
+/* The mapping, where there is none, and the session. Returns DROP_NONE or a drop reason. */
+__noinline int flow_make(struct flow_request *request)
 {
 	struct new_flow flow = {.request = request};
 	__u32 zero = 0, index;
-	int refusal, hop;
+	int verdict;
 
 	if (!request)
 		return DROP_LEAK_PREVENTED;
@@ -261,18 +276,26 @@ __noinline int flow_open(struct flow_request *request)
 		return DROP_NO_SLICE;
 	request->session = -1;
 
-	if (host_has_ipv4(request->destination) || ipv4_is_link_scope(request->destination))
-		return FLOW_TO_HOST;
-	if (destination_refused(flow.slice->vni, request->destination))
-		return DROP_DESTINATION;
-	refusal = flow_may_begin(request->protocol, request->tcp_flags, request->icmp_type);
-	if (refusal != DROP_NONE)
-		return refusal;
-	hop = route_lookup(request->destination, flow.settings->hz);
-	if (hop < 0)
-		return -hop;
-	flow.next_hop = hop;
-	return flow_make(&flow);
+	if (!slice_lock(flow.state))
+		return DROP_CONTENDED;
+	verdict = flow_make_locked(&flow);
+	slice_unlock(flow.state);
+	if (verdict == DROP_NONE)
+		count(COUNTER_SESSIONS_CREATED, 1);
+	else if (verdict == DROP_SLICE_FULL)
+		report(EVENT_SLICE_FULL, index, 0, request->protocol, flow.settings->hz);
+	return verdict;
+}
+
+/*
+ * A packet without a live session. Two calls, one after the other, so that what they need of the stack does not add up:
+ * Linux 6.1 allows 512 bytes for a chain of calls, each rounded up to 32.
+ */
+static __always_inline int flow_open(struct flow_request *request)
+{
+	int verdict = flow_check(request);
+
+	return verdict == DROP_NONE ? flow_make(request) : verdict;
 }
 
 #endif

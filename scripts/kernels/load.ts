@@ -1,0 +1,21 @@
+// Loads the programs into the kernel it runs on, starts their sweep as the agent does, and takes them away again.
+// The verifier's log of a refusal goes to the folder NATGW_LOGS.
+import { release } from 'node:os'
+import { join } from 'node:path'
+import { openDataplane, PROGRAMS, unloadDataplane } from '../../src/dataplane/loader.ts'
+import { messageOf } from '../../src/errors/errors.ts'
+
+const instance = `load-${process.pid}`
+try {
+  openDataplane({
+    instance,
+    limits: { maxSlices: 4096, maxInterfaces: 4096, maxSessions: 4096, maxDevices: 64 },
+    objectPath: join(import.meta.dirname, '../../build/bpf/natgw.bpf.o'),
+    logFolder: process.env.NATGW_LOGS ?? '.',
+  }).close()
+  console.log(`Linux ${release()}: ${PROGRAMS.length} programs loaded`)
+} catch (error) {
+  console.error(`Linux ${release()}: ${messageOf(error)}`)
+  process.exitCode = 1
+}
+unloadDataplane(instance)
