@@ -107,7 +107,8 @@ export class Lab {
       for (let waited = 0; waited < 50 && namespaces.flatMap(processesIn).length > 0; waited++) sleepSync(20)
     }
     for (const name of namespaces) spawnSync('ip', ['netns', 'delete', name])
-    for (const kind of ['lock', 'json']) rmSync(`/run/natgw/${instanceOf(id)}.${kind}`, { force: true })
+    for (const kind of ['lock', 'json', 'problems.json'])
+      rmSync(`/run/natgw/${instanceOf(id)}.${kind}`, { force: true })
     rmSync(folderOf(id), { recursive: true, force: true })
   }
 

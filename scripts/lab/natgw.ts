@@ -29,15 +29,26 @@ export interface SessionRow {
 
 /** Of `natgw status -o json`. */
 export interface StatusView {
+  instance: string
   agent: { running: boolean; pid?: number }
-  devices: { device: string; role: string; mode: string }[]
+  devices: { device: string; role: string; mode: string; attached: boolean }[]
   gateways: {
     name: string
     ips: { name: string; ip: string }[]
     slices: { total: number; used: number; free: number; waiting: number }
     ready: { status: string; reason: string; message: string }
   }[]
-  troubles: { object: string; condition: string; reason: string; message: string }[]
+  knownSecondsAgo?: number
+  problems: ShownProblem[]
+}
+
+export interface ShownProblem {
+  object: string
+  condition?: string
+  reason: string
+  message: string
+  severity: string
+  remedy?: string
 }
 
 /** `natgw` in the gateway's namespace of a lab. */

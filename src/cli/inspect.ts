@@ -1,17 +1,14 @@
 // What the inspecting commands show: the truth is in the pinned maps; names and status are in the state file.
-import type { NATGateway, Resource } from '../api/index.ts'
-import { pinnedLinks } from '../dataplane/pins.ts'
-import type { LinkRole, XdpMode } from '../dataplane/pins.ts'
+import type { Resource } from '../api/index.ts'
 import { openPinnedDataplane } from '../dataplane/pinned-maps.ts'
 import type { PinnedDataplane } from '../dataplane/pinned-maps.ts'
 import { readSliceUse } from '../dataplane/readers.ts'
 import { messageOf } from '../errors/errors.ts'
 import { formatIpv4 } from '../net/ipv4.ts'
+import { readPublished } from '../problems/published.ts'
+import type { KnownProblems } from '../problems/published.ts'
 import { readStateFile } from '../store/read-state.ts'
-import { listHost } from '../agent/list-host.ts'
-import { findInstance } from './instance.ts'
-import { troublesOf } from './troubles.ts'
-import type { Trouble } from './troubles.ts'
+import { findInstance, problemsPath } from './instance.ts'
 import type { InstanceInfo, InstanceOptions } from './instance.ts'
 
 export interface Inspection {
@@ -19,6 +16,10 @@ export interface Inspection {
   plane: PinnedDataplane
   /** Empty when the state file is unknown or cannot be read: names are missing then. */
   objects: readonly Resource[]
+  /** Why names are missing. */
+  namesMissing: string | undefined
+  /** What the agent that runs, or ran last, published. */
+  known: KnownProblems | undefined
 }
 
 /** Opens what there is of an instance, and closes it behind `body`. @throws ERR_NOT_LOADED */
@@ -26,19 +27,20 @@ export async function inspect<T>(options: InstanceOptions, body: (inspection: In
   const info = await findInstance(options)
   const plane = openPinnedDataplane(info.instance)
   try {
-    return body({ info, plane, objects: await readObjects(info) })
+    return body({ info, plane, ...(await readObjects(info)), known: readPublished(problemsPath(info.instance)) })
   } finally {
     plane.close()
   }
 }
 
-async function readObjects({ stateFile }: InstanceInfo): Promise<readonly Resource[]> {
-  if (stateFile === undefined) return []
+async function readObjects({ stateFile }: InstanceInfo): Promise<Pick<Inspection, 'objects' | 'namesMissing'>> {
+  const without = (namesMissing: string) => ({ objects: [], namesMissing })
+  if (stateFile === undefined) return without('it is not known where the state is kept; give --config')
   try {
-    return (await readStateFile(stateFile)) ?? []
+    const objects = await readStateFile(stateFile)
+    return objects === undefined ? without(`there is no state file ${stateFile}`) : { objects, namesMissing: undefined }
   } catch (error) {
-    process.stderr.write(`names are missing: ${messageOf(error)}\n`)
-    return []
+    return without(messageOf(error))
   }
 }
 
@@ -97,60 +99,4 @@ function sectionOwners(objects: readonly Resource[]): Map<string, { gateway: str
     }
   }
   return owners
-}
-
-export interface GatewayRow {
-  name: string
-  network: string
-  ips: { name: string; ip: string }[]
-  portsPerNetworkInterface: number
-  slices: { total: number; used: number; free: number; waiting: number }
-  /** Ports in use and free in the slices that are given out; of the busiest protocol. */
-  ports: { used: number; free: number }
-  ready: { status: string; reason: string; message: string }
-}
-
-export interface StatusView {
-  instance: string
-  agent: { running: boolean; pid?: number }
-  devices: { device: string; ifindex: number; role: LinkRole; mode: XdpMode }[]
-  gateways: GatewayRow[]
-  troubles: Trouble[]
-}
-
-export function statusView(inspection: Inspection): StatusView {
-  const { info, objects } = inspection
-  const links = new Map(listHost().links.map(({ ifindex, name }) => [ifindex, name]))
-  const slices = sliceRows(inspection)
-  return {
-    instance: info.instance,
-    agent:
-      info.running && info.record !== undefined ? { running: true, pid: info.record.pid } : { running: info.running },
-    devices: pinnedLinks(info.instance).map(({ ifindex, role, mode }) => ({
-      device: links.get(ifindex) ?? `(ifindex ${ifindex}, gone)`,
-      ifindex,
-      role,
-      mode,
-    })),
-    gateways: objects.filter((object) => object.kind === 'NATGateway').map((gateway) => gatewayRow(gateway, slices)),
-    troubles: troublesOf(objects),
-  }
-}
-
-function gatewayRow(gateway: NATGateway, slices: SliceRow[]): GatewayRow {
-  const { metadata, spec, status } = gateway
-  const name = `${metadata.namespace ?? ''}/${metadata.name}`
-  const own = slices.filter((row) => row.gateway === name)
-  const used = own.reduce((sum, { used: { tcp, udp, icmp } }) => sum + Math.max(tcp, udp, icmp), 0)
-  const held = own.reduce((sum, { firstPort, lastPort }) => sum + lastPort - firstPort + 1, 0)
-  const ready = status?.conditions?.find(({ type }) => type === 'Ready')
-  return {
-    name,
-    network: spec.networkRef.name,
-    ips: status?.ips ?? [],
-    portsPerNetworkInterface: spec.portsPerNetworkInterface,
-    slices: status?.slices ?? { total: 0, used: 0, free: 0, waiting: 0 },
-    ports: { used, free: held - used },
-    ready: { status: ready?.status ?? 'Unknown', reason: ready?.reason ?? '', message: ready?.message ?? '' },
-  }
 }

@@ -14,7 +14,7 @@ export interface InstanceOptions {
   instance?: string
 }
 
-/** Written by `natgw run` for the other commands; stays when it is killed. */
+/** Written by `natgw run` for the other commands; stays when it ends, until `natgw unload`. */
 export interface RunRecord {
   pid: number
   config: string
@@ -71,10 +71,12 @@ export function claimInstance(instance: string, record: Omit<RunRecord, 'pid' | 
     recordPath(instance),
     JSON.stringify({ ...record, pid: process.pid, startedAt: new Date().toISOString() }),
   )
-  return () => {
-    rmSync(recordPath(instance), { force: true })
-    unlockFile(fd)
-  }
+  return () => unlockFile(fd)
+}
+
+/** Removes what earlier runs of an unloaded instance left for the other commands. */
+export function forgetRuns(instance: string): void {
+  for (const path of [recordPath(instance), problemsPath(instance)]) rmSync(path, { force: true })
 }
 
 function isLocked(instance: string): boolean {
@@ -107,6 +109,11 @@ function readRecord(instance: string): RunRecord | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Where an agent publishes its problems. */
+export function problemsPath(instance: string): string {
+  return join(RUN_FOLDER, `${instance}.problems.json`)
 }
 
 function lockPath(instance: string): string {

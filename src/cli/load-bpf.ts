@@ -8,7 +8,7 @@ import { BPFFS, instanceFolder } from '../dataplane/pins.ts'
 import { NatGwError } from '../errors/errors.ts'
 import { hostAddresses } from '../agent/desired/host-addresses.ts'
 import { listHost } from '../agent/list-host.ts'
-import { findStoppedInstance } from './instance.ts'
+import { findStoppedInstance, forgetRuns } from './instance.ts'
 import { OBJECT_PATH } from './paths.ts'
 import { print } from './output.ts'
 
@@ -58,6 +58,7 @@ function admitHost({ maps }: Dataplane): void {
 
 export function unload(instance: string): void {
   const { links, layouts } = unloadDataplane(instance)
+  forgetRuns(instance)
   print(
     `instance ${instance}: ${links} program${links === 1 ? '' : 's'} detached, maps of ${layouts.join(', ')} removed`,
   )

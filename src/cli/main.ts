@@ -5,6 +5,7 @@ import { NatGwError } from '../errors/errors.ts'
 import { ensureHeapOptions } from './heap.ts'
 import type { LoadOptions } from './load-bpf.ts'
 import type { ShowOptions } from './show.ts'
+import type { StatusOptions } from './show-status.ts'
 
 const program = new Command('natgw')
   .description('NAT gateway in XDP, driven by NATGateway resources')
@@ -13,6 +14,8 @@ const program = new Command('natgw')
 const instanceOption = (): Option =>
   new Option('-i, --instance <name>', 'the gateway, where there are several on a host')
 const configOption = (): Option => new Option('-c, --config <file>', 'gateway.yaml, which names the instance')
+const outputOption = (): Option =>
+  new Option('-o, --output <format>', 'output').choices(['table', 'json']).default('table')
 
 program
   .command('run')
@@ -45,7 +48,6 @@ program
   })
 
 const shows = {
-  status: ['gateways with their addresses, slices and ports', 'showStatus'],
   slices: ['who owns which ports of which public address', 'showSlices'],
   sessions: ['live sessions', 'showSessions'],
   drops: ['dropped packets by reason', 'showDrops'],
@@ -57,9 +59,18 @@ for (const [name, [description, show]] of Object.entries(shows)) {
     .description(description)
     .addOption(instanceOption())
     .addOption(configOption())
-    .addOption(new Option('-o, --output <format>', 'output').choices(['table', 'json']).default('table'))
+    .addOption(outputOption())
     .action(async (options: ShowOptions) => (await import('./show.ts'))[show](options))
 }
+
+program
+  .command('status')
+  .description('gateways with their addresses, slices and ports, and everything that does not work')
+  .addOption(instanceOption())
+  .addOption(configOption())
+  .addOption(outputOption())
+  .option('--check', 'exit with 1 where something does not work or no agent runs')
+  .action(async (options: StatusOptions) => (await import('./show-status.ts')).showStatus(options))
 
 function collect(value: string, previous: string[]): string[] {
   if (value === '') throw new InvalidArgumentError('a device name is expected')

@@ -32,6 +32,11 @@ export function formatSeconds(seconds: number): string {
   return `${Math.round(seconds / 86_400)}d`
 }
 
+/** `2m ago`. */
+export function agoOf(seconds: number | undefined): string {
+  return seconds === undefined ? 'an unknown time ago' : `${formatSeconds(seconds)} ago`
+}
+
 export function formatBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
   let value = bytes
@@ -45,6 +50,11 @@ export function formatBytes(bytes: number): string {
 
 export function print(text: string): void {
   process.stdout.write(`${text}\n`)
+}
+
+/** For a person, beside the output that a program may read. */
+export function say(text: string): void {
+  process.stderr.write(`${text}\n`)
 }
 
 export function printJson(value: unknown): void {

@@ -4,9 +4,12 @@ import { Agent } from '../agent/agent.ts'
 import { loadConfig } from '../config/load.ts'
 import { startControllers } from '../controllers/manager.ts'
 import { preflight } from '../dataplane/preflight.ts'
-import { LocalStore } from '../store/local.ts'
+import type { Problem } from '../problems/problem.ts'
+import { ProblemList } from '../problems/problem-list.ts'
+import { ProblemPublisher } from '../problems/published.ts'
+import { asProblem, LocalStore } from '../store/local.ts'
 import { examineHost } from './examine-host.ts'
-import { claimInstance } from './instance.ts'
+import { claimInstance, problemsPath } from './instance.ts'
 import { OBJECT_PATH } from './paths.ts'
 
 /** Resolves at an orderly end. @throws NatGwError for whatever keeps the gateway from starting */
@@ -22,12 +25,20 @@ export async function run(configPath: string): Promise<void> {
   const cleanUps: (() => Promise<void> | void)[] = []
   try {
     const { pool, notes } = await examineHost(config)
-    for (const warning of [...warnings, ...notes]) log.warn({}, warning)
     cleanUps.push(claimInstance(config.instance, { config: configPath, stateFile: config.stateFile }))
+    const problems = new ProblemList(log)
+    const publisher = new ProblemPublisher(problemsPath(config.instance), problems, log)
+    cleanUps.push(
+      () => problems.close(),
+      () => publisher.close(),
+    )
+    problems.report('configuration', warnings.map(configWarning(configPath)))
+    for (const note of notes) log.warn({}, note)
     const store = await LocalStore.open({
       manifests: config.manifests,
       stateFile: config.stateFile,
       log,
+      onProblems: (found) => problems.report('manifests', found.map(asProblem)),
     })
     cleanUps.push(() => store.close())
     const agent = await Agent.start({ config, store, objectPath: OBJECT_PATH, log: log.child({ component: 'agent' }) })
@@ -43,6 +54,16 @@ export async function run(configPath: string): Promise<void> {
   } finally {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   }
+}
+
+function configWarning(path: string): (message: string) => Problem {
+  return (message) => ({
+    reason: 'ConfigWarning',
+    severity: 'warning',
+    object: `file ${path}`,
+    message,
+    remedy: 'see docs/configuration.md',
+  })
 }
 
 function untilSignal(): Promise<NodeJS.Signals> {

@@ -1,11 +1,11 @@
-// The commands that show: status, slices, sessions, drops. They read; they work whether or not the agent runs.
+// The commands that show: slices, sessions, drops. They read; they work whether or not the agent runs.
 import { readCounters, readDrops } from '../dataplane/readers.ts'
 import { readSessions } from '../dataplane/session-reader.ts'
 import { formatIpv4 } from '../net/ipv4.ts'
-import { inspect, sliceRows, statusView } from './inspect.ts'
-import type { GatewayRow, SliceRow, StatusView } from './inspect.ts'
+import { inspect, sliceRows } from './inspect.ts'
+import type { Inspection, SliceRow } from './inspect.ts'
 import type { InstanceOptions } from './instance.ts'
-import { formatBytes, formatSeconds, print, printJson, renderTable } from './output.ts'
+import { agoOf, formatBytes, formatSeconds, print, printJson, renderTable, say } from './output.ts'
 import type { Column, OutputFormat } from './output.ts'
 
 export interface ShowOptions extends InstanceOptions {
@@ -17,37 +17,18 @@ function show<Row>(rows: readonly Row[], columns: readonly Column<Row>[], output
   else print(renderTable(columns, rows))
 }
 
-export async function showStatus(options: ShowOptions): Promise<void> {
-  const view = await inspect(options, statusView)
-  if (options.output === 'json') {
-    printJson(view)
-    return
-  }
-  print(agentLine(view))
-  for (const { device, role, mode } of view.devices) print(`${role} ${device}: ${mode} XDP`)
-  print(renderTable(gatewayColumns, view.gateways))
-  for (const { object, reason, message } of view.troubles) print(`${object}: ${reason}: ${message}`)
+/** Opens the instance; where names may be missing or old, says so beside the output. */
+function inspectNamed<T>(options: InstanceOptions, body: (inspection: Inspection) => T): Promise<T> {
+  return inspect(options, (inspection) => {
+    const { info, namesMissing, known } = inspection
+    if (namesMissing !== undefined) say(`names are missing: ${namesMissing}`)
+    else if (!info.running) say(`no agent runs; names are those of ${agoOf(known?.ageSeconds)}`)
+    return body(inspection)
+  })
 }
-
-function agentLine({ instance, agent }: StatusView): string {
-  if (!agent.running) return `instance ${instance}: no agent runs; the programs go on with what they know`
-  return `instance ${instance}: agent runs${agent.pid === undefined ? '' : ` (pid ${agent.pid})`}`
-}
-
-const gatewayColumns: Column<GatewayRow>[] = [
-  { title: 'GATEWAY', value: ({ name }) => name },
-  { title: 'NETWORK', value: ({ network }) => network },
-  { title: 'IPS', value: ({ ips }) => ips.map(({ ip }) => ip).join(',') || 'None' },
-  { title: 'PORTS/IF', value: ({ portsPerNetworkInterface }) => portsPerNetworkInterface },
-  { title: 'SLICES', value: ({ slices }) => `${slices.used}/${slices.total}` },
-  { title: 'WAITING', value: ({ slices }) => slices.waiting },
-  { title: 'PORTS USED', value: ({ ports }) => ports.used },
-  { title: 'FREE', value: ({ ports }) => ports.free },
-  { title: 'READY', value: ({ ready }) => (ready.status === 'True' ? 'True' : `${ready.status} (${ready.reason})`) },
-]
 
 export async function showSlices(options: ShowOptions): Promise<void> {
-  show(await inspect(options, sliceRows), sliceColumns, options.output)
+  show(await inspectNamed(options, sliceRows), sliceColumns, options.output)
 }
 
 const sliceColumns: Column<SliceRow>[] = [

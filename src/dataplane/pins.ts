@@ -106,6 +106,16 @@ export function openLink(pinned: PinnedLink): BpfLink {
   return BpfLink.openPinned(pinned.path)
 }
 
+/** Whether its program is on its device still. A pin outlives both. */
+export function isAttached(pinned: PinnedLink): boolean {
+  const link = openLink(pinned)
+  try {
+    return link.info.ifindex === pinned.ifindex
+  } finally {
+    link.close()
+  }
+}
+
 export function detachAndUnpin(pinned: PinnedLink): void {
   const link = openLink(pinned)
   try {

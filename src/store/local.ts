@@ -7,7 +7,7 @@ import type { Disk } from './state/disk.ts'
 import { StateFile } from './state/state-file.ts'
 
 export type { ManifestProblem } from './manifests/problem.ts'
-export { describeProblem } from './manifests/problem.ts'
+export { asProblem, describeProblem } from './manifests/problem.ts'
 
 export interface LocalStoreOptions {
   /** Folder of manifests (*.yaml, *.yml, *.json). */

@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll } from 'vitest'
-import { Natgw, type SliceRow } from '../../scripts/lab/natgw.ts'
+import { Natgw, type ShownProblem, type SliceRow } from '../../scripts/lab/natgw.ts'
 import type { Kind, Resource, ResourceOf } from '../../src/api/index.ts'
 import type { AgentCounts } from '../../src/agent/agent.ts'
 import { readStateFile } from '../../src/store/read-state.ts'
@@ -172,6 +172,11 @@ export function useGateway(
     if (gateway === undefined) throw new Error('the gateway is there only while tests run')
     return gateway
   }
+}
+
+/** What `natgw status` lists as wrong. */
+export async function readProblems({ natgw }: GatewayLab): Promise<ShownProblem[]> {
+  return (await natgw.status()).problems
 }
 
 /** Whether the endpoint `<address>:<port>` that a server saw is in the slice. */

@@ -14,6 +14,12 @@ it('docs/errors.md explains every error code, and none that does not exist', () 
   )
 })
 
+it('docs/problems.md explains every reason of a problem, and none that does not exist', () => {
+  expect(found(read('docs/problems.md'), /^\| `(\w+)`/gm)).toEqual(
+    found(read('src/problems/problem.ts'), /^ {2}\| '(\w+)'/gm),
+  )
+})
+
 it('docs/maps.md lists every map', () => {
   const listed = found(read('docs/maps.md'), /`([a-z_]+)`/g)
   for (const { name } of Object.values(maps)) expect(listed).toContain(name)

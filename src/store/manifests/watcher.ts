@@ -128,15 +128,12 @@ export class ManifestWatcher {
   }
 
   #report(): void {
-    const { log, onProblems } = this.#options
     const { problem } = this.#folder
     const next = problem === undefined ? this.#found : [problem, ...this.#found]
     const before = new Set(this.#problems.map((problem) => describeProblem(problem)))
-    const after = new Map(next.map((problem) => [describeProblem(problem), problem]))
+    const after = new Set(next.map((problem) => describeProblem(problem)))
     this.#problems = next
-    for (const [text, problem] of after) if (!before.has(text)) log.warn({ problem }, text)
-    for (const text of before) if (!after.has(text)) log.info({}, `solved: ${text}`)
-    if (before.size !== after.size || [...after.keys()].some((text) => !before.has(text))) onProblems(next)
+    if (before.size !== after.size || [...after].some((text) => !before.has(text))) this.#options.onProblems(next)
   }
 
   /** Hears of changes at once, where the kernel tells; the rescans find the rest. */

@@ -146,19 +146,19 @@ describe('a manifest that is wrong is named with field, value and remedy, and no
   test('of two interfaces with one address the first keeps it, and the status says what the second lacks', async () => {
     writeManifest(gateway().files, 'bad', withAddress('10.0.0.1'))
     const message = expect.stringContaining('10.0.0.1') as string
-    await expectTroubles([{ object: 'NetworkInterface default/bad', reason: 'AddressConflict', message }])
+    await expectProblems([{ object: 'NetworkInterface default/bad', reason: 'AddressConflict', message }])
     expect(await gateway().natgw.show('status')).toMatch(
       /^NetworkInterface default\/bad: AddressConflict: .*default\/m1/m,
     )
     rmSync(badFile())
-    await expectTroubles([])
+    await expectProblems([])
   })
 
-  async function expectTroubles(troubles: object[]): Promise<void> {
-    const present = async () => (await gateway().natgw.status()).troubles
+  async function expectProblems(problems: object[]): Promise<void> {
+    const present = async () => (await gateway().natgw.status()).problems
     await expect
       .poll(present, { timeout: 5_000 })
-      .toEqual(troubles.map((trouble) => expect.objectContaining(trouble) as object))
+      .toEqual(problems.map((problem) => expect.objectContaining(problem) as object))
   }
 
   async function expectReady(reason: string, message: string): Promise<void> {

@@ -62,7 +62,7 @@ describe('manifests that change while natgw runs, with two slices for three mach
       slices: { total: 2, used: 2, free: 0, waiting: 1 },
       ready: { reason: 'PoolExhausted' },
     })
-    expect((await gateway().natgw.status()).troubles).toContainEqual(
+    expect((await gateway().natgw.status()).problems).toContainEqual(
       expect.objectContaining({ object: 'NetworkInterface default/m3', reason: 'PoolExhausted' }),
     )
     expect(await reaches(machine(3))).toBe(false)

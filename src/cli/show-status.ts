@@ -1,0 +1,67 @@
+// `natgw status`: gateways, devices, and everything that does not work.
+import { inspect } from './inspect.ts'
+import { agoOf, print, printJson, renderTable } from './output.ts'
+import type { Column } from './output.ts'
+import type { ShowOptions } from './show.ts'
+import type { ShownProblem } from './all-problems.ts'
+import { statusView } from './status-view.ts'
+import type { DeviceRow, GatewayRow, StatusView } from './status-view.ts'
+
+export interface StatusOptions extends ShowOptions {
+  /** Exit with 1 where something does not work. */
+  check?: boolean
+}
+
+/** Lines of problems in the table; JSON has all. */
+const MAX_LINES = 50
+
+export async function showStatus(options: StatusOptions): Promise<void> {
+  const view = await inspect(options, statusView)
+  if (options.output === 'json') printJson(view)
+  else printTable(view)
+  if (options.check === true && view.problems.some(({ severity }) => severity === 'error')) process.exitCode = 1
+}
+
+function printTable(view: StatusView): void {
+  print(agentLine(view))
+  for (const device of view.devices) print(deviceLine(device))
+  print(renderTable(gatewayColumns, view.gateways))
+  print(problemLines(view).join('\n'))
+}
+
+function agentLine({ instance, agent, knownSecondsAgo }: StatusView): string {
+  const { running, pid } = agent
+  if (running) return `instance ${instance}: agent runs${pid === undefined ? '' : ` (pid ${pid})`}`
+  const known = `names, conditions and the agent's problems are those of ${agoOf(knownSecondsAgo)}`
+  return `instance ${instance}: no agent runs; the programs go on with what they know; ${known}`
+}
+
+function deviceLine({ device, role, mode, attached }: DeviceRow): string {
+  return `${role} ${device}: ${attached ? `${mode} XDP` : 'no program attached'}`
+}
+
+function problemLines({ problems, omittedProblems }: StatusView): string[] {
+  if (problems.length === 0) return ['no problems']
+  const more = problems.length + omittedProblems - MAX_LINES
+  return [
+    `${problems.length + omittedProblems} problem${problems.length + omittedProblems === 1 ? '' : 's'}:`,
+    ...problems.slice(0, MAX_LINES).map(problemLine),
+    ...(more > 0 ? [`and ${more} more: natgw status -o json`] : []),
+  ]
+}
+
+function problemLine({ object, reason, message, remedy }: ShownProblem): string {
+  return `${object}: ${reason}: ${message}${remedy === undefined ? '' : `; ${remedy}`}`
+}
+
+const gatewayColumns: Column<GatewayRow>[] = [
+  { title: 'GATEWAY', value: ({ name }) => name },
+  { title: 'NETWORK', value: ({ network }) => network },
+  { title: 'IPS', value: ({ ips }) => ips.map(({ ip }) => ip).join(',') || 'None' },
+  { title: 'PORTS/IF', value: ({ portsPerNetworkInterface }) => portsPerNetworkInterface },
+  { title: 'SLICES', value: ({ slices }) => `${slices.used}/${slices.total}` },
+  { title: 'WAITING', value: ({ slices }) => slices.waiting },
+  { title: 'PORTS USED', value: ({ ports }) => ports.used },
+  { title: 'FREE', value: ({ ports }) => ports.free },
+  { title: 'READY', value: ({ ready }) => (ready.status === 'True' ? 'True' : `${ready.status} (${ready.reason})`) },
+]

@@ -1,0 +1,84 @@
+// What `natgw status` shows: what the maps, the objects and the agent say, and all problems together.
+import { listHost } from '../agent/list-host.ts'
+import type { NATGateway } from '../api/index.ts'
+import { isAttached, pinnedLinks } from '../dataplane/pins.ts'
+import type { LinkRole, XdpMode } from '../dataplane/pins.ts'
+import { sliceRows } from './inspect.ts'
+import type { Inspection, SliceRow } from './inspect.ts'
+import { allProblems } from './all-problems.ts'
+import type { ShownProblem } from './all-problems.ts'
+
+export interface GatewayRow {
+  name: string
+  network: string
+  ips: { name: string; ip: string }[]
+  portsPerNetworkInterface: number
+  slices: { total: number; used: number; free: number; waiting: number }
+  /** Ports in use and free in the slices that are given out; of the busiest protocol. */
+  ports: { used: number; free: number }
+  ready: { status: string; reason: string; message: string }
+}
+
+export interface DeviceRow {
+  device: string
+  ifindex: number
+  role: LinkRole
+  mode: XdpMode
+  /** False when the device is gone, or somebody took the program off. */
+  attached: boolean
+}
+
+export interface StatusView {
+  instance: string
+  agent: { running: boolean; pid?: number }
+  /** How long ago an agent last said what it knows; absent when none did since the last boot. */
+  knownSecondsAgo?: number
+  devices: DeviceRow[]
+  gateways: GatewayRow[]
+  problems: ShownProblem[]
+  /** Problems of the agent's that are not in the list, since they are too many. */
+  omittedProblems: number
+}
+
+export function statusView(inspection: Inspection): StatusView {
+  const { info, objects, known } = inspection
+  const slices = sliceRows(inspection)
+  const devices = deviceRows(info.instance)
+  return {
+    instance: info.instance,
+    agent:
+      info.running && info.record !== undefined ? { running: true, pid: info.record.pid } : { running: info.running },
+    ...(known?.ageSeconds === undefined ? {} : { knownSecondsAgo: known.ageSeconds }),
+    devices,
+    gateways: objects.filter((object) => object.kind === 'NATGateway').map((gateway) => gatewayRow(gateway, slices)),
+    problems: allProblems(inspection, slices, devices),
+    omittedProblems: known?.omitted ?? 0,
+  }
+}
+
+function deviceRows(instance: string): DeviceRow[] {
+  const names = new Map(listHost().links.map(({ ifindex, name }) => [ifindex, name]))
+  return pinnedLinks(instance).map((link) => {
+    const { ifindex, role, mode } = link
+    const device = names.get(ifindex) ?? `(ifindex ${ifindex}, gone)`
+    return { device, ifindex, role, mode, attached: isAttached(link) }
+  })
+}
+
+function gatewayRow(gateway: NATGateway, slices: SliceRow[]): GatewayRow {
+  const { metadata, spec, status } = gateway
+  const name = `${metadata.namespace ?? ''}/${metadata.name}`
+  const own = slices.filter((row) => row.gateway === name)
+  const used = own.reduce((sum, { used: { tcp, udp, icmp } }) => sum + Math.max(tcp, udp, icmp), 0)
+  const held = own.reduce((sum, { firstPort, lastPort }) => sum + lastPort - firstPort + 1, 0)
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready')
+  return {
+    name,
+    network: spec.networkRef.name,
+    ips: status?.ips ?? [],
+    portsPerNetworkInterface: spec.portsPerNetworkInterface,
+    slices: status?.slices ?? { total: 0, used: 0, free: 0, waiting: 0 },
+    ports: { used, free: held - used },
+    ready: { status: ready?.status ?? 'Unknown', reason: ready?.reason ?? '', message: ready?.message ?? '' },
+  }
+}

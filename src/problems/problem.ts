@@ -1,0 +1,39 @@
+import type { ErrorCode } from '../errors/errors.ts'
+
+/** Every reason a problem can have; docs/problems.md says what each means. A problem with an object of ours has its error code. */
+export type ProblemReason =
+  | 'NoAgent' // no process keeps the maps up to date
+  | 'AgentSilent' // the process does not publish any more
+  | 'NamesMissing' // the state file cannot be read
+  | 'ConfigWarning' // allowed in gateway.yaml, hardly meant
+  | 'ProgramDetached' // a device without its program
+  | 'SliceFull' // all ports of a protocol in use
+  | ErrorCode
+
+/** Something that keeps a packet or an object from working, as a user is told of it. */
+export interface Problem {
+  reason: ProblemReason
+  /** `error`: something does not work, or not always. `warning`: it works, but hardly as it was meant. */
+  severity: 'error' | 'warning'
+  /** What has the problem: `device eth1`, `file a.yaml:7`, `address 192.0.2.1`, `NATGateway default/a`. */
+  object: string
+  /** What is wrong. No figure that changes by itself: another message is another problem. */
+  message: string
+  /** What the user can do. */
+  remedy: string
+}
+
+/** A problem that lasts, and for how long it has. */
+export interface LastingProblem extends Problem {
+  sinceSeconds: number
+}
+
+/** Two reports of one problem are the same problem. */
+export function problemKey({ object, reason, message }: Record<'object' | 'reason' | 'message', string>): string {
+  return `${object}\n${reason}\n${message}`
+}
+
+/** One line: `device eth1: DeviceMissing: it does not exist; plug it in`. */
+export function describeProblem({ object, reason, message, remedy }: Problem): string {
+  return `${object}: ${reason}: ${message}; ${remedy}`
+}
