@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Incremental checksums (RFC 1624, equation 3). A delta is a sum of 16-bit words, old ones complemented. */
+/*
+ * Checksums (RFC 1071), and how they follow a change (RFC 1624, equation 3). A delta is a sum of 16-bit words, old ones
+ * complemented.
+ */
 #ifndef NATGW_CSUM_H
 #define NATGW_CSUM_H
 
@@ -23,6 +26,18 @@ static __always_inline __u16 csum_apply(__u16 check, __u32 delta)
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
 	return ~sum;
+}
+
+/* Whether a sum of 32-bit words, any checksum among them included, is that of a header with a right checksum. */
+static __always_inline int csum_is_right(__u64 sum)
+{
+	__u32 folded;
+
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	folded = sum;
+	folded += folded << 16 | folded >> 16; /* the upper half is now the folded sum */
+	return folded >> 16 == 0xffff;
 }
 
 #endif

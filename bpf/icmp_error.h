@@ -11,7 +11,8 @@
 struct quote {
 	struct iphdr *ip;
 	void *l4;
-	__u32 protocol; /* enum nat_protocol */
+	__u32 l4_length; /* as far as it is quoted */
+	__u32 protocol;	 /* enum nat_protocol */
 	__be16 source;
 	__be16 destination;
 };
@@ -20,19 +21,21 @@ struct quote {
 static __always_inline int quote_parse(struct packet *p, void *data_end, struct quote *q)
 {
 	struct iphdr *ip = p->l4 + sizeof(struct icmphdr);
-	__u32 header;
+	__u32 header, left = p->length - p->ip->ihl * 4; /* of the packet, which may end before its frame */
 	__be16 *ports;
 
-	if ((void *)(ip + 1) > data_end)
+	if ((void *)(ip + 1) > data_end || left < sizeof(struct icmphdr) + sizeof(*ip))
 		return 0;
 	header = ip->ihl * 4;
-	if (ip->version != 4 || header < sizeof(*ip))
+	left -= sizeof(struct icmphdr);
+	if (ip->version != 4 || header < sizeof(*ip) || left < header + 8)
 		return 0;
 	/* A fragment further on in its packet has no ports to go by. */
 	if (ip->frag_off & bpf_htons(0x1fff))
 		return 0;
 	q->ip = ip;
 	q->l4 = (void *)ip + header;
+	q->l4_length = left - header;
 	if (q->l4 + 8 > data_end)
 		return 0;
 	ports = q->l4;
@@ -75,7 +78,8 @@ static __always_inline void quote_rewrite(struct packet *p, struct quote *q, voi
 	if (q->protocol == NAT_PROTOCOL_TCP) {
 		struct tcphdr *tcp = q->l4;
 
-		if ((void *)&tcp->check + sizeof(tcp->check) <= data_end) {
+		if (q->l4_length >= offsetof(struct tcphdr, check) + sizeof(tcp->check) &&
+		    (void *)&tcp->check + sizeof(tcp->check) <= data_end) {
 			old = tcp->check;
 			tcp->check = csum_apply(old, address_delta + port_delta);
 			total += csum_delta16(old, tcp->check);

@@ -5,6 +5,7 @@
 #include "types.h"
 #include "maps.h"
 #include "parse.h"
+#include "check.h"
 #include "host.h"
 #include "out.h"
 #include "in.h"
@@ -61,6 +62,11 @@ int nat_from_private(struct xdp_md *ctx)
 	if (p.eth->h_proto != bpf_htons(ETH_P_IP))
 		return private_other(p.eth, data_end);
 	p.ip = data + sizeof(struct ethhdr);
+	reason = ipv4_header_check(ctx, p.ip);
+	if (reason != DROP_NONE && reason != DROP_IP_OPTION)
+		return drop(reason);
+	if (reason == DROP_IP_OPTION)
+		return host_or_drop(p.ip->daddr, reason);
 
 	settings = settings_get();
 	device = bpf_map_lookup_elem(&devices, &ifindex);
@@ -73,12 +79,18 @@ int nat_from_private(struct xdp_md *ctx)
 	if (reason != DROP_NONE)
 		return host_or_drop(p.ip->daddr, reason);
 
-	kind = parse_ipv4(ctx, data_end, &p);
+	if (!frame_trim(ctx, &p, &data_end))
+		return drop(DROP_MALFORMED);
+	kind = parse_ipv4(data_end, &p);
 	if (likely(kind == PACKET_FLOW))
 		return out_flow(settings, &p, source.slice, source.slice_index);
 	if (kind == PACKET_ICMP_ERROR) {
-		struct packet copy = p; /* so that the fields of `p` need no address and stay in registers */
+		struct packet copy; /* so that the fields of `p` need no address and stay in registers */
 
+		reason = icmp_error_check(ctx, p.ip->ihl * 4, p.length);
+		if (reason != DROP_NONE)
+			return drop(reason);
+		copy = p;
 		return out_icmp_error(settings, &copy, data_end, source.slice, source.slice_index);
 	}
 	if (kind == PACKET_ICMP_OTHER)
@@ -97,7 +109,7 @@ int nat_from_uplink(struct xdp_md *ctx)
 	struct address_key destination = {};
 	struct settings *settings = settings_get();
 	struct address *address;
-	int kind;
+	int kind, reason;
 
 	if (!settings || data + sizeof(struct ethhdr) > data_end)
 		return XDP_PASS;
@@ -106,19 +118,34 @@ int nat_from_uplink(struct xdp_md *ctx)
 	if (p.eth->h_proto != bpf_htons(ETH_P_IP) || data + sizeof(struct ethhdr) + sizeof(struct iphdr) > data_end)
 		return XDP_PASS;
 	p.ip = data + sizeof(struct ethhdr);
+	reason = likely(ipv4_is_bare(p.ip)) ? DROP_NONE : ipv4_header_check_slow(ctx);
+	if (reason == DROP_SOURCE_ROUTE)
+		return drop(reason);
 	destination.address = p.ip->daddr;
 	address = bpf_map_lookup_elem(&addresses, &destination);
 	if (!address) {
 		count(COUNTER_TO_HOST_UPLINK, 1);
-		return XDP_PASS;
+		return XDP_PASS; /* which checks headers by itself */
 	}
 
-	kind = parse_ipv4(ctx, data_end, &p);
+	if (reason == DROP_NONE && ipv4_is_bare(p.ip) && !ipv4_bare_sum_right(p.ip))
+		reason = DROP_CHECKSUM;
+	if (reason != DROP_NONE)
+		return not_nat(address, reason);
+	if (!settings->enabled)
+		return not_nat(address, DROP_DISABLED);
+	if (!frame_trim(ctx, &p, &data_end))
+		return not_nat(address, DROP_MALFORMED);
+	kind = parse_ipv4(data_end, &p);
 	if (likely(kind == PACKET_FLOW))
 		return in_flow(settings, address, &p);
 	if (kind == PACKET_ICMP_ERROR) {
-		struct packet copy = p;
+		struct packet copy;
 
+		reason = icmp_error_check(ctx, p.ip->ihl * 4, p.length);
+		if (reason != DROP_NONE)
+			return not_nat(address, reason);
+		copy = p;
 		return in_icmp_error(address, &copy, data_end);
 	}
 	if (kind == PACKET_ICMP_OTHER)

@@ -10,15 +10,18 @@
 #include "sessions.h"
 #include "slots.h"
 
-/* The way out as it is now: sessions keep the index of their next hop and look again when routes changed. */
+/*
+ * The way out to the session's remote as it is now. Sessions keep the index of their next hop and look again when routes
+ * changed; nothing but their remote decides which it is.
+ */
 static __always_inline struct next_hop *session_next_hop(const struct settings *s, struct session_data *session,
-							 __be32 destination, int *reason)
+							 int *reason)
 {
 	__u32 index = session->next_hop;
 	struct next_hop *hop;
 
 	if (session->route_generation != s->route_generation) {
-		int found = route_lookup(destination, s->hz);
+		int found = route_lookup(session->remote, s->hz);
 
 		if (found < 0) {
 			*reason = -found;
@@ -37,7 +40,7 @@ static __always_inline int out_translate(const struct settings *s, struct packet
 					 struct slot *slot, struct session_data *session, __u32 offset, __u32 now)
 {
 	int reason;
-	struct next_hop *hop = session_next_hop(s, session, p->ip->daddr, &reason);
+	struct next_hop *hop = session_next_hop(s, session, &reason);
 
 	if (!hop)
 		return drop(reason);
@@ -104,7 +107,7 @@ static __always_inline int out_flow(struct settings *s, struct packet *p, struct
 	return out_translate(s, p, slice, slot, session, request.offset, now);
 }
 
-/* An ICMP error that a private machine sends about a packet it was sent through its mapping. */
+/* An ICMP error that a private machine sends to the remote of a session, about a packet that came from there. */
 static __noinline int out_icmp_error(const struct settings *s, struct packet *p, void *data_end,
 				     const struct slice *slice, __u32 slice_index)
 {
@@ -128,11 +131,15 @@ static __noinline int out_icmp_error(const struct settings *s, struct packet *p,
 				 quote.protocol == NAT_PROTOCOL_ICMP ? 0 : quote.source, now);
 	if (!session)
 		return host_or_drop(p->ip->daddr, DROP_ICMP_NO_SESSION);
+	if (p->ip->daddr != session->remote)
+		return host_or_drop(p->ip->daddr, DROP_ICMP_DESTINATION);
 	if (p->ip->ttl <= 1)
 		return drop(DROP_TTL_EXPIRED);
-	hop = session_next_hop(s, session, p->ip->daddr, &reason);
+	hop = session_next_hop(s, session, &reason);
 	if (!hop)
 		return drop(reason);
+	if (p->length > hop->mtu)
+		return drop(DROP_TOO_BIG);
 	quote_rewrite_destination(p, &quote, data_end, slice->public_address, bpf_htons(slice->first_port + offset));
 	error_source_rewrite(p, slice->public_address);
 	ethernet_rewrite(p->eth, hop->destination_mac);

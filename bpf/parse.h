@@ -67,21 +67,18 @@ static __always_inline int icmp_is_error(__u8 type)
 }
 
 /*
- * The IPv4 header behind `p->eth` is known to lie within the frame. Sets everything else of `p`.
- * Returns an enum packet_kind, or the negative of an enum drop_reason.
+ * The header `p->ip` was checked, and is known to lie within the frame, which is as long as its packet. Sets everything
+ * else of `p`. Returns an enum packet_kind, or the negative of an enum drop_reason.
  */
-static __always_inline int parse_ipv4(struct xdp_md *ctx, void *data_end, struct packet *p)
+static __always_inline int parse_ipv4(void *data_end, struct packet *p)
 {
 	struct iphdr *ip = p->ip;
-	__u32 header = ip->ihl * 4;
+	__u32 header = ip->ihl * 4, length;
 	void *l4 = (void *)ip + header;
 
 	p->length = bpf_ntohs(ip->tot_len);
 	p->l4 = l4;
-	if (ip->version != 4 || header < sizeof(*ip) || p->length < header)
-		return -DROP_MALFORMED;
-	/* The frame may go on in fragments of the buffer, behind data_end. */
-	if ((void *)ip + p->length > data_end && ETH_HLEN + p->length > bpf_xdp_get_buff_len(ctx))
+	if (header < sizeof(*ip) || p->length < header)
 		return -DROP_MALFORMED;
 	if (ip->frag_off & bpf_htons(IP_FRAGMENT_MASK))
 		return -DROP_FRAGMENT;
@@ -90,6 +87,8 @@ static __always_inline int parse_ipv4(struct xdp_md *ctx, void *data_end, struct
 		struct tcphdr *tcp = l4;
 
 		if ((void *)(tcp + 1) > data_end || p->length < header + sizeof(*tcp))
+			return -DROP_MALFORMED;
+		if (tcp->doff * 4 < sizeof(*tcp) || header + tcp->doff * 4 > p->length)
 			return -DROP_MALFORMED;
 		p->protocol = NAT_PROTOCOL_TCP;
 		p->source = tcp->source;
@@ -100,7 +99,11 @@ static __always_inline int parse_ipv4(struct xdp_md *ctx, void *data_end, struct
 	if (ip->protocol == IPPROTO_UDP) {
 		struct udphdr *udp = l4;
 
-		if ((void *)(udp + 1) > data_end || p->length < header + sizeof(*udp))
+		if ((void *)(udp + 1) > data_end)
+			return -DROP_MALFORMED;
+		/* The packet may be longer than its datagram (RFC 9868). */
+		length = bpf_ntohs(udp->len);
+		if (length < sizeof(*udp) || header + length > p->length)
 			return -DROP_MALFORMED;
 		p->protocol = NAT_PROTOCOL_UDP;
 		p->source = udp->source;

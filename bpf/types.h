@@ -274,6 +274,10 @@ enum drop_reason {
 	DROP_ICMP_NO_SESSION,  /* an ICMP error that quotes no live session */
 	DROP_LEAK_PREVENTED,   /* would have left untranslated; must stay 0 */
 	DROP_DISABLED,	       /* programs attached, but not configured yet */
+	DROP_CHECKSUM,	       /* wrong checksum of an IP header, of an ICMP error or of the header it quotes */
+	DROP_SOURCE_ROUTE,     /* an IP option that says by which routers the packet is to go */
+	DROP_IP_OPTION,	       /* an IP option that records addresses, in a packet that would be translated */
+	DROP_ICMP_DESTINATION, /* an ICMP error that does not go to the sender of the packet it quotes */
 	DROP_REASONS,
 };
 

@@ -42,7 +42,8 @@ static __always_inline int stages(struct xdp_md *ctx, int last)
 		return XDP_ABORTED;
 	p.eth = data;
 	p.ip = data + sizeof(struct ethhdr);
-	if (p.eth->h_proto != bpf_htons(ETH_P_IP) || parse_ipv4(ctx, data_end, &p) != PACKET_FLOW)
+	if (p.eth->h_proto != bpf_htons(ETH_P_IP) || ipv4_header_check(ctx, p.ip) != DROP_NONE ||
+	    !frame_trim(ctx, &p, &data_end) || parse_ipv4(data_end, &p) != PACKET_FLOW)
 		return XDP_ABORTED;
 	CUT(1, p.source + p.destination);
 
@@ -71,7 +72,7 @@ static __always_inline int stages(struct xdp_md *ctx, int last)
 		return XDP_ABORTED;
 	CUT(5, session->expires);
 
-	hop = session_next_hop(settings, session, p.ip->daddr, &reason);
+	hop = session_next_hop(settings, session, &reason);
 	if (!hop || p.length > hop->mtu)
 		return XDP_ABORTED;
 	session_touch(settings, slot, session, p.protocol, p.tcp_flags, p.length, now, 1);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { DropReason } from '../../src/dataplane/generated/layouts.ts'
 import { parseIpv4 } from '../../src/net/ipv4.ts'
-import { ethernet, frame, icmp, icmpEcho, ipv4, raw, tcp, TCP, udp } from '../support/packet.ts'
+import { ethernet, frame, icmp, icmpEcho, ipv4, raw, resummed, tcp, TCP, udp } from '../support/packet.ts'
 import { HOST, LO, PacketGateway, PUBLIC, VNI, XDP } from '../support/packet-gateway.ts'
 import type { DropName } from '../support/packet-gateway.ts'
 
@@ -42,12 +42,34 @@ const patched = (bytes: Uint8Array, at: number, value: number): Uint8Array => {
 
 describe('from a private device, dropped and counted', () => {
   const flow = frame({ from: A, to: SERVER }, udp(40000, 53))
+  const opening = frame({ from: A, to: SERVER }, tcp(40000, 80, TCP.SYN))
+  const optionedTo = (to: string, ...options: number[]): Uint8Array =>
+    frame({ from: A, to, options: Uint8Array.from(options) }, udp(40000, 53))
+  const optioned = (...options: number[]): Uint8Array => optionedTo(SERVER, ...options)
   it.each<[string, DropName, Uint8Array]>([
     ['a UDP header that ends with the frame', 'DROP_MALFORMED', cut(flow, 14 + 20 + 4)],
     ['a header length below five words', 'DROP_MALFORMED', patched(flow, 14, 0x44)],
     ['an IP version other than 4', 'DROP_MALFORMED', patched(flow, 14, 0x65)],
-    ['a total length beyond the frame', 'DROP_MALFORMED', patched(flow, 14 + 2, 0x20)],
-    ['a total length below the header', 'DROP_MALFORMED', patched(flow, 14 + 3, 10)],
+    ['a total length beyond the frame', 'DROP_MALFORMED', resummed(patched(flow, 14 + 2, 0x20))],
+    ['a total length below the header', 'DROP_MALFORMED', resummed(patched(flow, 14 + 3, 10))],
+    ['a UDP length below its header', 'DROP_MALFORMED', patched(flow, 14 + 20 + 5, 7)],
+    ['a UDP length beyond the packet', 'DROP_MALFORMED', patched(flow, 14 + 20 + 4, 0x13)],
+    ['a TCP data offset of two words', 'DROP_MALFORMED', patched(opening, 14 + 20 + 12, 0x20)],
+    ['a TCP data offset beyond the packet', 'DROP_MALFORMED', patched(opening, 14 + 20 + 12, 0x60)],
+    ['a wrong checksum of the IP header', 'DROP_CHECKSUM', patched(flow, 14 + 10, flow[14 + 10]! ^ 0x40)],
+    [
+      'a wrong checksum of an IP header with options',
+      'DROP_CHECKSUM',
+      patched(frame({ from: A, to: SERVER, options: Uint8Array.of(1, 1, 1, 0) }, udp(1, 2)), 14 + 8, 9),
+    ],
+    ['a loose source route', 'DROP_SOURCE_ROUTE', optioned(131, 7, 4, 203, 0, 113, 80, 0)],
+    ['a strict source route behind other options', 'DROP_SOURCE_ROUTE', optioned(1, 7, 3, 4, 137, 3, 4, 0)],
+    ['a loose source route to the host', 'DROP_SOURCE_ROUTE', optionedTo(HOST, 131, 7, 4, 203, 0, 113, 80, 0)],
+    ['an option longer than the header', 'DROP_MALFORMED', optionedTo(HOST, 1, 1, 7, 3)],
+    ['an option without its length', 'DROP_MALFORMED', optioned(1, 1, 1, 131)],
+    ['an option shorter than itself', 'DROP_MALFORMED', optioned(7, 1, 4, 0)],
+    ['a record of the route', 'DROP_IP_OPTION', optioned(7, 7, 4, 0, 0, 0, 0, 0)],
+    ['timestamps with addresses', 'DROP_IP_OPTION', optioned(68, 12, 5, 1, 0, 0, 0, 0, 0, 0, 0, 0)],
     [
       'a TCP header that is cut',
       'DROP_MALFORMED',
@@ -157,6 +179,9 @@ describe('from a private device, dropped and counted', () => {
 })
 
 describe('from the uplink to a NAT address, dropped and counted', () => {
+  const datagram = frame({ from: SERVER, to: PUBLIC }, udp(5000, 1030))
+  const optioned = (to: string, ...options: number[]): Uint8Array =>
+    frame({ from: SERVER, to, options: Uint8Array.from(options) }, udp(5000, 1030))
   it.each<[string, DropName, Uint8Array]>([
     ['a connection attempt', 'DROP_NO_MAPPING', frame({ from: SERVER, to: PUBLIC }, tcp(5000, 1100, TCP.SYN))],
     ['a datagram to a port of no mapping', 'DROP_NO_MAPPING', frame({ from: SERVER, to: PUBLIC }, udp(5000, 1030))],
@@ -171,6 +196,15 @@ describe('from the uplink to a NAT address, dropped and counted', () => {
     ['GRE', 'DROP_PROTOCOL', frame({ from: SERVER, to: PUBLIC }, raw(47))],
     ['a fragment', 'DROP_FRAGMENT', frame({ from: SERVER, to: PUBLIC, fragment: 0x2000 }, udp(1, 1030))],
     ['a cut header', 'DROP_MALFORMED', cut(frame({ from: SERVER, to: PUBLIC }, udp(1, 1030)), 14 + 20 + 6)],
+    ['a wrong checksum of the IP header', 'DROP_CHECKSUM', patched(datagram, 14 + 10, datagram[14 + 10]! ^ 1)],
+    ['a loose source route', 'DROP_SOURCE_ROUTE', optioned(PUBLIC, 131, 7, 4, 10, 0, 0, 1, 0)],
+    ['a strict source route by way of the host', 'DROP_SOURCE_ROUTE', optioned(HOST, 137, 7, 4, 10, 0, 0, 1, 0)],
+    ['a record of the route', 'DROP_IP_OPTION', optioned(PUBLIC, 7, 7, 4, 0, 0, 0, 0, 0)],
+    [
+      'an ICMP error with a wrong checksum',
+      'DROP_CHECKSUM',
+      patched(frame({ from: SERVER, to: PUBLIC }, icmp(3, 1, 0, new Uint8Array(28))), 14 + 20 + 2, 0x55),
+    ],
     [
       'an ICMP error that quotes nothing',
       'DROP_ICMP_NO_SESSION',
@@ -195,6 +229,19 @@ describe('from the uplink to a NAT address, dropped and counted', () => {
     const port = open(A)
     expectDrop('DROP_TTL_EXPIRED', into(frame({ from: SERVER, to: PUBLIC, ttl: 1 }, udp(5000, port))))
     expectDrop('DROP_TOO_BIG', into(frame({ from: SERVER, to: PUBLIC }, udp(5000, port, new Uint8Array(1480)))))
+  })
+
+  it('an ICMP error of an inside machine that goes elsewhere than to the sender of what it quotes', () => {
+    const port = open(A)
+    const reply = gateway.fromUplink(frame({ from: SERVER, to: PUBLIC }, udp(5000, port))).read
+    expectDrop('DROP_ICMP_DESTINATION', out(frame({ from: A, to: '203.0.113.6' }, icmp(3, 3, 0, reply.packet))))
+  })
+
+  it('everything while the gateway is not enabled', () => {
+    const port = open(A)
+    gateway.settings({ enabled: 0 })
+    expectDrop('DROP_DISABLED', into(frame({ from: SERVER, to: PUBLIC }, udp(5000, port))))
+    gateway.settings({ enabled: 1 })
   })
 
   it('a reply for a mapping of the slice’s former owner', () => {

@@ -134,6 +134,15 @@ export function frame(ip: Ip, layer4: Layer4): Uint8Array {
   return ethernet(0x0800, ipv4(ip, layer4))
 }
 
+/** The same frame with a checksum of its IP header that is right again. */
+export function resummed(bytes: Uint8Array): Uint8Array {
+  const copy = bytes.slice()
+  const view = new DataView(copy.buffer)
+  view.setUint16(14 + 10, 0)
+  view.setUint16(14 + 10, ~onesSum(copy.subarray(14, 14 + (copy[14]! & 15) * 4)) & 0xffff)
+  return copy
+}
+
 export interface Read {
   macs: { destination: string; source: string }
   from: string

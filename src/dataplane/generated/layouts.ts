@@ -154,7 +154,11 @@ export const DropReason = {
   DROP_ICMP_NO_SESSION: 22,
   DROP_LEAK_PREVENTED: 23,
   DROP_DISABLED: 24,
-  DROP_REASONS: 25,
+  DROP_CHECKSUM: 25,
+  DROP_SOURCE_ROUTE: 26,
+  DROP_IP_OPTION: 27,
+  DROP_ICMP_DESTINATION: 28,
+  DROP_REASONS: 29,
 } as const
 export type DropReason = (typeof DropReason)[keyof typeof DropReason]
 export const dropReasonNames: Readonly<Record<number, string>> = {
@@ -183,6 +187,10 @@ export const dropReasonNames: Readonly<Record<number, string>> = {
   22: 'icmp_no_session',
   23: 'leak_prevented',
   24: 'disabled',
+  25: 'checksum',
+  26: 'source_route',
+  27: 'ip_option',
+  28: 'icmp_destination',
 }
 
 export const EventType = {
@@ -739,7 +747,7 @@ export const maps = {
   addresses: { name: 'addresses', type: 1, keySize: 4, valueSize: 12, maxEntries: 4096, flags: 0, key: addressKeyCodec, value: addressCodec } satisfies MapLayout<AddressKey, Address>,
   counters: { name: 'counters', type: 6, keySize: 4, valueSize: 512, maxEntries: 1, flags: 0 } satisfies MapShape,
   devices: { name: 'devices', type: 2, keySize: 4, valueSize: 4, maxEntries: 16384, flags: 0, key: u32Codec, value: deviceCodec } satisfies MapLayout<number, Device>,
-  drops: { name: 'drops', type: 6, keySize: 4, valueSize: 8, maxEntries: 25, flags: 0, key: u32Codec, value: u64Codec } satisfies MapLayout<number, bigint>,
+  drops: { name: 'drops', type: 6, keySize: 4, valueSize: 8, maxEntries: 29, flags: 0, key: u32Codec, value: u64Codec } satisfies MapLayout<number, bigint>,
   eventLimits: { name: 'event_limits', type: 2, keySize: 4, valueSize: 4, maxEntries: 1024, flags: 0, key: u32Codec, value: u32Codec } satisfies MapLayout<number, number>,
   events: { name: 'events', type: 27, keySize: 0, valueSize: 0, maxEntries: 262144, flags: 0 } satisfies MapShape,
   hostAddresses: { name: 'host_addresses', type: 1, keySize: 16, valueSize: 4, maxEntries: 4096, flags: 0, key: hostAddressKeyCodec, value: hostAddressCodec } satisfies MapLayout<HostAddressKey, HostAddress>,

@@ -5,6 +5,8 @@ import {
   ask,
   Capture,
   DNS_ADDRESS,
+  GATEWAY_INSIDE,
+  GATEWAY_UPLINK,
   gatewayManifest,
   interfaceManifest,
   startEchoServer,
@@ -13,6 +15,7 @@ import {
   WEB_ADDRESS,
   writeManifest,
 } from '../../support/netns.ts'
+import { ipv4, udp } from '../../support/packet.ts'
 import { keepSending, sendPackets, troublesomePackets } from './raw-packets.ts'
 
 // The kernel of the gateway host forwards on purpose (lab.ts): what slips past the programs arrives in the internet, with
@@ -128,4 +131,24 @@ test('nothing leaves while gateways and interfaces come and go, and while natgw 
   expect(leaks).toEqual([])
   expect(ticks.sent).toBe(7)
   expect((await natgw.drops()).leak_prevented).toBe(0)
+})
+
+test.for([0, 1])('a source route by way of the host leads nowhere, with accept_source_route=%i', async (accepted) => {
+  const { lab, natgw } = gateway()
+  const all = `net.ipv4.conf.all.accept_source_route=${accepted}`
+  await lab.gateway.sysctl('net.ipv4.ip_forward=1', all, `net.ipv4.conf.p1.accept_source_route=${accepted}`)
+  await lab.gateway.sysctl(`net.ipv4.conf.up0.accept_source_route=${accepted}`)
+  const by = (address: string) => Uint8Array.of(131, 7, 4, ...address.split('.').map(Number), 0)
+  const before = (await natgw.drops()).source_route ?? 0
+  const arrived = await Capture.start(lab, lab.machine(1).host, 'eth0', 'udp and dst host 10.0.0.1')
+  try {
+    const out = ipv4({ from: '10.0.0.1', to: GATEWAY_INSIDE, options: by(WEB_ADDRESS) }, udp(41_100, 9))
+    const into = ipv4({ from: WEB_ADDRESS, to: GATEWAY_UPLINK, options: by('10.0.0.1') }, udp(41_100, 9))
+    expect(await leaksDuring(() => sendPackets(lab.machine(1).host, [out]))).toEqual([])
+    await sendPackets(lab.internet, [into])
+    await waitUntil('both to be counted', 5_000, async () => (await natgw.drops()).source_route === before + 2)
+  } finally {
+    await arrived.stop()
+  }
+  expect(await arrived.packets()).toEqual([])
 })
