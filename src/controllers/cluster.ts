@@ -11,6 +11,8 @@ import type {
   ObjectKey,
   Resource,
 } from '../api/index.ts'
+import { comesBefore } from '../allocation/holder.ts'
+import type { Claimant } from '../allocation/holder.ts'
 import { networkKeyOf } from '../allocation/lookups.ts'
 import type { ResourceStore } from '../store/store.ts'
 import { claimerKey, claimerOf } from './claims.ts'
@@ -32,7 +34,7 @@ export interface Triggers {
   addressFreed(): void
 }
 
-/** Slices before interfaces: who has one wins an address of two of the same age. */
+/** Slices before interfaces: who has one keeps its address. */
 const KINDS = ['NATTable', 'Network', 'NetworkID', 'IPAddress', 'NATGateway', 'NetworkInterface'] as const
 
 /**
@@ -153,22 +155,26 @@ export class Cluster {
     return this.#present('NetworkID', this.#networkIds.members(claimerUid))
   }
 
-  /** Which interface of the Network has the address, of those that want it: the oldest. */
+  /** Which interface of the Network has the address, of those that want it. */
   addressHolder(networkInterface: NetworkInterface, address: string): NetworkInterface {
     return this.#interfaces.holderOf(networkInterface, address)
   }
 
-  /**
-   * The gateway that serves a Network in a family, of those that want to: the oldest. Between gateways of one creation
-   * time (which in Kubernetes is in whole seconds) the one that has addresses keeps them.
-   */
+  /** The gateway that serves a Network in a family, of those that want to: the one that does, else the oldest. */
   servingGateway(networkKey: ObjectKey, family: IPFamily): NATGateway | undefined {
     const rivals = this.gatewaysOf(networkKey).filter(({ spec }) => spec.ipFamily === family)
-    const holds = ({ metadata }: NATGateway): number => Number(this.#addresses.members(metadata.uid).size > 0)
-    const age = ({ metadata }: NATGateway): number => Date.parse(metadata.creationTimestamp)
-    return rivals.sort(
-      (a, b) => age(a) - age(b) || holds(b) - holds(a) || (a.metadata.name < b.metadata.name ? -1 : 1),
-    )[0]
+    let best: { gateway: NATGateway; claimant: Claimant } | undefined
+    for (const gateway of rivals) {
+      const claimant = this.#claimant(gateway)
+      if (best === undefined || comesBefore(claimant, best.claimant)) best = { gateway, claimant }
+    }
+    return best?.gateway
+  }
+
+  #claimant({ metadata: { uid, creationTimestamp, name } }: NATGateway): Claimant {
+    const hasSlices = this.tablesOf(uid).some(({ spec }) => spec.sections.length > 0)
+    const holds = hasSlices ? 2 : Number(this.#addresses.members(uid).size > 0)
+    return { holds, createdAt: creationTimestamp, name }
   }
 
   #present<K extends Kind>(kind: K, keys: ReadonlySet<ObjectKey>) {
@@ -256,7 +262,7 @@ export class Cluster {
     if (lost && isLeaving && this.#writer !== undefined) this.#wake(this.#writer)
   }
 
-  /** Rivals as well: of two gateways of one age the one that has addresses serves. */
+  /** Rivals as well: of two gateways the one that has addresses serves. */
   #gatewayAndRivals(key: ObjectKey): void {
     this.#triggers.natGateway(key)
     const gateway = this.store.get('NATGateway', key)

@@ -19,7 +19,7 @@ export function judge(cluster: Cluster, networkInterface: NetworkInterface): Ver
   for (const { value } of networkInterface.spec.ips) {
     const holder = cluster.addressHolder(networkInterface, value)
     if (holder.metadata.uid === networkInterface.metadata.uid) continue
-    const message = `spec.ips: ${value} belongs to the older NetworkInterface ${keyOf(holder.metadata)} of Network ${networkKey}; use an address of its own`
+    const message = `spec.ips: ${value} belongs to NetworkInterface ${keyOf(holder.metadata)} of Network ${networkKey}; use an address of its own`
     return { reason: 'AddressConflict', message }
   }
   if (network.spec.providerID === undefined) {

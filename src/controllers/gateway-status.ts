@@ -16,7 +16,7 @@ export function obstacle(cluster: Cluster, gateway: NATGateway): { ready: Ready;
   const { ipFamily } = gateway.spec
   const winner = cluster.servingGateway(networkKey, ipFamily)
   if (winner !== undefined && winner.metadata.uid !== gateway.metadata.uid) {
-    const message = `the older NATGateway ${keyOf(winner.metadata)} serves ${ipFamily} of Network ${networkKey}; this one takes over when that is deleted`
+    const message = `NATGateway ${keyOf(winner.metadata)} serves ${ipFamily} of Network ${networkKey}; this one takes over when that is deleted`
     return { ready: { reason: 'Conflicted', message }, winner }
   }
   if (ipFamily !== 'IPv4') {
@@ -90,6 +90,6 @@ function conflictFinding(winner: NATGateway | undefined): Finding {
     const message = 'no other gateway serves this Network and family'
     return { type: 'Conflicted', status: 'False', reason: 'NoConflict', message }
   }
-  const message = `NATGateway ${keyOf(winner.metadata)} is older and holds this Network and family`
+  const message = `NATGateway ${keyOf(winner.metadata)} holds this Network and family`
   return { type: 'Conflicted', status: 'True', reason: 'HeldByOther', message }
 }

@@ -1,5 +1,7 @@
 import { keyOf } from '../api/index.ts'
 import type { NetworkInterface, ObjectKey } from '../api/index.ts'
+import { addressClaimant, comesBefore } from '../allocation/holder.ts'
+import type { Claimant } from '../allocation/holder.ts'
 import { networkKeyOf } from '../allocation/lookups.ts'
 import { formatIpv6, tryParseIpv6 } from '../net/ipv6.ts'
 
@@ -10,8 +12,8 @@ interface Contest {
 }
 
 /**
- * Which interfaces a Network has, and which of them holds an address that several want: the oldest. Decided anew only when
- * one comes or goes.
+ * Which interfaces a Network has, and which of them holds an address that several want (`comesBefore`). Decided again only
+ * when one comes or goes.
  */
 export class InterfaceIndex {
   readonly #byNetwork = new Map<ObjectKey, Map<ObjectKey, NetworkInterface>>()
@@ -20,10 +22,7 @@ export class InterfaceIndex {
   readonly #contests = new Map<string, Contest | NetworkInterface>()
   readonly #hasSlice: (uid: string) => boolean
 
-  /**
-   * @param hasSlice decides between interfaces of one creation time (which in Kubernetes is in whole seconds): who has a
-   * slice keeps it
-   */
+  /** @param hasSlice whether the interface of that uid has a slice */
   constructor(hasSlice: (uid: string) => boolean) {
     this.#hasSlice = hasSlice
   }
@@ -55,7 +54,7 @@ export class InterfaceIndex {
     return this.#byUid.get(uid)
   }
 
-  /** Who holds the address: the interface itself unless an older one of its Network has it too. */
+  /** Who holds the address: the interface itself unless another one of its Network does. */
   holderOf(networkInterface: NetworkInterface, address: string): NetworkInterface {
     const standing = this.#contests.get(contestName(networkInterface, address))
     return isContest(standing) ? standing.holder : (standing ?? networkInterface)
@@ -124,9 +123,13 @@ export class InterfaceIndex {
   }
 
   #before(a: NetworkInterface, b: NetworkInterface): boolean {
-    const age = Date.parse(a.metadata.creationTimestamp) - Date.parse(b.metadata.creationTimestamp)
-    const slice = Number(this.#hasSlice(b.metadata.uid)) - Number(this.#hasSlice(a.metadata.uid))
-    return (age || slice || (a.metadata.name < b.metadata.name ? -1 : 1)) < 0
+    return comesBefore(this.#claimant(a), this.#claimant(b))
+  }
+
+  /** A contest keeps objects as they were when they joined; their status may have changed since. */
+  #claimant(joined: NetworkInterface): Claimant {
+    const { uid } = joined.metadata
+    return addressClaimant(this.#byUid.get(uid) ?? joined, this.#hasSlice(uid))
   }
 }
 

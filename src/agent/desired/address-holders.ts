@@ -1,10 +1,12 @@
 import type { ObjectKey } from '../../api/index.ts'
 import type { ClaimedAddress, InterfaceRecord } from './record.ts'
+import type { Claimant } from '../../allocation/holder.ts'
+import { addressClaimant, comesBefore } from '../../allocation/holder.ts'
 import { MultiMap } from '../multi-map.ts'
 
 /**
- * Which interface has an address of a Network when several claim it: one with a slice before one without, then the first
- * by name, so that the answer does not depend on the order in which they came.
+ * Which interface has an address of a Network when several claim it. Controllers decide by the same rule (`comesBefore`);
+ * the answer does not depend on the order in which they came.
  */
 export class AddressHolders {
   /** By VNI and address. */
@@ -33,10 +35,24 @@ export class AddressHolders {
   holder(vni: number, address: number): ObjectKey | undefined {
     const claimants = this.#claimants.get(vni)?.get(address) ?? []
     if (claimants.length < 2) return claimants[0]?.key
-    const withSlice = claimants.filter(({ claimed }) =>
-      claimed.some((each) => each.vni === vni && each.address === address && each.hasSlice),
-    )
-    return (withSlice.length > 0 ? withSlice : claimants).map(({ key }) => key).toSorted()[0]
+    const hasSlice = ({ claimed }: InterfaceRecord): boolean =>
+      claimed.some((each) => each.vni === vni && each.address === address && each.hasSlice)
+    let best: { key: ObjectKey; claimant: Claimant } | undefined
+    for (const record of claimants) {
+      // One that was deleted is about to give its address up.
+      if (record.object === undefined) continue
+      const claimant = addressClaimant(record.object, hasSlice(record))
+      if (best === undefined || comesBefore(claimant, best.claimant)) best = { key: record.key, claimant }
+    }
+    return best?.key
+  }
+
+  /** All interfaces that claim an address which this one claims too, itself included; none where it is the only one. */
+  rivals({ claimed }: InterfaceRecord): InterfaceRecord[] {
+    return claimed.flatMap(({ vni, address }) => {
+      const claimants = this.#claimants.get(vni)?.get(address) ?? []
+      return claimants.length < 2 ? [] : claimants
+    })
   }
 
   #of({ vni }: ClaimedAddress): MultiMap<number, InterfaceRecord> {

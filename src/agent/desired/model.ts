@@ -108,6 +108,11 @@ export class DesiredModel {
 
   build(): Built {
     const touched = this.#objects.takeReported()
+    // Who was accepted holds its address more firmly than before.
+    for (const key of touched) {
+      const record = this.#objects.get(key)
+      if (record !== undefined) this.#objects.mark(this.#holders.rivals(record))
+    }
     // Who takes an address, or gives one up, concerns the others that claim it: they come in the next round.
     for (let dirty = this.#objects.takeDirty(); dirty.length > 0; dirty = this.#objects.takeDirty()) {
       for (const record of dirty) {

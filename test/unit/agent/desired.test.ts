@@ -135,6 +135,22 @@ describe('an interface', () => {
     expect(build([...BLUE, both], host({})).interfaces.map((each) => each.address)).toEqual([parseIpv4(VM)])
   })
 
+  test('of two without a slice the one that was accepted has the address, from the moment it is', () => {
+    const [a, z] = [networkInterface('a', VM), networkInterface('z', VM)]
+    const made = model([...BLUE, a, z], host({}))
+    const holder = () => made.build().state.interfaces.map(({ name }) => name)
+    expect(holder()).toEqual(['default/a'])
+    const status = {
+      type: 'Accepted',
+      status: 'True',
+      reason: 'Accepted',
+      message: '',
+      lastTransitionTime: '',
+    } as const
+    made.apply(event('modified', { ...z, status: { conditions: [status] } }))
+    expect(holder()).toEqual(['default/z'])
+  })
+
   test('of two with one address that with the slice has it, the other is told whose it is', () => {
     const made = model([...served(), networkInterface('a-rival', VM)], host({}))
     const { state } = made.build()
