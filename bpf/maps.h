@@ -22,9 +22,10 @@ struct {
 } settings SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 16384);
-	__type(key, __u32);
+	__type(key, __u32); /* ifindex */
 	__type(value, struct device);
 } devices SEC(".maps");
 
@@ -128,7 +129,7 @@ struct {
 
 /* ---- private to the programs ---- */
 
-/* Hash of a source → the slice it was last found to have. Anything may stand here: the slice itself says whose it is. */
+/* Hash of a device and a source on it → the slice that was last found to be its. Anything may stand here: the slice itself says whose it is. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, SLICE_HINTS);

@@ -51,7 +51,6 @@ int nat_from_private(struct xdp_md *ctx)
 	__u32 ifindex = ctx->ingress_ifindex;
 	struct settings *settings;
 	struct source source = {};
-	struct device *device;
 	int kind, reason;
 
 	if (data + sizeof(struct ethhdr) + sizeof(struct iphdr) > data_end) {
@@ -69,11 +68,10 @@ int nat_from_private(struct xdp_md *ctx)
 		return host_or_drop(p.ip->daddr, reason);
 
 	settings = settings_get();
-	device = bpf_map_lookup_elem(&devices, &ifindex);
-	if (!settings || !settings->enabled || !device || !device->vni)
+	if (!settings || !settings->enabled)
 		return host_or_drop(p.ip->daddr, DROP_DISABLED);
 
-	reason = source_find(settings->session_secret, device->vni, p.ip->saddr, ifindex, &source);
+	reason = source_find(settings->session_secret, p.ip->saddr, ifindex, &source);
 	if (reason == DROP_SPOOFED_SOURCE)
 		return drop(DROP_SPOOFED_SOURCE);
 	if (reason != DROP_NONE)

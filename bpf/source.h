@@ -11,35 +11,40 @@ struct source {
 	__u32 slice_index;
 };
 
-static __always_inline int slice_serves(const struct slice *slice, __u32 vni, __be32 address, __u32 ifindex)
+/* The agent gives a slice the device of its owner, so that a slice of another Network never has this one. */
+static __always_inline int slice_serves(const struct slice *slice, __be32 address, __u32 ifindex)
 {
-	return (slice->flags & SLICE_ACTIVE) && slice->inside_address == address && slice->vni == vni &&
-	       slice->ifindex == ifindex;
+	return (slice->flags & SLICE_ACTIVE) && slice->inside_address == address && slice->ifindex == ifindex;
 }
 
-/* By way of the interface. DROP_NONE or why there is none. */
-static __always_inline int source_look_up(__u32 vni, __be32 address, __u32 ifindex, struct source *found)
+/* By way of the device's Network and the interface. DROP_NONE or why there is none. */
+static __always_inline int source_look_up(__be32 address, __u32 ifindex, struct source *found)
 {
-	struct interface_key key = {.vni = vni, .address = address};
-	struct interface *interface = bpf_map_lookup_elem(&interfaces, &key);
+	struct device *device = bpf_map_lookup_elem(&devices, &ifindex);
+	struct interface_key key = {.address = address};
+	struct interface *interface;
 
+	if (!device || !device->vni)
+		return DROP_DISABLED;
+	key.vni = device->vni;
+	interface = bpf_map_lookup_elem(&interfaces, &key);
 	if (!interface)
 		return DROP_UNKNOWN_SOURCE;
 	if (interface->ifindex != ifindex)
 		return DROP_SPOOFED_SOURCE;
 	found->slice_index = interface->slice;
 	found->slice = bpf_map_lookup_elem(&slices, &found->slice_index);
-	return found->slice && slice_serves(found->slice, vni, address, ifindex) ? DROP_NONE : DROP_NO_SLICE;
+	return found->slice && slice_serves(found->slice, address, ifindex) ? DROP_NONE : DROP_NO_SLICE;
 }
 
 /*
- * A hash map costs two dependent cache misses more than an array when there are many interfaces, so the way by the
- * interface is only taken where the hint leads to a slice that is not the sender's. The secret keeps a tenant from
+ * A hash map costs two dependent cache misses more than an array when there are many interfaces, so `devices` and
+ * `interfaces` are only asked where the hint leads to a slice that is not the sender's. The secret keeps a tenant from
  * choosing addresses that share a hint with another's.
  */
-static __always_inline int source_find(__u64 secret, __u32 vni, __be32 address, __u32 ifindex, struct source *found)
+static __always_inline int source_find(__u64 secret, __be32 address, __u32 ifindex, struct source *found)
 {
-	__u32 key = ((((__u64)vni << 32 | address) ^ secret) * 0x9fb21c651e98df25ull) >> 48;
+	__u32 key = ((((__u64)ifindex << 32 | address) ^ secret) * 0x9fb21c651e98df25ull) >> 48;
 	__u32 *hint = bpf_map_lookup_elem(&slice_hints, &key);
 	int reason;
 
@@ -47,9 +52,9 @@ static __always_inline int source_find(__u64 secret, __u32 vni, __be32 address, 
 		return DROP_NO_SLICE;
 	found->slice_index = *hint;
 	found->slice = bpf_map_lookup_elem(&slices, &found->slice_index);
-	if (likely(found->slice && slice_serves(found->slice, vni, address, ifindex)))
+	if (likely(found->slice && slice_serves(found->slice, address, ifindex)))
 		return DROP_NONE;
-	reason = source_look_up(vni, address, ifindex, found);
+	reason = source_look_up(address, ifindex, found);
 	if (reason == DROP_NONE)
 		*hint = found->slice_index;
 	return reason;

@@ -53,7 +53,7 @@ struct settings {
 	__u64 host_filter;    /* bit (address × 0x9e3779b1) >> 26 for each IPv4 address in `host_addresses` */
 };
 
-/* A private device, index = ifindex. vni 0: not one of ours. */
+/* A private device, by ifindex. */
 struct device {
 	__u32 vni;
 };

@@ -26,7 +26,6 @@ static __always_inline int stages(struct xdp_md *ctx, int last)
 	struct next_hop *hop;
 	void *data, *data_end;
 	struct packet p = {};
-	struct device *device;
 	struct source source = {};
 	struct slice *slice;
 	struct slot *slot;
@@ -48,12 +47,10 @@ static __always_inline int stages(struct xdp_md *ctx, int last)
 	CUT(1, p.source + p.destination);
 
 	settings = settings_get();
-	device = bpf_map_lookup_elem(&devices, &ifindex);
-	if (!settings || !settings->enabled || !device || !device->vni)
+	if (!settings || !settings->enabled)
 		return XDP_ABORTED;
-	CUT(2, device->vni);
-	if (source_find(settings->session_secret, device->vni, p.ip->saddr, ifindex, &source) != DROP_NONE ||
-	    !source.slice)
+	CUT(2, settings->hz);
+	if (source_find(settings->session_secret, p.ip->saddr, ifindex, &source) != DROP_NONE || !source.slice)
 		return XDP_ABORTED;
 	slice = source.slice;
 	CUT(3, slice->public_address);

@@ -31,7 +31,7 @@ export interface DataplaneLimits {
   maxInterfaces: number
   /** Rounded up to a power of two: the index is a masked hash. */
   maxSessions: number
-  /** Also the highest ifindex plus one that can be served. */
+  /** Private devices, whatever their ifindex. */
   maxDevices: number
 }
 

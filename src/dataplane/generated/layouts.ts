@@ -2,7 +2,7 @@
 import { getBytes, getCount, setBytes, setCount, u32Codec, u64Codec } from '../codec.ts'
 import type { Codec, MapLayout, MapShape, OuterMapLayout } from '../codec.ts'
 
-export const LAYOUT_HASH = '7a69d6cdf556e056bb53170b23a5cee9e2d6eaaeb9554d10169076c05a2681dc'
+export const LAYOUT_HASH = '7ee0e8f2f3eb237ed965004f82e9c035a9a2d230fe91745137f8776c08ddcfa7'
 
 export const NatProtocol = {
   NAT_PROTOCOL_TCP: 0,
@@ -746,7 +746,7 @@ export const sweepArgsCodec: Codec<SweepArgs> = {
 export const maps = {
   addresses: { name: 'addresses', type: 1, keySize: 4, valueSize: 12, maxEntries: 4096, flags: 0, key: addressKeyCodec, value: addressCodec } satisfies MapLayout<AddressKey, Address>,
   counters: { name: 'counters', type: 6, keySize: 4, valueSize: 512, maxEntries: 1, flags: 0 } satisfies MapShape,
-  devices: { name: 'devices', type: 2, keySize: 4, valueSize: 4, maxEntries: 16384, flags: 0, key: u32Codec, value: deviceCodec } satisfies MapLayout<number, Device>,
+  devices: { name: 'devices', type: 1, keySize: 4, valueSize: 4, maxEntries: 16384, flags: 1, key: u32Codec, value: deviceCodec } satisfies MapLayout<number, Device>,
   drops: { name: 'drops', type: 6, keySize: 4, valueSize: 8, maxEntries: 29, flags: 0, key: u32Codec, value: u64Codec } satisfies MapLayout<number, bigint>,
   eventLimits: { name: 'event_limits', type: 2, keySize: 4, valueSize: 4, maxEntries: 1024, flags: 0, key: u32Codec, value: u32Codec } satisfies MapLayout<number, number>,
   events: { name: 'events', type: 27, keySize: 0, valueSize: 0, maxEntries: 262144, flags: 0 } satisfies MapShape,

@@ -46,7 +46,7 @@ describe('opening the data plane', () => {
     instance.open()
     const path = join(layoutFolder(instance.name), 'maps', 'devices')
     removePin(path)
-    const other = BpfMap.create({ name: 'devices', type: 2, keySize: 4, valueSize: 16, maxEntries: 64 })
+    const other = BpfMap.create({ name: 'devices', type: 1, keySize: 4, valueSize: 16, maxEntries: 64, flags: 1 })
     other.pin(path)
     other.close()
     expect(() => instance.open()).toThrow(

@@ -120,11 +120,19 @@ describe('a full map', () => {
     expect(sync.apply(onLo(...many.slice(0, 64))).failures).toEqual([])
   })
 
-  it('refuses a private device whose number is beyond the map', () => {
+  it('of devices refuses one private device more than it holds', () => {
     const state = onLo(interfaceOf(1, 1024))
-    const { failures } = sync.apply({ ...state, devices: [...state.devices, { ifindex: 64, vni: 1 }] })
+    const more = Array.from({ length: 64 }, (_, n) => ({ ifindex: 1000 + n, vni: 1 }))
+    const { failures } = sync.apply({ ...state, devices: [...state.devices, ...more] })
     expect(failures.map(({ message }) => message)).toEqual([expect.stringContaining('raise limits.maxDevices')])
     expect(send(udp(5000, 53))).toBe(XDP_REDIRECT)
+  })
+
+  it('of devices takes the highest ifindex there is', () => {
+    const state = onLo(interfaceOf(1, 1024))
+    const { failures } = sync.apply({ ...state, devices: [...state.devices, { ifindex: 2 ** 31 - 1, vni: 1 }] })
+    expect(failures).toEqual([])
+    expect(plane.maps.devices.get(2 ** 31 - 1)).toEqual({ vni: 1 })
   })
 
   it('of slices is room again in the very change that makes it', () => {
