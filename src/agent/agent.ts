@@ -58,7 +58,7 @@ export class Agent {
   readonly #status: StatusWriter
   readonly #passes: Coalesced
   readonly #cleanUps: (() => void)[] = []
-  /** Interfaces whose entries are not known to be in the maps yet. What was refused is tried again at each pass. */
+  /** Interfaces to be reported once the pass that looked at them got through. */
   readonly #unreported = new Set<ObjectKey>()
   #notes: readonly string[] = []
   #verifyDue = false
@@ -225,9 +225,9 @@ export class Agent {
 
   #bringIntoLine({ state, touched }: Built): void {
     for (const key of touched) this.#unreported.add(key)
-    const outcome = this.#report.applied(this.#sync.apply(state))
-    for (const key of outcome.changedFindings) this.#unreported.add(key)
-    if (outcome.doubtful) return
+    const result = this.#sync.apply(state)
+    const changed = this.#report.applied(result, (affects) => this.#model.interfacesOf(affects))
+    for (const key of changed) this.#unreported.add(key)
     this.#status.enqueue(this.#unreported)
     this.#unreported.clear()
   }

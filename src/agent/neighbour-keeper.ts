@@ -172,8 +172,10 @@ export class NeighbourKeeper {
       const errno = (error as { details?: { errno?: unknown } }).details?.errno
       // The device went; the next view of the host says so.
       if (errno === 'ENODEV' || errno === 'ENETDOWN') return
-      this.#pausedUntil = now + FULL_PAUSE
-      this.#options.log.warn({ ifindex, errno }, messageOf(error))
+      // A full table refuses everybody; any other refusal is that of one neighbour.
+      const isFull = errno === 'ENOBUFS' || errno === 'ENOMEM'
+      if (isFull) this.#pausedUntil = now + FULL_PAUSE
+      if (isFull || this.#kept.get(key)?.attempts === 0) this.#options.log.warn({ ifindex, errno }, messageOf(error))
     }
   }
 }

@@ -11,7 +11,7 @@ const BURST_PAUSE = 250
 const BURST_SIZE = 100
 /** How many interfaces are looked at before others have their turn. */
 const LOOKS = 1_000
-/** After a store that refuses writes (disk full, API server away). */
+/** After a store that refuses writes (disk full, API server away), or until an object that it refuses is tried again. */
 const FAILURE_PAUSE = 5_000
 
 export interface StatusWriterOptions {
@@ -26,7 +26,10 @@ export class StatusWriter {
   readonly #options: StatusWriterOptions
   readonly #failures: RateLimitedLog
   readonly #pending = new Set<ObjectKey>()
+  /** Refused by the store, and waiting for another try while the others go on. */
+  readonly #refused = new Set<ObjectKey>()
   #timer: NodeJS.Timeout | undefined
+  #retry: NodeJS.Timeout | undefined
   #burst: Promise<void> | undefined
   #closed = false
   #writes = 0
@@ -51,6 +54,7 @@ export class StatusWriter {
   async close(): Promise<void> {
     this.#closed = true
     clearTimeout(this.#timer)
+    clearTimeout(this.#retry)
     await this.#burst
     this.#failures.close()
   }
@@ -77,11 +81,18 @@ export class StatusWriter {
     }
     if (keys.length === 0) return 0
     const outcomes = await Promise.all(keys.map((key) => this.#write(key)))
-    const failed = outcomes.find((outcome) => outcome !== undefined)
-    if (failed === undefined) return BURST_PAUSE
-    const message = `status of NetworkInterfaces could not be written: ${messageOf(failed)}`
-    this.#failures.warn(causeOf(failed), { err: failed }, message)
-    return FAILURE_PAUSE
+    const failures = outcomes.filter((outcome) => outcome !== undefined)
+    const [first] = failures
+    if (first === undefined) return BURST_PAUSE
+    const message = `status of NetworkInterfaces could not be written: ${messageOf(first)}`
+    this.#failures.warn(causeOf(first), { err: first }, message)
+    this.#retry ??= setTimeout(() => {
+      this.#retry = undefined
+      this.enqueue(this.#refused)
+      this.#refused.clear()
+    }, FAILURE_PAUSE)
+    // A store that refuses all of them is left alone; one object that it refuses does not keep the others waiting.
+    return failures.length === keys.length && keys.length > 1 ? FAILURE_PAUSE : BURST_PAUSE
   }
 
   /** @returns the error to be told; conflicts and objects that are gone are none */
@@ -95,8 +106,12 @@ export class StatusWriter {
     } catch (error) {
       const code = error instanceof NatGwError ? error.code : undefined
       if (code === 'ERR_NOT_FOUND') return undefined
-      this.#pending.add(key)
-      return code === 'ERR_CONFLICT' ? undefined : error
+      if (code === 'ERR_CONFLICT') {
+        this.#pending.add(key)
+        return undefined
+      }
+      this.#refused.add(key)
+      return error
     }
   }
 

@@ -1,16 +1,11 @@
 import type { ObjectKey } from '../api/index.ts'
 import type { Slice } from '../dataplane/generated/layouts.ts'
+import type { Affected, SyncFailure } from '../dataplane/sync-failure.ts'
 import type { SyncResult, VerifyResult } from '../dataplane/sync.ts'
-import type { NatGwError } from '../errors/errors.ts'
 import type { Finding } from './desired/finding.ts'
 import type { Logger } from '../log/logger.ts'
-import { maps, natProtocolNames } from '../dataplane/generated/layouts.ts'
+import { natProtocolNames } from '../dataplane/generated/layouts.ts'
 import { formatIpv4 } from '../net/ipv4.ts'
-
-/** Maps without whose entries an interface is not served. */
-const SERVING_MAPS: ReadonlySet<unknown> = new Set(
-  [maps.settings, maps.devices, maps.interfaces, maps.addresses, maps.slices].map(({ name }) => name),
-)
 
 /** Counts and tells what the data plane did and what it refused. */
 export class SyncReport {
@@ -35,19 +30,26 @@ export class SyncReport {
   }
 
   /**
-   * @returns interfaces that were refused, or no longer are; `doubtful` when something was refused that interfaces depend
-   * on and it is not known which
+   * @param interfacesOf keys of the interfaces that a failure concerns
+   * @returns interfaces that were refused, or no longer are
    */
-  applied({ written, flushedMappings, addedChunks, failures }: SyncResult) {
+  applied(
+    { written, flushedMappings, addedChunks, failures }: SyncResult,
+    interfacesOf: (affects: Affected) => Iterable<ObjectKey>,
+  ): Set<ObjectKey> {
     this.#counts.passes++
     this.#counts.flushedMappings += flushedMappings
     for (const { put, removed } of Object.values(written)) this.#counts.writes += put + removed
     if (Object.keys(written).length > 0) this.#log.debug({ written, flushedMappings, addedChunks }, 'maps written')
     this.#tellFailures(failures)
     const before = this.#failures
-    this.#failures = new Map(failures.flatMap(refusedInterface))
-    const doubtful = failures.some(({ details }) => details.name === undefined && SERVING_MAPS.has(details.map))
-    return { changedFindings: new Set([...before.keys(), ...this.#failures.keys()]), doubtful }
+    this.#failures = new Map()
+    for (const { affects, message } of failures) {
+      for (const key of interfacesOf(affects)) {
+        if (!this.#failures.has(key)) this.#failures.set(key, { status: 'False', reason: 'ProgramFailed', message })
+      }
+    }
+    return new Set([...before.keys(), ...this.#failures.keys()])
   }
 
   verified({ repaired, failures }: VerifyResult): void {
@@ -68,13 +70,9 @@ export class SyncReport {
     )
   }
 
-  #tellFailures(failures: readonly NatGwError[]): void {
-    const messages = new Set(failures.map(({ message }) => message))
-    for (const error of failures) if (!this.#told.has(error.message)) this.#log.error({ err: error }, error.message)
-    this.#told = messages
+  #tellFailures(failures: readonly SyncFailure[]): void {
+    const byMessage = new Map(failures.map((failure) => [failure.message, failure]))
+    for (const [message, error] of byMessage) if (!this.#told.has(message)) this.#log.error({ err: error }, message)
+    this.#told = new Set(byMessage.keys())
   }
-}
-
-function refusedInterface({ details, message }: NatGwError): [ObjectKey, Finding][] {
-  return typeof details.name === 'string' ? [[details.name, { status: 'False', reason: 'ProgramFailed', message }]] : []
 }

@@ -14,6 +14,7 @@ import type { Block, Geometry } from './placement.ts'
 import { planRoutes } from './route-plan.ts'
 import { SlicePlanner } from './slice-plan.ts'
 import type { SliceContext } from './slice-plan.ts'
+import { SyncFailure } from './sync-failure.ts'
 
 export interface PlanContext extends SliceContext, Pick<SettingsContext, 'hz' | 'sessions'> {}
 
@@ -93,20 +94,23 @@ function planAddresses(
   return { gone, reshaped }
 }
 
-function noPlace(each: DesiredAddress): NatGwError {
+function noPlace(each: DesiredAddress): SyncFailure {
   const capacity = capacityOf(each)
   const address = formatIpv4(each.address)
+  const affects = { scope: 'public-address', address: each.address } as const
   if (capacity <= 0) {
-    return new NatGwError(
+    return new SyncFailure(
       'ERR_INVALID_FIELD',
       `public address ${address}: ports ${each.firstPort}–${each.lastPort} hold no slice of ${each.sliceSize} ports`,
+      affects,
       { address, sliceSize: each.sliceSize },
     )
   }
-  return new NatGwError(
+  return new SyncFailure(
     'ERR_MAP_FULL',
     `public address ${address} has ${capacity} slices, for which map slices has no room: ` +
       'raise limits.maxSlices, then `natgw unload` and start again',
+    affects,
     { map: 'slices', knob: 'limits.maxSlices', address },
   )
 }
@@ -132,9 +136,8 @@ function planHostAddresses({ image }: PlanContext, addresses: DesiredState['host
         plan.add({ kind: 'put', map: 'hostAddresses', key, value: { ifindex } })
       }
     } catch (error) {
-      plan.fail(
-        error instanceof NatGwError ? error : new NatGwError('ERR_INVALID_FIELD', messageOf(error), { address }),
-      )
+      const failure = error instanceof NatGwError ? error : new NatGwError('ERR_INVALID_FIELD', messageOf(error))
+      plan.fail(SyncFailure.from(failure, { scope: 'no-interface' }))
     }
   }
   for (const key of hostAddresses.keys()) {

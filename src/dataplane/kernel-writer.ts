@@ -3,11 +3,13 @@ import { NatGwError, messageOf } from '../errors/errors.ts'
 import { BpfMap } from '../native/load-native.ts'
 import type { BpfProgram } from '../native/load-native.ts'
 import { decodeOne, encodeMany, encodeOne, u32Codec, viewOf } from './codec.ts'
-import { SliceConstants, flushArgsCodec, maps as layouts, sliceStateCodec } from './generated/layouts.ts'
+import { flushArgsCodec, maps as layouts, sliceStateCodec } from './generated/layouts.ts'
 import type { Slice, SliceState } from './generated/layouts.ts'
 import type { MapImage, SyncedMap, Table } from './image.ts'
 import type { AddChunk, Operation, Put, Remove } from './operations.ts'
 import type { DataplaneMaps } from './pinned-maps.ts'
+import { SyncFailure } from './sync-failure.ts'
+import type { Affected } from './sync-failure.ts'
 import { keyForPeople, writeError } from './typed-map.ts'
 
 export type WriteCounts = Partial<Record<SyncedMap, { put: number; removed: number }>>
@@ -19,7 +21,7 @@ export interface SyncResult {
   flushedMappings: number
   addedChunks: number
   /** What could not be had; everything else was done all the same. */
-  failures: NatGwError[]
+  failures: SyncFailure[]
 }
 
 /** New chunks for one call: 4 MiB and a descriptor each while it is prepared. */
@@ -32,8 +34,10 @@ export class KernelWriter {
   readonly #maps: DataplaneMaps
   readonly #flush: BpfProgram
   readonly #image: MapImage
-  /** Slices one of whose operations failed: nothing that builds on them is done in this run. */
-  readonly #blocked = new Set<number>()
+  /** Slices one of whose operations failed, and why: nothing that builds on them is done in this run. */
+  readonly #blocked = new Map<number, NatGwError>()
+  /** Chunks that could not be added in this run, and why. */
+  readonly #lackingChunks = new Map<number, NatGwError>()
   #states: DataView | undefined
   #result: SyncResult = emptyResult()
 
@@ -47,6 +51,7 @@ export class KernelWriter {
   run(operations: readonly Operation[]): SyncResult {
     this.#result = emptyResult()
     this.#blocked.clear()
+    this.#lackingChunks.clear()
     for (let start = 0; start < operations.length;) {
       const first = operations[start]
       if (first === undefined) break
@@ -72,15 +77,15 @@ export class KernelWriter {
     try {
       this.#flushSlice(operation.index, operation.slice)
     } catch (error) {
-      this.#fail(asWriteError(error, `slice ${operation.index} could not be flushed`), operation.index)
+      const failure = asWriteError(error, `slice ${operation.index} could not be flushed`)
+      // Whoever was to get the slice next is told when that is found blocked.
+      this.#fail(failure, { scope: 'no-interface' })
+      this.#blocked.set(operation.index, failure)
     }
   }
 
   #write(batch: Put[] | Remove[]): void {
-    const possible = batch.filter((operation) => !this.#isBlocked(operation)) as Put[] | Remove[]
-    for (const operation of batch.length === possible.length ? [] : batch) {
-      if (this.#isBlocked(operation)) this.#block(operation)
-    }
+    const possible = batch.filter((operation) => !this.#refuseBlocked(operation)) as Put[] | Remove[]
     const [first] = possible
     if (first === undefined) return
     const { map } = first
@@ -121,8 +126,9 @@ export class KernelWriter {
         confirm(operation, index)
         this.#count(map, first.kind, 1)
       } catch (error) {
-        this.#fail(writeError(native, table.layout.name, error, `entry ${keyForPeople(operation.key)}`))
-        this.#block(operation)
+        const failure = writeError(native, table.layout.name, error, `entry ${keyForPeople(operation.key)}`)
+        this.#fail(failure, affectedBy(operation))
+        if (operation.map === 'slices') this.#blocked.set(operation.key, failure)
       }
     })
   }
@@ -177,32 +183,43 @@ export class KernelWriter {
       this.#result.addedChunks += numbers.length
     } catch (error) {
       if (numbers.length > 1) for (const number of numbers) this.#addChunks([number])
-      else this.#fail(asWriteError(error, `chunk ${numbers[0]} of the slot arena could not be added`))
+      else {
+        const failure = asWriteError(error, `chunk ${numbers[0]} of the slot arena could not be added`)
+        // Interfaces are told when their slices are found blocked.
+        this.#fail(failure, { scope: 'no-interface' })
+        for (const number of numbers) this.#lackingChunks.set(number, failure)
+      }
     } finally {
       for (const chunk of chunks) chunk.close()
     }
   }
 
-  /** Slices whose chunk is missing, and interfaces whose slice failed, must not be opened. */
-  #isBlocked(operation: Put | Remove): boolean {
+  /** Slices whose chunk is missing, and interfaces whose slice failed, must not be opened: that is their owner's failure. */
+  #refuseBlocked(operation: Put | Remove): boolean {
     if (operation.kind === 'remove') return false
-    if (operation.map === 'interfaces') {
-      const { slice } = operation.value
-      return slice !== SliceConstants.NO_SLICE && this.#blocked.has(slice)
-    }
-    if (operation.map !== 'slices') return false
-    if (this.#blocked.has(operation.key)) return true
+    const cause = this.#causeOfBlock(operation)
+    if (cause === undefined) return false
+    this.#fail(cause, affectedBy(operation))
+    if (operation.map === 'slices') this.#blocked.set(operation.key, cause)
+    return true
+  }
+
+  #causeOfBlock(operation: Put): NatGwError | undefined {
+    if (operation.map === 'interfaces') return this.#blocked.get(operation.value.slice)
+    if (operation.map !== 'slices') return undefined
+    const cause = this.#blocked.get(operation.key)
     const { flags, runs } = operation.value
-    return flags !== 0 && runs.some((run) => !this.#image.chunks.has(run >>> 16))
+    if (cause !== undefined || flags === 0) return cause
+    const lacking = runs.map((run) => run >>> 16).find((chunk) => !this.#image.chunks.has(chunk))
+    if (lacking === undefined) return undefined
+    return (
+      this.#lackingChunks.get(lacking) ??
+      new NatGwError('ERR_MAP_WRITE', `chunk ${lacking} of the slot arena is missing`, { map: 'slot_chunks' })
+    )
   }
 
-  #block(operation: Put | Remove): void {
-    if (operation.map === 'slices') this.#blocked.add(operation.key)
-  }
-
-  #fail(error: NatGwError, slice?: number): void {
-    this.#result.failures.push(error)
-    if (slice !== undefined) this.#blocked.add(slice)
+  #fail(error: NatGwError, affects: Affected): void {
+    this.#result.failures.push(SyncFailure.from(error, affects))
   }
 
   #count(map: SyncedMap, kind: 'put' | 'remove', entries: number): void {
@@ -218,6 +235,28 @@ function emptyResult(): SyncResult {
 
 function sameBatch(first: Put | Remove, other: Operation | undefined): boolean {
   return other?.kind === first.kind && other.map === first.map
+}
+
+/** Who goes without when an entry is not written. */
+function affectedBy(operation: Put | Remove): Affected {
+  switch (operation.map) {
+    case 'settings':
+      return { scope: 'every-interface' }
+    case 'devices':
+      return { scope: 'device', ifindex: operation.key }
+    case 'addresses':
+      return { scope: 'public-address', address: operation.key.address }
+    case 'interfaces':
+      return { scope: 'inside-address', vni: operation.key.vni, address: operation.key.address }
+    case 'slices':
+      return operation.kind === 'put' && operation.value.size > 0
+        ? { scope: 'inside-address', vni: operation.value.vni, address: operation.value.insideAddress }
+        : { scope: 'no-interface' }
+    case 'routes':
+    case 'nextHops':
+    case 'hostAddresses':
+      return { scope: 'no-interface' }
+  }
 }
 
 function asWriteError(error: unknown, what: string): NatGwError {

@@ -1,7 +1,7 @@
 // What is done to the maps, and in which order. A door is closed before anything behind it moves, and opened last.
-import type { NatGwError } from '../errors/errors.ts'
 import type { Slice } from './generated/layouts.ts'
 import type { KeyOf, SyncedMap, ValueOf } from './image.ts'
+import type { SyncFailure } from './sync-failure.ts'
 
 export type Put = { [M in SyncedMap]: { kind: 'put'; map: M; key: KeyOf<M>; value: ValueOf<M> } }[SyncedMap]
 export type Remove = { [M in SyncedMap]: { kind: 'remove'; map: M; key: KeyOf<M> } }[SyncedMap]
@@ -70,7 +70,7 @@ const REMOVE_PHASE: Record<SyncedMap, Phase> = {
 export class Plan {
   readonly #phases = new Map<Phase, Operation[]>(PHASES.map((phase) => [phase, []]))
   /** What of the desired state cannot be had, and why. */
-  readonly failures: NatGwError[] = []
+  readonly failures: SyncFailure[] = []
 
   add(operation: Operation, phase = defaultPhase(operation)): void {
     this.#phases.get(phase)?.push(operation)
@@ -80,7 +80,7 @@ export class Plan {
     return (this.#phases.get(phase)?.length ?? 0) > 0
   }
 
-  fail(error: NatGwError): void {
+  fail(error: SyncFailure): void {
     this.failures.push(error)
   }
 

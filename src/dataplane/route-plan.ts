@@ -1,12 +1,12 @@
 // Next hops and routes. An index of next_hops stays with its neighbour for as long as the neighbour is wanted, because
 // sessions remember indexes; they look again when settings.route_generation has moved.
-import { NatGwError } from '../errors/errors.ts'
 import { formatIpv4 } from '../net/ipv4.ts'
 import { nextHopEntry, nextHopKey, routeEntry, routeKey } from './entries.ts'
 import { Limits } from './generated/layouts.ts'
 import type { KeyId, MapImage } from './image.ts'
 import type { DesiredNextHop, DesiredRoute } from './model.ts'
 import type { Plan } from './operations.ts'
+import { SyncFailure } from './sync-failure.ts'
 
 /** Index 0 stays empty: a session or route that was never filled in leads nowhere. */
 const FIRST_INDEX = 1
@@ -29,9 +29,12 @@ export function planRoutes(
       const target = `${formatIpv4(route.address)}/${route.prefixLength}`
       const via = route.nextHop === undefined ? 'nothing' : formatIpv4(route.nextHop)
       plan.fail(
-        new NatGwError('ERR_NOT_FOUND', `route ${target} leads to ${via}, which is not among the next hops`, {
-          route: target,
-        }),
+        new SyncFailure(
+          'ERR_NOT_FOUND',
+          `route ${target} leads to ${via}, which is not among the next hops`,
+          { scope: 'no-interface' },
+          { route: target },
+        ),
       )
       continue
     }
@@ -72,9 +75,10 @@ function assignIndexes(
       while (used.has(candidate)) candidate++
       if (candidate >= Limits.MAX_NEXT_HOPS) {
         plan.fail(
-          new NatGwError(
+          new SyncFailure(
             'ERR_MAP_FULL',
             `neighbour ${formatIpv4(hop.address)} does not fit: next_hops holds ${Limits.MAX_NEXT_HOPS - FIRST_INDEX} neighbours`,
+            { scope: 'no-interface' },
             { map: 'next_hops', limit: Limits.MAX_NEXT_HOPS - FIRST_INDEX },
           ),
         )

@@ -1,5 +1,4 @@
 // Interfaces and their slices: who gets ports, who loses them, and what has to be forgotten in between.
-import { NatGwError } from '../errors/errors.ts'
 import { formatIpv4 } from '../net/ipv4.ts'
 import type { Change } from './change.ts'
 import { closedSlice, emptySlice, interfaceEntry, sliceEntry } from './entries.ts'
@@ -11,6 +10,7 @@ import type { DesiredInterface } from './model.ts'
 import type { Plan } from './operations.ts'
 import { hasRuns, isActive } from './placement.ts'
 import type { Block, Placement } from './placement.ts'
+import { SyncFailure } from './sync-failure.ts'
 
 export interface SliceContext {
   image: MapImage
@@ -220,10 +220,12 @@ export class SlicePlanner {
   #refuse(desired: DesiredInterface, reason: string, code: 'ERR_CONFLICT' | 'ERR_MAP_FULL' = 'ERR_CONFLICT'): void {
     const { name, vni, address } = desired
     this.#plan.fail(
-      new NatGwError(code, `interface ${name} (${formatIpv4(address)}, VNI ${vni}) gets no ports: ${reason}`, {
-        name,
-        vni,
-      }),
+      new SyncFailure(
+        code,
+        `interface ${name} (${formatIpv4(address)}, VNI ${vni}) gets no ports: ${reason}`,
+        { scope: 'interface', name },
+        { name, vni },
+      ),
     )
   }
 }

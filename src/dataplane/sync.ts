@@ -1,6 +1,5 @@
 // Makes the kernel's maps say what is desired, writes nothing that is there already, and repairs what others changed.
 import { randomFillSync } from 'node:crypto'
-import type { NatGwError } from '../errors/errors.ts'
 import { planChanges } from './diff.ts'
 import type { PlanContext } from './diff.ts'
 import { MapImage, SYNCED_MAPS } from './image.ts'
@@ -13,13 +12,14 @@ import type { Operation } from './operations.ts'
 import { Placement } from './placement.ts'
 import type { DataplaneMaps } from './pinned-maps.ts'
 import type { Dataplane } from './loader.ts'
+import type { SyncFailure } from './sync-failure.ts'
 
 export type { SyncResult } from './kernel-writer.ts'
 
 export interface VerifyResult {
   /** Entries that were not as they should be, by map. */
   repaired: Partial<Record<SyncedMap | 'slotChunks', number>>
-  failures: NatGwError[]
+  failures: SyncFailure[]
 }
 
 export class DataplaneSync {

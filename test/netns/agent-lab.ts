@@ -93,8 +93,9 @@ export class GatewayLab {
     namespaces.ip(gateway, 'route add default via 192.0.2.254')
   }
 
-  start(objects: Resource[]): Promise<AgentProcess> {
-    return AgentProcess.start(this.namespaces.path(this.gateway), this.#config(), objects)
+  /** @param changes of the configuration */
+  start(objects: Resource[], changes: Partial<GatewayConfig> = {}): Promise<AgentProcess> {
+    return AgentProcess.start(this.namespaces.path(this.gateway), { ...this.#config(), ...changes }, objects)
   }
 
   mac(namespace: string, device: string): string {

@@ -10,6 +10,10 @@ export class EntryList {
   #removed = new Set<DesiredInterface>()
   #added = new Set<DesiredInterface>()
 
+  get present(): readonly DesiredInterface[] {
+    return this.#entries
+  }
+
   /** @returns the list, the same array each time, and how it came from what it was at the last call */
   look(): { interfaces: readonly DesiredInterface[]; derivation: Derivation } {
     const change = { removed: [...this.#removed], added: [...this.#added] }

@@ -24,6 +24,11 @@ export class Ledger {
     return this.#tableUses.keys()
   }
 
+  /** All of them, as they are now. */
+  present(): readonly DesiredInterface[] {
+    return this.#entries.present
+  }
+
   /** All of them, and how they differ from those at the last call. */
   entries(): ReturnType<EntryList['look']> {
     return this.#entries.look()

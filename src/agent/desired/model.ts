@@ -1,6 +1,7 @@
 import type { ObjectKey } from '../../api/index.ts'
 import type { GatewayConfig } from '../../config/config.ts'
-import type { DesiredState } from '../../dataplane/model.ts'
+import type { DesiredInterface, DesiredState } from '../../dataplane/model.ts'
+import type { Affected } from '../../dataplane/sync-failure.ts'
 import type { HostChange, HostSnapshot } from '../host-network.ts'
 import type { Link, Route } from '../netlink/model.ts'
 import type { Finding } from './finding.ts'
@@ -101,6 +102,26 @@ export class DesiredModel {
     return this.#objects.get(key)?.result.finding
   }
 
+  /** Keys of the interfaces with a slice that go without what was not written. */
+  interfacesOf(affects: Affected): ObjectKey[] {
+    switch (affects.scope) {
+      case 'interface':
+        return [affects.name]
+      case 'inside-address': {
+        const holder = this.#holders.holder(affects.vni, affects.address)
+        return holder === undefined || this.finding(holder) === undefined ? [] : [holder]
+      }
+      case 'device':
+        return this.#served(({ ifindex }) => ifindex === affects.ifindex)
+      case 'public-address':
+        return this.#served(({ slice }) => slice?.publicAddress === affects.address)
+      case 'every-interface':
+        return this.#served(() => true)
+      case 'no-interface':
+        return []
+    }
+  }
+
   /** Whether its Network has a device here. */
   isLocal(key: ObjectKey): boolean {
     return this.#sidesOfNetwork.has(this.#objects.get(key)?.network ?? '')
@@ -184,6 +205,10 @@ export class DesiredModel {
       },
     })
     this.#ledger.replace(record, result)
+  }
+
+  #served(isAffected: (entry: DesiredInterface) => boolean): ObjectKey[] {
+    return this.#ledger.present().flatMap((entry) => (entry.slice && isAffected(entry) ? [entry.name] : []))
   }
 
   #uplinkLink(): Link | undefined {

@@ -115,6 +115,11 @@ describe('a full map', () => {
         /map interfaces, which holds at most 64 entries: raise limits\.maxInterfaces/,
       ) as string,
     })
+    expect(failures.map(({ affects }) => affects)).toContainEqual({
+      scope: 'inside-address',
+      vni: 100,
+      address: parseIpv4('10.0.0.69'),
+    })
     expect(written.interfaces?.put).toBe(64)
     expect(send(udp(5000, 53))).toBe(XDP_REDIRECT)
     expect(sync.apply(onLo(...many.slice(0, 64))).failures).toEqual([])
@@ -125,6 +130,7 @@ describe('a full map', () => {
     const more = Array.from({ length: 64 }, (_, n) => ({ ifindex: 1000 + n, vni: 1 }))
     const { failures } = sync.apply({ ...state, devices: [...state.devices, ...more] })
     expect(failures.map(({ message }) => message)).toEqual([expect.stringContaining('raise limits.maxDevices')])
+    expect(failures[0]?.affects).toEqual({ scope: 'device', ifindex: 1063 })
     expect(send(udp(5000, 53))).toBe(XDP_REDIRECT)
   })
 

@@ -150,6 +150,13 @@ describe('the kernel', () => {
     expect(pass(2)).toHaveLength(2)
   })
 
+  test('that refuses one neighbour for its own sake is asked for the others all the same', () => {
+    keeper.setInside([VM, GATEWAY], [])
+    refusal = 'EINVAL'
+    expect(new Set(pass(2)).size).toBe(2)
+    expect(warnings).toHaveLength(2)
+  })
+
   test('that lost the device is not complained about', () => {
     keeper.setInside([VM], [])
     refusal = 'ENODEV'

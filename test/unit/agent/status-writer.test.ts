@@ -119,6 +119,20 @@ describe('the condition Programmed', () => {
     expect(programmed()).toMatchObject(GOOD)
   })
 
+  test('of one interface that the store refuses does not keep those of others waiting', async () => {
+    start([networkInterface('vm', '10.0.0.1'), networkInterface('other', '10.0.0.2')])
+    const refusing = vi.spyOn(store, 'updateStatus').mockImplementationOnce(async () => {
+      throw new NatGwError('ERR_INVALID_FIELD', 'status of vm is refused')
+    })
+    await settle(GOOD)
+    await settle(GOOD, 'other')
+    expect(programmed()).toBeUndefined()
+    expect(programmed('other')).toMatchObject(GOOD)
+    await vi.advanceTimersByTimeAsync(6000)
+    expect(programmed()).toMatchObject(GOOD)
+    refusing.mockRestore()
+  })
+
   test('of many interfaces is a stream of writes, not a storm', async () => {
     const names = Array.from({ length: 1000 }, (_, i) => `vm${i}`)
     start(names.map((name, i) => networkInterface(name, `10.0.${i >> 8}.${i & 255}`)))

@@ -1,0 +1,35 @@
+import type { ErrorCode } from '../errors/errors.ts'
+import { NatGwError } from '../errors/errors.ts'
+
+/** Whom it concerns that something of the desired state is not in the maps. */
+export type Affected =
+  /** Key of a NetworkInterface. */
+  | { scope: 'interface'; name: string }
+  | { scope: 'inside-address'; vni: number; address: number }
+  /** Every interface behind a private device. */
+  | { scope: 'device'; ifindex: number }
+  /** Every interface with a slice of a public address. */
+  | { scope: 'public-address'; address: number }
+  | { scope: 'every-interface' }
+  /** No interface by itself: a route, a next hop, an address of the host. */
+  | { scope: 'no-interface' }
+
+/** A part of the desired state that could not be had; everything else was done all the same. */
+export class SyncFailure extends NatGwError {
+  readonly affects: Affected
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    affects: Affected,
+    details: Record<string, unknown> = {},
+    options?: ErrorOptions,
+  ) {
+    super(code, message, details, options)
+    this.affects = affects
+  }
+
+  static from(error: NatGwError, affects: Affected): SyncFailure {
+    return new SyncFailure(error.code, error.message, affects, error.details, { cause: error.cause })
+  }
+}

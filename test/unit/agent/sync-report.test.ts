@@ -1,0 +1,80 @@
+import { describe, expect, test } from 'vitest'
+import { DesiredModel } from '../../../src/agent/desired/model.ts'
+import { SyncReport } from '../../../src/agent/sync-report.ts'
+import { SyncFailure } from '../../../src/dataplane/sync-failure.ts'
+import type { Affected } from '../../../src/dataplane/sync-failure.ts'
+import { parseIpv4 } from '../../../src/net/ipv4.ts'
+import {
+  TWO_DEVICES,
+  PRIVATE_A,
+  PRIVATE_B,
+  event,
+  host,
+  natTable,
+  network,
+  networkId,
+  networkInterface,
+} from './world.ts'
+
+const NOTHING = { written: {}, flushedMappings: 0, addedChunks: 0 }
+const SLICES = [natTable('203.0.113.1', [['a', '10.0.0.1']]), natTable('203.0.113.2', [undefined, ['b', '10.0.1.1']])]
+const CONFIG = {
+  ...TWO_DEVICES,
+  private: TWO_DEVICES.private.map((device, n) => ({ ...device, prefixes: [`10.0.${n}.0/24`] })),
+}
+
+/** Interface a on in0, b on in1, each with a slice of another address; idle on in0 without one. */
+function reporting() {
+  const model = new DesiredModel(CONFIG, host({}))
+  const interfaces = [
+    networkInterface('a', '10.0.0.1'),
+    networkInterface('b', '10.0.1.1'),
+    networkInterface('idle', '10.0.0.2'),
+  ]
+  for (const each of [network('blue'), networkId(7, 'blue'), ...interfaces, ...SLICES])
+    model.apply(event('added', each))
+  model.build()
+  const lines: string[] = []
+  const log = { debug() {}, info() {}, warn() {}, error: (_: object, message: string) => void lines.push(message) }
+  const report = new SyncReport(log)
+  const applied = (...affected: Affected[]) =>
+    report.applied(
+      { ...NOTHING, failures: affected.map((each) => new SyncFailure('ERR_MAP_FULL', 'no room', each)) },
+      (affects) => model.interfacesOf(affects),
+    )
+  return { report, lines, applied }
+}
+
+describe('what was refused', () => {
+  test.each<[string, Affected, string[]]>([
+    ['a private device', { scope: 'device', ifindex: PRIVATE_A }, ['default/a']],
+    ['another private device', { scope: 'device', ifindex: PRIVATE_B }, ['default/b']],
+    ['a public address', { scope: 'public-address', address: parseIpv4('203.0.113.2') }, ['default/b']],
+    ['an inside address', { scope: 'inside-address', vni: 7, address: parseIpv4('10.0.0.1') }, ['default/a']],
+    ['an inside address without a slice', { scope: 'inside-address', vni: 7, address: parseIpv4('10.0.0.2') }, []],
+    ['an inside address nobody has', { scope: 'inside-address', vni: 8, address: parseIpv4('10.0.0.1') }, []],
+    ['the settings', { scope: 'every-interface' }, ['default/a', 'default/b']],
+    ['a route', { scope: 'no-interface' }, []],
+  ])('%s is the failure of the interfaces that need it, and of no others', (_, affects, keys) => {
+    const { report, applied } = reporting()
+    expect([...applied(affects)].sort()).toEqual(keys)
+    for (const key of ['default/a', 'default/b', 'default/idle']) {
+      expect(report.findingOf(key)?.reason).toBe(keys.includes(key) ? 'ProgramFailed' : undefined)
+    }
+  })
+
+  test('is reported once more, as served, when it is had', () => {
+    const { report, applied } = reporting()
+    applied({ scope: 'device', ifindex: PRIVATE_A })
+    expect([...applied()]).toEqual(['default/a'])
+    expect(report.findingOf('default/a')).toBeUndefined()
+  })
+
+  test('for one reason is one line of the log, however many it concerns and however long it lasts', () => {
+    const { lines, applied } = reporting()
+    for (let pass = 0; pass < 3; pass++) {
+      applied({ scope: 'interface', name: 'default/a' }, { scope: 'interface', name: 'default/b' })
+    }
+    expect(lines).toEqual(['no room'])
+  })
+})
