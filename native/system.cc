@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 
 namespace natgw
@@ -20,20 +21,50 @@ namespace
 
 constexpr uint32_t kBpffsMagic = 0xcafe4a11;
 
+/** Whether the path still names the open file: whoever held the lock before may have removed it. */
+bool IsStillAt(const std::string &path, int fd)
+{
+	struct stat opened, named;
+	return fstat(fd, &opened) == 0 && lstat(path.c_str(), &named) == 0 && opened.st_dev == named.st_dev &&
+	       opened.st_ino == named.st_ino;
+}
+
 Napi::Value LockFile(const Napi::CallbackInfo &info)
 {
 	Napi::Env env = info.Env();
 	std::string path = StringArg(info[0], "path");
-	UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-	if (!fd.Valid())
-		ThrowErrno(env, errno, "open", "open lock file " + path);
-	if (flock(fd.Get(), LOCK_EX | LOCK_NB) != 0) {
-		if (errno == EWOULDBLOCK)
-			return Napi::Number::New(env, -1);
-		ThrowErrno(env, errno, "flock", "lock " + path);
+	for (;;) {
+		UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+		if (!fd.Valid())
+			ThrowErrno(env, errno, "open", "open lock file " + path);
+		if (flock(fd.Get(), LOCK_EX | LOCK_NB) != 0) {
+			if (errno == EWOULDBLOCK)
+				return Napi::Number::New(env, -1);
+			ThrowErrno(env, errno, "flock", "lock " + path);
+		}
+		// A lock on a removed file excludes nobody.
+		if (!IsStillAt(path, fd.Get()))
+			continue;
+		AddonData::Of(env).locks.insert(fd.Get());
+		return Napi::Number::New(env, fd.Release());
 	}
-	AddonData::Of(env).locks.insert(fd.Get());
-	return Napi::Number::New(env, fd.Release());
+}
+
+Napi::Value IsFileLocked(const Napi::CallbackInfo &info)
+{
+	Napi::Env env = info.Env();
+	std::string path = StringArg(info[0], "path");
+	UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+	if (!fd.Valid()) {
+		if (errno == ENOENT)
+			return Napi::Boolean::New(env, false);
+		ThrowErrno(env, errno, "open", "open lock file " + path);
+	}
+	if (flock(fd.Get(), LOCK_SH | LOCK_NB) == 0)
+		return Napi::Boolean::New(env, false);
+	if (errno != EWOULDBLOCK)
+		ThrowErrno(env, errno, "flock", "look at lock " + path);
+	return Napi::Boolean::New(env, true);
 }
 
 void UnlockFile(const Napi::CallbackInfo &info)
@@ -139,6 +170,7 @@ Napi::Value InNetworkNamespace(const Napi::CallbackInfo &info)
 void DefineSystem(Napi::Env env, Napi::Object exports)
 {
 	exports.Set("lockFile", Napi::Function::New<LockFile>(env, "lockFile"));
+	exports.Set("isFileLocked", Napi::Function::New<IsFileLocked>(env, "isFileLocked"));
 	exports.Set("unlockFile", Napi::Function::New<UnlockFile>(env, "unlockFile"));
 	exports.Set("fileSystemType", Napi::Function::New<FileSystemType>(env, "fileSystemType"));
 	exports.Set("mountBpffs", Napi::Function::New<MountBpffs>(env, "mountBpffs"));

@@ -151,7 +151,7 @@ async function show(lab: Lab, keep: boolean): Promise<boolean> {
 
   step('Ending the gateway and unloading its programs')
   await agent.stop()
-  say(await natgw.show('unload'))
+  say(await natgw.show('unload', '--yes'))
   return false
 }
 

@@ -107,8 +107,7 @@ export class Lab {
       for (let waited = 0; waited < 50 && namespaces.flatMap(processesIn).length > 0; waited++) sleepSync(20)
     }
     for (const name of namespaces) spawnSync('ip', ['netns', 'delete', name])
-    for (const kind of ['lock', 'json', 'problems.json'])
-      rmSync(`/run/natgw/${instanceOf(id)}.${kind}`, { force: true })
+    removeRunFiles(instanceOf(id))
     rmSync(folderOf(id), { recursive: true, force: true })
   }
 
@@ -142,6 +141,14 @@ const KEPT = 'kept'
 
 function folderOf(id: string): string {
   return join(tmpdir(), `${FOLDER_PREFIX}${id}`)
+}
+
+/** What processes of an instance left in the run folder, those that were killed included. */
+function removeRunFiles(instance: string): void {
+  const folder = '/run/natgw'
+  if (!existsSync(folder)) return
+  const own = readdirSync(folder).filter((name) => name.startsWith(`${instance}.`))
+  for (const name of own) rmSync(join(folder, name), { force: true })
 }
 
 function prefixOf(id: string): string {

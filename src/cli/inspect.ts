@@ -8,7 +8,8 @@ import { formatIpv4 } from '../net/ipv4.ts'
 import { readPublished } from '../problems/published.ts'
 import type { KnownProblems } from '../problems/published.ts'
 import { readStateFile } from '../store/read-state.ts'
-import { findInstance, problemsPath } from './instance.ts'
+import type { CliEnv } from './env.ts'
+import { findInstance } from './instance.ts'
 import type { InstanceInfo, InstanceOptions } from './instance.ts'
 
 export interface Inspection {
@@ -23,11 +24,16 @@ export interface Inspection {
 }
 
 /** Opens what there is of an instance, and closes it behind `body`. @throws ERR_NOT_LOADED */
-export async function inspect<T>(options: InstanceOptions, body: (inspection: Inspection) => T): Promise<T> {
-  const info = await findInstance(options)
+export async function inspect<T>(
+  env: CliEnv,
+  options: InstanceOptions,
+  body: (inspection: Inspection) => T | Promise<T>,
+): Promise<T> {
+  const info = await findInstance(env, options)
   const plane = openPinnedDataplane(info.instance)
   try {
-    return body({ info, plane, ...(await readObjects(info)), known: readPublished(problemsPath(info.instance)) })
+    const known = readPublished(info.runFolder.problemsPath)
+    return await body({ info, plane, ...(await readObjects(info)), known })
   } finally {
     plane.close()
   }

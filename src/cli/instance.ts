@@ -1,125 +1,80 @@
 // Which gateway a command is about, and what is known of its process.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
 import { loadConfig } from '../config/load.ts'
 import { messageOf, NatGwError } from '../errors/errors.ts'
-import { lockFile, unlockFile } from '../native/load-native.ts'
-import { RUN_FOLDER } from './paths.ts'
+import { INSTANCE_NAME, isInstanceName } from '../net/names.ts'
+import type { CliEnv } from './env.ts'
+import { RunFolder } from './run-folder.ts'
+import type { RunRecord } from './run-folder.ts'
 
 export const DEFAULT_INSTANCE = 'default'
 
-/** How the user names the gateway; the configuration file wins. */
+/** How the user names the gateway. */
 export interface InstanceOptions {
   config?: string
   instance?: string
 }
 
-/** Written by `natgw run` for the other commands; stays when it ends, until `natgw unload`. */
-export interface RunRecord {
-  pid: number
-  config: string
-  stateFile: string
-  startedAt: string
-}
-
 export interface InstanceInfo {
   instance: string
+  runFolder: RunFolder
   /** Where its objects are kept, if that is known. */
   stateFile: string | undefined
   record: RunRecord | undefined
   running: boolean
 }
 
-/** @throws ERR_CONFIG_READ, ERR_CONFIG_INVALID */
-export async function findInstance(options: InstanceOptions): Promise<InstanceInfo> {
-  const config = options.config === undefined ? undefined : (await loadConfig(options.config)).config
-  const instance = config?.instance ?? options.instance ?? DEFAULT_INSTANCE
-  const record = readRecord(instance)
-  return { instance, stateFile: config?.stateFile ?? record?.stateFile, record, running: isLocked(instance) }
+/** Only reads. @throws ERR_USAGE, ERR_CONFIG_READ, ERR_CONFIG_INVALID, ERR_NO_ROOT */
+export async function findInstance(env: CliEnv, options: InstanceOptions): Promise<InstanceInfo> {
+  const { instance, stateFile } = await chosenInstance(env, options)
+  const runFolder = new RunFolder(env.runFolder, instance)
+  const record = runFolder.readRecord()
+  return { instance, runFolder, stateFile: stateFile ?? record?.stateFile, record, running: runFolder.isLocked() }
 }
 
 /**
- * For what must not happen behind the back of a running agent.
- * @throws ERR_ALREADY_RUNNING, ERR_CONFIG_READ, ERR_CONFIG_INVALID
+ * Keeps every other process from running or changing the instance.
+ * @returns what gives it back. @throws ERR_ALREADY_RUNNING, ERR_NO_ROOT
  */
-export async function findStoppedInstance(options: InstanceOptions): Promise<InstanceInfo> {
-  const info = await findInstance(options)
-  if (!info.running) return info
+export async function lockInstance({ instance, runFolder }: Pick<InstanceInfo, 'instance' | 'runFolder'>) {
+  const release = await runFolder.lock()
+  if (release !== undefined) return release
+  const other = runFolder.readRecord()
+  const who = other === undefined ? 'another process' : `process ${other.pid} (${other.config})`
   throw new NatGwError(
     'ERR_ALREADY_RUNNING',
-    `instance '${info.instance}' is running (pid ${info.record?.pid ?? 'unknown'}) and looks after its programs itself: stop it first`,
-    { instance: info.instance, pid: info.record?.pid },
+    `instance '${instance}' is run by ${who} already: stop it first, or use another instance with devices of its own`,
+    { instance, pid: other?.pid },
   )
 }
 
-/**
- * Makes this process the one that runs the instance, until it ends.
- * @returns what to call at an orderly end. @throws ERR_ALREADY_RUNNING
- */
-export function claimInstance(instance: string, record: Omit<RunRecord, 'pid' | 'startedAt'>): () => void {
-  const fd = lockInstance(instance)
-  if (fd === -1) {
-    const other = readRecord(instance)
-    const who = other === undefined ? 'another process' : `process ${other.pid} (${other.config})`
-    throw new NatGwError(
-      'ERR_ALREADY_RUNNING',
-      `instance '${instance}' is run by ${who} already: stop that one first, or give this one another \`instance\` and devices of its own`,
-      { instance, pid: other?.pid },
-    )
+async function chosenInstance(
+  env: CliEnv,
+  { config: path, instance }: InstanceOptions,
+): Promise<{ instance: string; stateFile?: string }> {
+  if (instance !== undefined && !isInstanceName(instance)) {
+    throw new NatGwError('ERR_USAGE', `--instance ${JSON.stringify(instance)}: ${INSTANCE_NAME.what} is expected`, {
+      option: '--instance',
+      value: instance,
+    })
   }
-  writeFileSync(
-    recordPath(instance),
-    JSON.stringify({ ...record, pid: process.pid, startedAt: new Date().toISOString() }),
-  )
-  return () => unlockFile(fd)
+  if (path !== undefined) {
+    const { config } = await loadConfig(path)
+    if (instance === undefined || instance === config.instance) return config
+    const message = `--instance ${instance} is not the instance '${config.instance}' of ${path}: give one of the two`
+    throw new NatGwError('ERR_USAGE', message, { option: '--instance', value: instance })
+  }
+  if (instance !== undefined) return { instance }
+  return (await configuredInstance(env)) ?? { instance: DEFAULT_INSTANCE }
 }
 
-/** Removes what earlier runs of an unloaded instance left for the other commands. */
-export function forgetRuns(instance: string): void {
-  for (const path of [recordPath(instance), problemsPath(instance)]) rmSync(path, { force: true })
-}
-
-function isLocked(instance: string): boolean {
-  const fd = lockInstance(instance)
-  if (fd === -1) return true
-  unlockFile(fd)
-  return false
-}
-
-/** @returns the descriptor, -1 when another process holds the lock. @throws ERR_NO_ROOT */
-function lockInstance(instance: string): number {
-  const path = lockPath(instance)
+/** Nobody asked for this file: a mistake in it must not keep anybody from looking at a gateway that runs. */
+async function configuredInstance(env: CliEnv): Promise<{ instance: string; stateFile: string } | undefined> {
+  if (!existsSync(env.defaultConfig)) return undefined
   try {
-    mkdirSync(RUN_FOLDER, { recursive: true })
-    return lockFile(path)
+    return (await loadConfig(env.defaultConfig)).config
   } catch (error) {
-    if (!['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
-    throw new NatGwError(
-      'ERR_NO_ROOT',
-      `${path} is root's: ${messageOf(error)}; run natgw as root`,
-      { path },
-      { cause: error },
-    )
-  }
-}
-
-function readRecord(instance: string): RunRecord | undefined {
-  try {
-    return JSON.parse(readFileSync(recordPath(instance), 'utf8')) as RunRecord
-  } catch {
+    await env.stderr.note(`instance '${DEFAULT_INSTANCE}' is meant, --instance names another: ${messageOf(error)}`)
     return undefined
   }
-}
-
-/** Where an agent publishes its problems. */
-export function problemsPath(instance: string): string {
-  return join(RUN_FOLDER, `${instance}.problems.json`)
-}
-
-function lockPath(instance: string): string {
-  return join(RUN_FOLDER, `${instance}.lock`)
-}
-
-function recordPath(instance: string): string {
-  return join(RUN_FOLDER, `${instance}.json`)
 }

@@ -1,52 +1,85 @@
 // `natgw load-bpf`: the programs on a plain host, without an agent. Private traffic is dropped until one configures them.
-import { DEFAULT_LIMITS } from '../config/config.ts'
-import { openDataplane, unloadDataplane } from '../dataplane/loader.ts'
-import { hostAddressKey } from '../dataplane/entries.ts'
-import type { Dataplane, OpenReport } from '../dataplane/loader.ts'
-import type { LinkRole, XdpMode } from '../dataplane/pins.ts'
-import { BPFFS, instanceFolder } from '../dataplane/pins.ts'
-import { NatGwError } from '../errors/errors.ts'
 import { hostAddresses } from '../agent/desired/host-addresses.ts'
 import { listHost } from '../agent/list-host.ts'
-import { findStoppedInstance, forgetRuns } from './instance.ts'
+import { DEFAULT_LIMITS } from '../config/config.ts'
+import type { Attachments } from '../dataplane/attachments.ts'
+import { hostAddressKey } from '../dataplane/entries.ts'
+import { openDataplane } from '../dataplane/loader.ts'
+import type { Dataplane, OpenReport } from '../dataplane/loader.ts'
+import { BPFFS, instanceFolder } from '../dataplane/pins.ts'
+import type { LinkRole, XdpMode } from '../dataplane/pins.ts'
+import { LoadUndo } from '../dataplane/undo.ts'
+import { NatGwError } from '../errors/errors.ts'
+import { DEVICE_NAME, isDeviceName } from '../net/names.ts'
+import type { CliEnv } from './env.ts'
+import { findInstance, lockInstance } from './instance.ts'
 import { OBJECT_PATH } from './paths.ts'
-import { print } from './output.ts'
 
 export interface LoadOptions {
   uplink?: string
   private: string[]
-  instance: string
+  instance?: string
   mode: XdpMode | 'auto'
-  unload?: boolean
 }
 
-/** @throws ERR_USAGE, ERR_NO_DEVICE, ERR_ALREADY_RUNNING, ERR_ATTACH and what openDataplane throws */
-export async function loadBpf(options: LoadOptions): Promise<void> {
-  await findStoppedInstance({ instance: options.instance })
-  if (options.unload === true) {
-    unload(options.instance)
-    return
-  }
+type Wanted = { role: LinkRole; device: string; ifindex: number }
+
+/**
+ * All or nothing: when a device refuses its program, what this call pinned and attached is taken away again.
+ * @throws ERR_USAGE, ERR_NO_DEVICE, ERR_ALREADY_RUNNING, ERR_ATTACH and what openDataplane throws
+ */
+export async function loadBpf(env: CliEnv, options: LoadOptions): Promise<void> {
+  const info = await findInstance(env, options)
   const wanted = wantedDevices(options)
-  const plane = openDataplane({ instance: options.instance, limits: DEFAULT_LIMITS, objectPath: OBJECT_PATH })
+  const release = await lockInstance(info)
+  const { instance } = info
+  const lines = await loadAndAttach(instance, wanted, options.mode).finally(release)
+  // Said at the end: a reader that goes away must not undo anything.
+  await env.stdout.print(lines.join('\n'))
+}
+
+async function loadAndAttach(
+  instance: string,
+  wanted: readonly Wanted[],
+  mode: LoadOptions['mode'],
+): Promise<string[]> {
+  const undo = new LoadUndo(instance)
   try {
-    sayReport(plane.report, options.instance)
-    if (plane.maps.settings.get(0)?.enabled !== 1) admitHost(plane)
-    for (const { role, device, ifindex } of wanted) {
-      const { mode, notNative, existing } = await plane.attachments.attach({
-        role,
-        device,
-        ifindex,
-        mode: options.mode,
-      })
-      print(`${device}: ${role} program ${existing ? 'was attached already' : 'attached'}, ${mode} mode`)
-      if (notNative !== undefined) print(`${device}: not native, since the kernel says: ${notNative}`)
+    const plane = openDataplane({ instance, limits: DEFAULT_LIMITS, objectPath: OBJECT_PATH })
+    try {
+      if (plane.maps.settings.get(0)?.enabled !== 1) admitHost(plane)
+      return [
+        ...reportLines(plane.report, instance),
+        ...(await attachAll(plane.attachments, wanted, mode)),
+        `verified and pinned in ${instanceFolder(instance)}`,
+        'Private traffic is dropped until `natgw run` configures the gateway; what is for the host itself passes.',
+      ]
+    } catch (error) {
+      await undo.links(plane.attachments)
+      throw error
+    } finally {
+      plane.close()
     }
-  } finally {
-    plane.close()
+  } catch (error) {
+    undo.pins()
+    throw error
   }
-  print(`verified and pinned in ${instanceFolder(options.instance)}`)
-  print('Private traffic is dropped until `natgw run` configures the gateway; what is for the host itself passes.')
+}
+
+async function attachAll(
+  attachments: Attachments,
+  wanted: readonly Wanted[],
+  mode: LoadOptions['mode'],
+): Promise<string[]> {
+  const lines: string[] = []
+  for (const { role, device, ifindex } of wanted) {
+    const attached = await attachments.attach({ role, device, ifindex, mode })
+    const how = attached.existing ? 'was attached already' : 'attached'
+    lines.push(`${device}: ${role} program ${how}, ${attached.mode} mode`)
+    if (attached.notNative !== undefined)
+      lines.push(`${device}: not native, since the kernel says: ${attached.notNative}`)
+  }
+  return lines
 }
 
 /** Without this, whoever manages the host from its private side would lose it. An agent keeps the addresses up to date. */
@@ -56,43 +89,39 @@ function admitHost({ maps }: Dataplane): void {
   }
 }
 
-export function unload(instance: string): void {
-  const { links, layouts } = unloadDataplane(instance)
-  forgetRuns(instance)
-  print(
-    `instance ${instance}: ${links} program${links === 1 ? '' : 's'} detached, maps of ${layouts.join(', ')} removed`,
-  )
-}
-
-function wantedDevices({
-  uplink,
-  private: devices,
-}: LoadOptions): { role: LinkRole; device: string; ifindex: number }[] {
+function wantedDevices({ uplink, private: devices }: LoadOptions): Wanted[] {
   if (uplink === undefined || devices.length === 0) {
     throw new NatGwError('ERR_USAGE', 'name the devices: --uplink eth0 --private eth1 (--private may be repeated)')
   }
-  const links = listHost().links
-  return [
+  const named = [
     { role: 'uplink' as const, device: uplink },
     ...devices.map((device) => ({ role: 'private' as const, device })),
-  ].map((wanted) => {
+  ]
+  for (const [index, { role, device }] of named.entries()) {
+    const details = { option: `--${role}`, value: device }
+    if (!isDeviceName(device)) {
+      throw new NatGwError('ERR_USAGE', `--${role} ${JSON.stringify(device)}: ${DEVICE_NAME.what} is expected`, details)
+    }
+    if (named.findIndex((other) => other.device === device) !== index) {
+      throw new NatGwError('ERR_USAGE', `--${role} ${device}: is named before; a device has one role`, details)
+    }
+  }
+  const links = listHost().links
+  return named.map((wanted) => {
     const link = links.find(({ name }) => name === wanted.device)
     if (link !== undefined) return { ...wanted, ifindex: link.ifindex }
     const present = links.map(({ name }) => name).join(', ')
-    throw new NatGwError(
-      'ERR_NO_DEVICE',
-      `--${wanted.role}: no network device "${wanted.device}" here; there are: ${present}`,
-      {
-        device: wanted.device,
-      },
-    )
+    const message = `--${wanted.role}: no network device "${wanted.device}" here; there are: ${present}`
+    throw new NatGwError('ERR_NO_DEVICE', message, { device: wanted.device })
   })
 }
 
-function sayReport(report: OpenReport, instance: string): void {
-  if (report.mountedBpffs) print(`mounted the BPF file system at ${BPFFS}`)
-  if (report.reusedMaps.length > 0) print(`took over the maps of instance ${instance}: its flows go on`)
-  for (const { map, wanted, kept } of report.keptLimits) {
-    print(`map ${map} keeps its ${kept} entries (${wanted} wanted): unload first to change that`)
-  }
+function reportLines(report: OpenReport, instance: string): string[] {
+  return [
+    ...(report.mountedBpffs ? [`mounted the BPF file system at ${BPFFS}`] : []),
+    ...(report.reusedMaps.length > 0 ? [`took over the maps of instance ${instance}: its flows go on`] : []),
+    ...report.keptLimits.map(
+      ({ map, wanted, kept }) => `map ${map} keeps its ${kept} entries (${wanted} wanted): unload first to change that`,
+    ),
+  ]
 }

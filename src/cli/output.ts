@@ -1,4 +1,5 @@
 // Columns as kubectl prints them, or JSON for programs.
+import type { Output } from './env.ts'
 
 export type OutputFormat = 'table' | 'json'
 
@@ -8,20 +9,62 @@ export interface Column<Row> {
   value: (row: Row) => string | number
 }
 
-/** @returns lines without a trailing newline; the header alone when there are no rows */
-export function renderTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
-  const cells = rows.map((row) => columns.map(({ value }) => value(row)))
-  const numeric = columns.map((_, i) => cells.length > 0 && cells.every((line) => typeof line[i] === 'number'))
-  const lines = [columns.map(({ title }) => title), ...cells.map((line) => line.map(String))]
-  const widths = columns.map((_, i) => Math.max(...lines.map((line) => line[i]?.length ?? 0)))
-  return lines
-    .map((line) =>
-      line
-        .map((cell, i) => (numeric[i] === true ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))
-        .join('   ')
-        .trimEnd(),
-    )
-    .join('\n')
+/** Rows that are formatted and written at once: enough for widths to settle, few enough for any memory. */
+const BATCH_ROWS = 500
+
+/**
+ * Writes rows as they come. Widths are those of the first rows and grow when a later cell is longer, so any number of
+ * rows takes the memory of a few.
+ * @returns how many rows there were; without any, nothing is written
+ */
+export async function writeTable<Row>(
+  output: Output,
+  columns: readonly Column<Row>[],
+  rows: Iterable<Row>,
+): Promise<number> {
+  const widths = columns.map(({ title }) => title.length)
+  let count = 0
+  for (const batch of batchesOf(rows)) {
+    const cells = batch.map((row) => columns.map(({ value }) => value(row)))
+    cells.forEach((line) => line.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, `${cell}`.length))))
+    const header = columns.map(({ title }, i) => pad(title, widths[i], typeof cells[0]?.[i] === 'number'))
+    const lines = cells.map((line) => line.map((cell, i) => pad(`${cell}`, widths[i], typeof cell === 'number')))
+    await output.print((count === 0 ? [header, ...lines] : lines).map((line) => line.join('   ').trimEnd()).join('\n'))
+    count += batch.length
+  }
+  return count
+}
+
+function pad(text: string, width = 0, right: boolean): string {
+  return right ? text.padStart(width) : text.padEnd(width)
+}
+
+/** Writes a JSON array, a line a member. @returns how many members it has */
+export async function writeJsonArray(output: Output, rows: Iterable<unknown>): Promise<number> {
+  let count = 0
+  for (const batch of batchesOf(rows)) {
+    // The comma belongs to the member before: what is written ends with a member, never with a comma.
+    const lines = batch.map((row, i) => `${count + i === 0 ? '[' : ','}${JSON.stringify(row)}`)
+    await output.print(lines.join('\n'))
+    count += batch.length
+  }
+  await output.print(count === 0 ? '[]' : ']')
+  return count
+}
+
+function* batchesOf<T>(items: Iterable<T>): Generator<T[]> {
+  let batch: T[] = []
+  for (const item of items) {
+    batch.push(item)
+    if (batch.length < BATCH_ROWS) continue
+    yield batch
+    batch = []
+  }
+  if (batch.length > 0) yield batch
+}
+
+export async function printJson(output: Output, value: unknown): Promise<void> {
+  await output.print(JSON.stringify(value, null, 2))
 }
 
 /** Seconds as people say them: 45s, 12m, 3h, 2d. */
@@ -46,17 +89,4 @@ export function formatBytes(bytes: number): string {
     unit++
   }
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`
-}
-
-export function print(text: string): void {
-  process.stdout.write(`${text}\n`)
-}
-
-/** For a person, beside the output that a program may read. */
-export function say(text: string): void {
-  process.stderr.write(`${text}\n`)
-}
-
-export function printJson(value: unknown): void {
-  print(JSON.stringify(value, null, 2))
 }

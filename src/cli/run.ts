@@ -9,11 +9,13 @@ import { ProblemList } from '../problems/problem-list.ts'
 import { ProblemPublisher } from '../problems/published.ts'
 import { asProblem, LocalStore } from '../store/local.ts'
 import { examineHost } from './examine-host.ts'
-import { claimInstance, problemsPath } from './instance.ts'
+import type { CliEnv } from './env.ts'
+import { lockInstance } from './instance.ts'
 import { OBJECT_PATH } from './paths.ts'
+import { RunFolder } from './run-folder.ts'
 
 /** Resolves at an orderly end. @throws NatGwError for whatever keeps the gateway from starting */
-export async function run(configPath: string): Promise<void> {
+export async function run(env: CliEnv, configPath: string): Promise<void> {
   const { config, warnings } = await loadConfig(configPath)
   preflight()
   // Synchronous: a line that was logged is not lost with the process.
@@ -25,9 +27,11 @@ export async function run(configPath: string): Promise<void> {
   const cleanUps: (() => Promise<void> | void)[] = []
   try {
     const { pool, notes } = await examineHost(config)
-    cleanUps.push(claimInstance(config.instance, { config: configPath, stateFile: config.stateFile }))
+    const runFolder = new RunFolder(env.runFolder, config.instance)
+    cleanUps.push(await lockInstance({ instance: config.instance, runFolder }))
+    runFolder.writeRecord({ config: configPath, stateFile: config.stateFile })
     const problems = new ProblemList(log)
-    const publisher = new ProblemPublisher(problemsPath(config.instance), problems, log)
+    const publisher = new ProblemPublisher(runFolder.problemsPath, problems, log)
     cleanUps.push(
       () => problems.close(),
       () => publisher.close(),

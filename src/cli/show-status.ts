@@ -1,6 +1,7 @@
 // `natgw status`: gateways, devices, and everything that does not work.
+import type { CliEnv, Output } from './env.ts'
 import { inspect } from './inspect.ts'
-import { agoOf, print, printJson, renderTable } from './output.ts'
+import { agoOf, printJson, writeTable } from './output.ts'
 import type { Column } from './output.ts'
 import type { ShowOptions } from './show.ts'
 import type { ShownProblem } from './all-problems.ts'
@@ -15,18 +16,18 @@ export interface StatusOptions extends ShowOptions {
 /** Lines of problems in the table; JSON has all. */
 const MAX_LINES = 50
 
-export async function showStatus(options: StatusOptions): Promise<void> {
-  const view = await inspect(options, statusView)
-  if (options.output === 'json') printJson(view)
-  else printTable(view)
-  if (options.check === true && view.problems.some(({ severity }) => severity === 'error')) process.exitCode = 1
+/** @returns the exit status */
+export async function showStatus(env: CliEnv, options: StatusOptions): Promise<number> {
+  const view = await inspect(env, options, statusView)
+  if (options.output === 'json') await printJson(env.stdout, view)
+  else await printTable(env.stdout, view)
+  return options.check === true && view.problems.some(({ severity }) => severity === 'error') ? 1 : 0
 }
 
-function printTable(view: StatusView): void {
-  print(agentLine(view))
-  for (const device of view.devices) print(deviceLine(device))
-  print(renderTable(gatewayColumns, view.gateways))
-  print(problemLines(view).join('\n'))
+async function printTable(output: Output, view: StatusView): Promise<void> {
+  await output.print([agentLine(view), ...view.devices.map(deviceLine)].join('\n'))
+  await writeTable(output, gatewayColumns, view.gateways)
+  await output.print(problemLines(view).join('\n'))
 }
 
 function agentLine({ instance, agent, knownSecondsAgo }: StatusView): string {

@@ -2,33 +2,42 @@
 import { readCounters, readDrops } from '../dataplane/readers.ts'
 import { readSessions } from '../dataplane/session-reader.ts'
 import { formatIpv4 } from '../net/ipv4.ts'
+import type { CliEnv } from './env.ts'
 import { inspect, sliceRows } from './inspect.ts'
 import type { Inspection, SliceRow } from './inspect.ts'
 import type { InstanceOptions } from './instance.ts'
-import { agoOf, formatBytes, formatSeconds, print, printJson, renderTable, say } from './output.ts'
+import { agoOf, formatBytes, formatSeconds, printJson, writeJsonArray, writeTable } from './output.ts'
 import type { Column, OutputFormat } from './output.ts'
 
 export interface ShowOptions extends InstanceOptions {
   output: OutputFormat
 }
 
-function show<Row>(rows: readonly Row[], columns: readonly Column<Row>[], output: OutputFormat): void {
-  if (output === 'json') printJson(rows)
-  else print(renderTable(columns, rows))
+async function show<Row>(
+  env: CliEnv,
+  rows: Iterable<Row>,
+  columns: readonly Column<Row>[],
+  output: OutputFormat,
+): Promise<number> {
+  return output === 'json' ? writeJsonArray(env.stdout, rows) : writeTable(env.stdout, columns, rows)
 }
 
 /** Opens the instance; where names may be missing or old, says so beside the output. */
-function inspectNamed<T>(options: InstanceOptions, body: (inspection: Inspection) => T): Promise<T> {
-  return inspect(options, (inspection) => {
+function inspectNamed<T>(
+  env: CliEnv,
+  options: InstanceOptions,
+  body: (inspection: Inspection) => T | Promise<T>,
+): Promise<T> {
+  return inspect(env, options, async (inspection) => {
     const { info, namesMissing, known } = inspection
-    if (namesMissing !== undefined) say(`names are missing: ${namesMissing}`)
-    else if (!info.running) say(`no agent runs; names are those of ${agoOf(known?.ageSeconds)}`)
+    if (namesMissing !== undefined) await env.stderr.note(`names are missing: ${namesMissing}`)
+    else if (!info.running) await env.stderr.note(`no agent runs; names are those of ${agoOf(known?.ageSeconds)}`)
     return body(inspection)
   })
 }
 
-export async function showSlices(options: ShowOptions): Promise<void> {
-  show(await inspectNamed(options, sliceRows), sliceColumns, options.output)
+export async function showSlices(env: CliEnv, options: ShowOptions): Promise<void> {
+  await show(env, await inspectNamed(env, options, sliceRows), sliceColumns, options.output)
 }
 
 const sliceColumns: Column<SliceRow>[] = [
@@ -57,8 +66,8 @@ interface SessionView {
   vni: number
 }
 
-export async function showSessions(options: ShowOptions): Promise<void> {
-  const rows = await inspect(options, ({ plane }) =>
+export async function showSessions(env: CliEnv, options: ShowOptions): Promise<void> {
+  const rows = await inspect(env, options, ({ plane }) =>
     Array.from(readSessions(plane), (row): SessionView => ({
       protocol: row.protocol,
       inside: `${formatIpv4(row.insideAddress)}:${row.insidePort}`,
@@ -73,7 +82,7 @@ export async function showSessions(options: ShowOptions): Promise<void> {
       vni: row.vni,
     })),
   )
-  show(rows, sessionColumns, options.output)
+  await show(env, rows, sessionColumns, options.output)
 }
 
 const sessionColumns: Column<SessionView>[] = [
@@ -88,14 +97,14 @@ const sessionColumns: Column<SessionView>[] = [
   { title: 'IN', value: (row) => formatBytes(row.in.bytes) },
 ]
 
-export async function showDrops(options: ShowOptions): Promise<void> {
-  const { drops, counters } = await inspect(options, ({ plane: { maps } }) => ({
+export async function showDrops(env: CliEnv, options: ShowOptions): Promise<void> {
+  const { drops, counters } = await inspect(env, options, ({ plane: { maps } }) => ({
     drops: readDrops(maps),
     counters: readCounters(maps),
   }))
   const rows = Object.entries(drops).map(([reason, packets]) => ({ reason, packets }))
   if (options.output === 'json') {
-    printJson(rows)
+    await printJson(env.stdout, rows)
     return
   }
   const columns: Column<(typeof rows)[number]>[] = [
@@ -103,6 +112,7 @@ export async function showDrops(options: ShowOptions): Promise<void> {
     { title: 'PACKETS', value: ({ packets }) => packets },
   ]
   const some = rows.filter(({ packets }) => packets > 0).sort((a, b) => b.packets - a.packets)
-  print(some.length === 0 ? 'nothing was dropped' : renderTable(columns, some))
-  print(`translated: ${counters.out_packets ?? 0} packets out, ${counters.in_packets ?? 0} in`)
+  if (some.length === 0) await env.stdout.print('nothing was dropped')
+  await writeTable(env.stdout, columns, some)
+  await env.stdout.print(`translated: ${counters.out_packets ?? 0} packets out, ${counters.in_packets ?? 0} in`)
 }

@@ -48,3 +48,7 @@ export const DEFAULT_LIMITS: GatewayConfig['limits'] = {
   maxSessions: 262_144,
   maxDevices: 16_384,
 }
+
+export function defaultStateFile(instance: string): string {
+  return `/var/lib/natgw/${instance}/state`
+}

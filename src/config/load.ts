@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { quoteValue } from '../api/index.ts'
 import { messageOf, NatGwError } from '../errors/errors.ts'
 import { formatCidr, overlaps, type Prefix } from '../net/cidr.ts'
-import type { GatewayConfig } from './config.ts'
+import { defaultStateFile, type GatewayConfig } from './config.ts'
 import { Field } from './field.ts'
 import * as read from './sections.ts'
 import { Source, type Problem } from './source.ts'
@@ -72,7 +72,7 @@ function readConfig(file: Field, folder: string, warnings: string[]): GatewayCon
   const publicPrefixes = nonEmpty(fields.publicPrefixes, 'public prefixes').map(read.readPublicPrefix)
   const manifests = fields.manifests.text('the folder of the manifests')
   const stateFile = fields.stateFile.absent
-    ? `/var/lib/natgw/${instance ?? 'default'}/state`
+    ? defaultStateFile(instance ?? 'default')
     : fields.stateFile.text('the path of the state file')
   checkDevicesDiffer(uplink, privateDevices)
   checkPrefixesDiffer(privateDevices, publicPrefixes)

@@ -2,6 +2,7 @@ import { FIRST_NAT_PORT, LAST_NAT_PORT } from '../api/index.ts'
 import { nameProblem } from '../api/names.ts'
 import { cidrProblem, parseCidr, type Prefix } from '../net/cidr.ts'
 import { ipv4Use } from '../net/ipv4.ts'
+import { DEVICE_NAME, INSTANCE_NAME, isDeviceName, isInstanceName } from '../net/names.ts'
 import type { GatewayConfig, PrivateDevice, PublicPrefix } from './config.ts'
 import { DEFAULT_LIMITS } from './config.ts'
 import type { Field } from './field.ts'
@@ -14,11 +15,6 @@ export interface Placed<T> {
   value: T
 }
 
-/** IFNAMSIZ − 1 bytes; what the kernel's dev_valid_name takes, in printable ASCII. */
-const DEVICE_NAME = /^(?!\.{1,2}$)[!-.0-9;-~]{1,15}$/
-/** It becomes part of paths. */
-const INSTANCE_NAME = /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/
-
 /** More addresses than a gateway is designed for by far; a shorter prefix is a slip of the pen. */
 const SHORTEST_PUBLIC_PREFIX = 16
 /** Seconds. Times in the data plane are 32 bits of jiffies: 7 days are well below half of their range at 1000 Hz. */
@@ -26,16 +22,14 @@ const LONGEST_TIMER = 604_800
 
 export function readInstance(field: Field): string | undefined {
   if (field.absent) return 'default'
-  const what = 'a name of up to 32 lower-case letters, digits and dashes'
-  const name = field.text(what)
-  return name === undefined || INSTANCE_NAME.test(name) ? name : field.problem(`${what} is expected`)
+  const name = field.text(INSTANCE_NAME.what)
+  return name === undefined || isInstanceName(name) ? name : field.problem(`${INSTANCE_NAME.what} is expected`)
 }
 
 export function readDeviceName(field: Field): Placed<string> | undefined {
-  const what = 'the name of a network device (up to 15 characters)'
-  const value = field.text(what)
+  const value = field.text(DEVICE_NAME.what)
   if (value === undefined) return undefined
-  return DEVICE_NAME.test(value) ? { field, value } : field.problem(`${what} is expected`)
+  return isDeviceName(value) ? { field, value } : field.problem(`${DEVICE_NAME.what} is expected`)
 }
 
 export interface PrivateDeviceParts {

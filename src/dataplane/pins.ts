@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, unlinkSync }
 import { join } from 'node:path'
 import { NatGwError, messageOf } from '../errors/errors.ts'
 import { BpfLink, fileSystemType, mountBpffs } from '../native/load-native.ts'
+import { INSTANCE_NAME, isInstanceName } from '../net/names.ts'
 import { LAYOUT_HASH } from './generated/layouts.ts'
 
 export const BPFFS = '/sys/fs/bpf'
@@ -25,10 +26,10 @@ export const LAYOUT = LAYOUT_HASH.slice(0, LAYOUT_DIGITS)
 
 /** @throws ERR_CONFIG_INVALID */
 export function instanceFolder(instance: string): string {
-  if (!/^[A-Za-z0-9_-]{1,64}$/.test(instance)) {
+  if (!isInstanceName(instance)) {
     throw new NatGwError(
       'ERR_CONFIG_INVALID',
-      `instance '${instance}' cannot name a folder of ${BPFFS}: use 1 to 64 of A-Z, a-z, 0-9, '_' and '-'`,
+      `instance '${instance}' cannot name a folder of ${BPFFS}: ${INSTANCE_NAME.what} is expected`,
       { field: 'instance', value: instance },
     )
   }
@@ -146,6 +147,15 @@ export function removeEmptyFolders(instance: string): void {
   }
 }
 
+/** @throws ERR_NO_ROOT: a folder that may not be looked into is not an empty one */
 function list(folder: string): string[] {
-  return existsSync(folder) ? readdirSync(folder).sort() : []
+  try {
+    return readdirSync(folder).sort()
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? ''
+    if (code === 'ENOENT') return []
+    if (!['EACCES', 'EPERM'].includes(code)) throw error
+    const message = `${folder} is root's: ${messageOf(error)}; run natgw as root`
+    throw new NatGwError('ERR_NO_ROOT', message, { path: folder }, { cause: error })
+  }
 }

@@ -30,6 +30,8 @@ export type ErrorCode =
   | 'ERR_NOT_LOADED' // no pinned programs of this instance
   | 'ERR_NETLINK' // the kernel refused a request about links, routes or neighbours
   | 'ERR_NATIVE_ADDON' // addon not built or not loadable
+  | 'ERR_FLOWS_LIVE' // it would end living flows, which wants a yes
+  | 'ERR_OUTPUT' // what a command prints cannot be written
   | 'ERR_USAGE' // command line
 
 /**

@@ -40,6 +40,7 @@ export const {
   RingBuffer,
   NetlinkSocket,
   lockFile,
+  isFileLocked,
   unlockFile,
   fileSystemType,
   mountBpffs,

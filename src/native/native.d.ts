@@ -162,8 +162,13 @@ export declare class NetlinkSocket {
   close(): void
 }
 
-/** Takes an advisory write lock (flock) for the life of the process. @returns the descriptor, or -1 when another holds it */
+/**
+ * Takes an advisory write lock (flock) for the life of the process, making the file where there is none. The holder may
+ * remove the file before it unlocks. @returns the descriptor, or -1 when another holds it
+ */
 export declare function lockFile(path: string): number
+/** Whether somebody holds the lock of lockFile(). Makes no file; a lockFile() in the same instant may be refused. */
+export declare function isFileLocked(path: string): boolean
 export declare function unlockFile(fd: number): void
 /** @returns f_type of statfs(2), e.g. 0xcafe4a11 for bpffs */
 export declare function fileSystemType(path: string): number

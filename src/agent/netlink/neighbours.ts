@@ -87,3 +87,10 @@ export function resolveNeighbour(ifindex: number, address: number, keep: boolean
     ...(keep ? [attribute(NDA_PROTOCOL, OURS), attribute(NDA_FLAGS_EXT, u32(NTF_EXT_MANAGED))] : []),
   ])
 }
+
+export function deleteNeighbour(ifindex: number, address: number): Uint8Array {
+  const fixed = new Uint8Array(NDMSG_BYTES)
+  fixed[0] = AF_INET
+  fixed.set(u32(ifindex), 4)
+  return request(RTM_DELNEIGH, NLM_F_ACK, fixed, [attribute(NDA_DST, ipv4Bytes(address))])
+}

@@ -6,7 +6,7 @@ import { formatIpv4 } from '../../net/ipv4.ts'
 import { RTM_NEWADDR, dumpAddresses, readAddress } from './addresses.ts'
 import { RTM_NEWLINK, dumpLinks, readLink } from './links.ts'
 import { messagesOf } from './message.ts'
-import { RTM_NEWNEIGH, dumpNeighbours, readNeighbour, resolveNeighbour } from './neighbours.ts'
+import { RTM_NEWNEIGH, deleteNeighbour, dumpNeighbours, readNeighbour, resolveNeighbour } from './neighbours.ts'
 import { RTM_NEWROUTE, dumpRoutes, readRoute } from './routes.ts'
 
 /** RTNLGRP_*: link, neighbours, IPv4 addresses, IPv4 routes, IPv6 addresses. */
@@ -40,6 +40,15 @@ export class Rtnetlink {
   resolve(ifindex: number, address: number, keep: boolean): void {
     const what = `resolving neighbour ${formatIpv4(address)} on device ${ifindex}`
     this.#ask(what, resolveNeighbour(ifindex, address, keep))
+  }
+
+  /** Takes the entry out of the kernel's table; one that is gone already is no error. @throws ERR_NETLINK */
+  remove(ifindex: number, address: number): void {
+    try {
+      this.#ask(`removing neighbour ${formatIpv4(address)} on device ${ifindex}`, deleteNeighbour(ifindex, address))
+    } catch (error) {
+      if (!(error instanceof NatGwError) || error.details['errno'] !== 'ENOENT') throw error
+    }
   }
 
   #dump<T>(what: string, message: Uint8Array, type: number, read: (body: Uint8Array) => T | undefined): T[] {

@@ -1,4 +1,4 @@
-import { copyFileSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
@@ -26,9 +26,7 @@ afterEach(async () => {
 })
 afterAll(async () => {
   await client.close()
-  await natgw('unload', '--instance', other())
-  rmSync(`/run/natgw/${other()}.lock`, { force: true })
-  rmSync(`/run/natgw/${other()}.json`, { force: true })
+  await natgw('unload', '--yes', '--instance', other())
 })
 
 async function natgw(...args: string[]) {
@@ -136,7 +134,7 @@ describe('natgw run ends with status 1 and says what is wrong where', () => {
     const { config } = gateway().files
     const { instance } = gateway().lab
     const pid = `${gateway().service.pid}`
-    expectRefusal(await natgw('run', '--config', config), 'ERR_ALREADY_RUNNING', instance, pid, 'stop that one first')
+    expectRefusal(await natgw('run', '--config', config), 'ERR_ALREADY_RUNNING', instance, pid, 'stop it first')
     for (const command of [
       ['unload', '--config', config],
       ['load-bpf', '--instance', instance, '--unload'],

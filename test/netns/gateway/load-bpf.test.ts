@@ -18,6 +18,7 @@ import {
 } from '../../support/netns.ts'
 
 const lab = useLab()
+const OTHER = ['--uplink', 'spare0', '--private', 'spare1']
 const devices = ['--uplink', 'up0', '--private', 'p1', '--private', 'p2']
 
 async function loadBpf(...args: string[]) {
@@ -32,6 +33,30 @@ async function connects(host: Namespace, address: string): Promise<string | unde
 async function attachedMode(device: string): Promise<string | undefined> {
   return /\b(xdp|xdpgeneric)\b/.exec(await lab().gateway.run('ip', 'link', 'show', 'dev', device))?.[1]
 }
+
+test('a device that takes no program leaves nothing of the call behind', async () => {
+  const { gateway, instance } = lab()
+  await gateway.ip('link add spare0 type veth peer name spare1', 'link set spare0 up', 'link set spare1 up')
+  // A program of someone else, on the device that comes last.
+  const foreign = `${instance}-foreign`
+  expect((await new Natgw(lab(), '').attempt('load-bpf', '-i', foreign, ...OTHER)).status).toBe(0)
+  try {
+    const refused = await loadBpf('--uplink', 'up0', '--private', 'p1', '--private', 'spare1')
+    expect([refused.status, refused.stdout]).toEqual([1, ''])
+    expect(refused.stderr).toMatch(/^natgw: ERR_ATTACH: device spare1/)
+    expect(existsSync(instanceFolder(instance))).toBe(false)
+    for (const device of ['up0', 'p1']) expect(await attachedMode(device)).toBeUndefined()
+
+    expect((await loadBpf(...devices)).status).toBe(0)
+    const again = await loadBpf('--mode', 'generic', ...devices, '--private', 'spare1')
+    expect(again.stderr).toMatch(/^natgw: ERR_ATTACH: device spare1/)
+    for (const device of ['up0', 'p1', 'p2']) expect(await attachedMode(device)).toBe('xdp')
+    await loadBpf('--unload')
+  } finally {
+    await new Natgw(lab(), '').attempt('unload', '-i', foreign)
+    await gateway.ip('link delete spare0')
+  }
+})
 
 test('what is attached, where and in which mode is said, and it is so', async () => {
   const { status, stdout, stderr } = await loadBpf(...devices)
@@ -112,7 +137,7 @@ test.for<[string, string[], string, string]>([
   const { status, stderr } = await loadBpf(...args)
   expect(stderr).toMatch(new RegExp(`^natgw: ${code}: `))
   expect(stderr).toContain(says)
-  expect(status).toBe(1)
+  expect(status).toBe(code === 'ERR_USAGE' ? 2 : 1)
   expect(existsSync(instanceFolder(lab().instance))).toBe(false)
 })
 

@@ -141,7 +141,7 @@ test('killed at any moment of its start, natgw starts again and goes on with wha
 test('killed at any moment of its first start, natgw starts again and serves', async () => {
   const { lab, natgw, files } = gateway()
   await gateway().stop()
-  await natgw.show('unload')
+  await natgw.show('unload', '--yes')
   for (let milliseconds = 200; milliseconds <= 600; milliseconds += 100) {
     const [program, args] = [process.execPath, [NATGW, 'run', '--config', files.config]]
     const service = await lab.gateway.start(`first-${milliseconds}`, program, ...args)
@@ -151,7 +151,7 @@ test('killed at any moment of its first start, natgw starts again and serves', a
     expect(await machine().run('curl', '-sS', '-m', '5', `http://${WEB_ADDRESS}/`)).toContain('web server of the lab')
     expect(gateway().complaints()).toEqual([])
     await gateway().stop()
-    await natgw.show('unload')
+    await natgw.show('unload', '--yes')
   }
   await gateway().start()
 })
@@ -172,7 +172,7 @@ test('SIGTERM ends natgw with status 0, traffic goes on, and unload takes it awa
   ])
   expect(await machine().run('curl', '-sS', '-m', '2', `http://${WEB_ADDRESS}/`)).toContain('web server of the lab')
 
-  expect(await gateway().natgw.show('unload')).toContain('3 programs detached')
+  expect(await gateway().natgw.show('unload', '--yes')).toContain('3 programs detached')
   expect(await client.ask('after unload')).toEqual([{ source: 35_100, error: 'timeout' }])
   expect((await gateway().natgw.attempt('status', '--config', gateway().files.config)).stderr).toContain(
     'ERR_NOT_LOADED',

@@ -1,0 +1,151 @@
+// The command line of natgw as a function: arguments to options, options to one function a command, errors to one line.
+// Commands that are nouns never change anything; those that are verbs do.
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError, Option } from 'commander'
+import { NatGwError } from '../errors/errors.ts'
+import { ReaderGone } from './env.ts'
+import type { CliEnv } from './env.ts'
+import type { LoadOptions } from './load-bpf.ts'
+import { PACKAGE_FOLDER } from './paths.ts'
+import type { ShowOptions } from './show.ts'
+import type { StatusOptions } from './show-status.ts'
+import type { UnloadOptions } from './unload.ts'
+
+const FAILED = 1
+const WRONG_USAGE = 2
+
+interface Call {
+  /** What commander would print, to be written in its order with everything else. */
+  help: string[]
+  /** What a command that succeeds has to report by its exit status. */
+  status: number
+}
+
+/** @returns exit status: 0, 1 when it failed, 2 when the command line is wrong */
+export async function runCli(env: CliEnv): Promise<number> {
+  const call: Call = { help: [], status: 0 }
+  try {
+    await parse(env, call)
+    return call.status
+  } catch (error) {
+    if (error instanceof ReaderGone) return 0
+    const wrong = error instanceof CommanderError || (error instanceof NatGwError && error.code === 'ERR_USAGE')
+    await env.stderr.note(`natgw: ${error instanceof CommanderError ? usageText(error, call.help) : textOf(error)}`)
+    return wrong ? WRONG_USAGE : FAILED
+  }
+}
+
+async function parse(env: CliEnv, call: Call): Promise<void> {
+  try {
+    await commandsOf(env, call).parseAsync(env.argv, { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError) || error.exitCode !== 0) throw error
+    await env.stdout.print(call.help.join('').trimEnd())
+  }
+}
+
+function textOf(error: unknown): string {
+  if (error instanceof NatGwError) return `${error.code}: ${error.message}`
+  return `unexpected, please report it: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
+}
+
+function usageText({ message }: CommanderError, help: readonly string[]): string {
+  // Without a command commander's message is its help.
+  if (help.length > 0) return `ERR_USAGE: a command is expected\n${help.join('').trimEnd()}`
+  return `ERR_USAGE: ${message.replace(/^error: /, '').replaceAll('\n', ' ')}; see natgw --help`
+}
+
+function commandsOf(env: CliEnv, call: Call): Command {
+  const program = new Command('natgw')
+    .description('NAT gateway in XDP, driven by NATGateway resources')
+    .version(versionText())
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => call.help.push(text),
+      writeErr: (text) => call.help.push(text),
+      outputError: () => undefined,
+    })
+
+  program
+    .command('run')
+    .description('run the gateway that a configuration file describes, until SIGTERM')
+    .addOption(new Option('-c, --config <file>', 'gateway.yaml').default(env.defaultConfig))
+    .action(async ({ config }: { config: string }) => {
+      env.beforeRun?.()
+      await (await import('./run.ts')).run(env, config)
+    })
+
+  program
+    .command('load-bpf')
+    .description('load, pin and attach the programs without running a gateway')
+    .option('--uplink <device>', 'device towards the internet')
+    .option('--private <device>', 'device towards private machines; may be repeated', collect, [])
+    .addOption(new Option('--mode <mode>', 'how to attach').choices(['auto', 'native', 'generic']).default('auto'))
+    .addOption(instanceOption())
+    .option('--unload', 'the same as natgw unload')
+    .option('-y, --yes', 'with --unload: end living flows without asking')
+    .action(async ({ unload, yes, ...options }: LoadOptions & UnloadOptions & { unload?: boolean }) => {
+      if (unload === true) await (await import('./unload.ts')).unload(env, { ...options, yes: yes === true })
+      else await (await import('./load-bpf.ts')).loadBpf(env, options)
+    })
+
+  program
+    .command('unload')
+    .description('detach the programs, and remove maps, flows and all else but the state file')
+    .addOption(instanceOption())
+    .addOption(configOption(env))
+    .option('-y, --yes', 'end living flows without asking')
+    .action(async (options: UnloadOptions) => (await import('./unload.ts')).unload(env, options))
+
+  program
+    .command('status')
+    .description('gateways with their addresses, slices and ports, and everything that does not work')
+    .addOption(instanceOption())
+    .addOption(configOption(env))
+    .addOption(outputOption())
+    .option('--check', 'exit with 1 where something does not work or no agent runs')
+    .action(async (options: StatusOptions) => {
+      call.status = await (await import('./show-status.ts')).showStatus(env, options)
+    })
+
+  for (const [name, [description, show]] of Object.entries(shows)) {
+    program
+      .command(name)
+      .description(description)
+      .addOption(instanceOption())
+      .addOption(configOption(env))
+      .addOption(outputOption())
+      .action(async (options: ShowOptions) => (await import('./show.ts'))[show](env, options))
+  }
+  return program
+}
+
+const shows = {
+  slices: ['who owns which ports of which public address', 'showSlices'],
+  sessions: ['live sessions', 'showSessions'],
+  drops: ['dropped packets by reason', 'showDrops'],
+} as const
+
+function instanceOption(): Option {
+  return new Option('-i, --instance <name>', 'the gateway, where there are several on a host')
+}
+
+function configOption(env: CliEnv): Option {
+  return new Option(
+    '-c, --config <file>',
+    `gateway.yaml, which names the instance (${env.defaultConfig} if it is there)`,
+  )
+}
+
+function outputOption(): Option {
+  return new Option('-o, --output <format>', 'output').choices(['table', 'json']).default('table')
+}
+
+function collect(value: string, previous: string[]): string[] {
+  return [...previous, value]
+}
+
+function versionText(): string {
+  const { version } = JSON.parse(readFileSync(`${PACKAGE_FOLDER}package.json`, 'utf8')) as { version: string }
+  return `natgw ${version}`
+}

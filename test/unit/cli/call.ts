@@ -1,0 +1,34 @@
+import { PassThrough } from 'node:stream'
+import { runCli } from '../../../src/cli/cli.ts'
+import { Output } from '../../../src/cli/env.ts'
+import type { CliEnv } from '../../../src/cli/env.ts'
+
+export interface Outcome {
+  status: number
+  stdout: string
+  stderr: string
+}
+
+/** A whole call of natgw within this process. */
+export async function call(argv: string[], changes: Partial<CliEnv> = {}): Promise<Outcome> {
+  const stdout = new Collector()
+  const stderr = new Collector()
+  const status = await runCli({
+    argv,
+    stdout: new Output(stdout.stream),
+    stderr: new Output(stderr.stream),
+    runFolder: '/nonexistent/run',
+    defaultConfig: '/nonexistent/gateway.yaml',
+    ...changes,
+  })
+  return { status, stdout: stdout.text, stderr: stderr.text }
+}
+
+export class Collector {
+  readonly stream = new PassThrough()
+  text = ''
+
+  constructor() {
+    this.stream.setEncoding('utf8').on('data', (chunk: string) => (this.text += chunk))
+  }
+}
