@@ -1,6 +1,7 @@
 import type { ObjectKey } from '../api/index.ts'
 import type { GatewayConfig } from '../config/config.ts'
 import type { Dataplane } from '../dataplane/loader.ts'
+import type { ProblemSink } from '../problems/problem-list.ts'
 import type { ResourceStore } from '../store/store.ts'
 import type { Built } from './desired/model.ts'
 import type { HostChange } from './host-network.ts'
@@ -17,6 +18,7 @@ import { DesiredModel } from './desired/model.ts'
 import { AGENT_KINDS } from './desired/objects.ts'
 import { listenToEvents } from './events.ts'
 import { HostNetwork } from './host-network.ts'
+import { HostProblems } from './host-problems.ts'
 import { NeighbourKeeper } from './neighbour-keeper.ts'
 import { StatusWriter } from './status-writer.ts'
 import { SyncReport } from './sync-report.ts'
@@ -27,6 +29,7 @@ export interface AgentOptions {
   /** build/bpf/natgw.bpf.o */
   objectPath: string
   log: Logger
+  problems: ProblemSink
 }
 
 /** What the agent did since it started. */
@@ -56,6 +59,7 @@ export class Agent {
   readonly #sync: DataplaneSync
   readonly #report: SyncReport
   readonly #status: StatusWriter
+  readonly #hostProblems: HostProblems
   readonly #passes: Coalesced
   readonly #cleanUps: (() => void)[] = []
   /** Interfaces to be reported once the pass that looked at them got through. */
@@ -80,7 +84,7 @@ export class Agent {
     return agent
   }
 
-  private constructor({ config, store, objectPath, log }: AgentOptions) {
+  private constructor({ config, store, objectPath, log, problems }: AgentOptions) {
     this.#config = config
     this.#log = log
     this.#repeated = new RateLimitedLog(log)
@@ -114,6 +118,7 @@ export class Agent {
         this.#model.isLocal(key) ? (this.#report.findingOf(key) ?? this.#model.finding(key)) : 'leave',
       log,
     })
+    this.#hostProblems = new HostProblems(config, problems)
     this.#passes = new Coalesced(
       () => this.#pass(),
       (error) => {
@@ -156,6 +161,7 @@ export class Agent {
       )
     }
     await this.#passes.runNow()
+    this.#hostProblems.poll()
     this.#keeper.releaseLeftovers()
     this.#cleanUps.push(
       listenToEvents(this.#dataplane.maps.events, {
@@ -204,7 +210,10 @@ export class Agent {
   async #pass(): Promise<void> {
     const verify = this.#verifyDue
     this.#verifyDue = false
-    if (verify) this.#host.refresh()
+    if (verify) {
+      this.#host.refresh()
+      this.#hostProblems.poll()
+    }
     // Maps before programs: one that is attached for the first time finds what it needs to let the host be reached.
     this.#settle()
     const { links } = this.#host.snapshot()
@@ -216,6 +225,7 @@ export class Agent {
 
   #settle(): void {
     const built = this.#model.build()
+    this.#hostProblems.update(this.#host.snapshot(), this.#model.publicAddresses())
     this.#keeper.setInside(built.insideNeighbours.added, built.insideNeighbours.removed)
     this.#keeper.setUplink(built.uplinkNeighbours)
     this.#keeper.tick()

@@ -2,7 +2,7 @@
 import { listHost } from '../agent/list-host.ts'
 import { IpPool } from '../allocation/ip-pool.ts'
 import type { GatewayConfig } from '../config/config.ts'
-import { checkHost, readLocalPorts } from '../config/preflight.ts'
+import { checkHost } from '../config/preflight.ts'
 import { reservedAddresses } from '../config/public-addresses.ts'
 import { containsAddress, parseCidr } from '../net/cidr.ts'
 import { formatIpv4, parseIpv4 } from '../net/ipv4.ts'
@@ -11,9 +11,9 @@ import { formatIpv4, parseIpv4 } from '../net/ipv4.ts'
  * @returns the public addresses that can be given out, and what a person should know
  * @throws ERR_NO_DEVICE, ERR_DEVICE_DOWN, ERR_PREFIX_OVERLAP
  */
-export async function examineHost(config: GatewayConfig): Promise<{ pool: IpPool; notes: string[] }> {
+export function examineHost(config: GatewayConfig): { pool: IpPool; notes: string[] } {
   const { links, addresses, routes } = listHost()
-  const notes = checkHost(config, { devices: links, ports: await readLocalPorts() })
+  checkHost(config, { devices: links })
   const names = new Map(links.map(({ ifindex, name }) => [ifindex, name]))
   const privateDevices = new Set(config.private.map((device) => device.interface))
   const placed = (address: string, { ifindex, prefixLength }: { ifindex: number; prefixLength: number }) => ({
@@ -32,7 +32,7 @@ export async function examineHost(config: GatewayConfig): Promise<{ pool: IpPool
     [...own, ...inside],
     routes.flatMap(({ gateway }) => (gateway === undefined ? [] : [formatIpv4(gateway)])),
   )
-  notes.push(...config.publicPrefixes.flatMap(({ prefix }) => leftOut(prefix, reserved)))
+  const notes = config.publicPrefixes.flatMap(({ prefix }) => leftOut(prefix, reserved))
   return { pool: new IpPool(config.publicPrefixes, reserved), notes }
 }
 

@@ -26,7 +26,7 @@ export async function run(env: CliEnv, configPath: string): Promise<void> {
   const ended = untilSignal()
   const cleanUps: (() => Promise<void> | void)[] = []
   try {
-    const { pool, notes } = await examineHost(config)
+    const { pool, notes } = examineHost(config)
     const runFolder = new RunFolder(env.runFolder, config.instance)
     cleanUps.push(await lockInstance({ instance: config.instance, runFolder }))
     runFolder.writeRecord({ config: configPath, stateFile: config.stateFile })
@@ -45,7 +45,13 @@ export async function run(env: CliEnv, configPath: string): Promise<void> {
       onProblems: (found) => problems.report('manifests', found.map(asProblem)),
     })
     cleanUps.push(() => store.close())
-    const agent = await Agent.start({ config, store, objectPath: OBJECT_PATH, log: log.child({ component: 'agent' }) })
+    const agent = await Agent.start({
+      config,
+      store,
+      objectPath: OBJECT_PATH,
+      log: log.child({ component: 'agent' }),
+      problems,
+    })
     cleanUps.push(() => agent.stop())
     const controllers = await startControllers(store, pool, log.child({ component: 'controllers' }))
     cleanUps.push(() => controllers.stop())

@@ -6,6 +6,12 @@ export type ProblemReason =
   | 'AgentSilent' // the process does not publish any more
   | 'NamesMissing' // the state file cannot be read
   | 'ConfigWarning' // allowed in gateway.yaml, hardly meant
+  | 'DeviceMissing' // of the configuration
+  | 'DeviceDown' // IFF_UP is not set
+  | 'NoCarrier' // nothing at the far end
+  | 'AddressTakenByHost' // NAT's alone, and the host has it
+  | 'SharedAddressMissing' // shared with the host, which does not have it
+  | 'LocalPortsOverlap' // connections of the host may take ports of NAT
   | 'ProgramDetached' // a device without its program
   | 'SliceFull' // all ports of a protocol in use
   | ErrorCode

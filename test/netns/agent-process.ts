@@ -3,6 +3,7 @@ import { Agent } from '../../src/agent/agent.ts'
 import type { Resource } from '../../src/api/index.ts'
 import { keyOf } from '../../src/api/index.ts'
 import type { GatewayConfig } from '../../src/config/config.ts'
+import { ProblemList } from '../../src/problems/problem-list.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 
 export interface Request {
@@ -29,7 +30,13 @@ async function handle(request: Request): Promise<unknown> {
   switch (request.do) {
     case 'start':
       store = new MemoryStore({ objects: request.objects ?? [] })
-      agent = await Agent.start({ config: request.config!, store, objectPath: 'build/bpf/natgw.bpf.o', log })
+      agent = await Agent.start({
+        config: request.config!,
+        store,
+        objectPath: 'build/bpf/natgw.bpf.o',
+        log,
+        problems: new ProblemList(log),
+      })
       return undefined
     case 'put':
       for (const object of request.objects ?? []) await put(object)

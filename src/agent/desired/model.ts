@@ -122,6 +122,11 @@ export class DesiredModel {
     }
   }
 
+  /** All public addresses with slices. */
+  publicAddresses(): { address: string; shared: boolean }[] {
+    return this.#objects.publicAddresses()
+  }
+
   /** Whether its Network has a device here. */
   isLocal(key: ObjectKey): boolean {
     return this.#sidesOfNetwork.has(this.#objects.get(key)?.network ?? '')

@@ -77,6 +77,11 @@ export class ObjectIndex {
     return Array.from(tables).flatMap((key) => this.#tables.get(key)?.address ?? [])
   }
 
+  /** All public addresses of NATTables. */
+  publicAddresses(): { address: string; shared: boolean }[] {
+    return Array.from(this.#tables.values(), ({ object: { spec } }) => ({ address: spec.ip, shared: spec.shared }))
+  }
+
   /** Texts of the public addresses that are NAT's alone. */
   natOnlyAddresses(): Set<string> {
     return new Set([...this.#tables.values()].flatMap(({ object }) => (object.spec.shared ? [] : [object.spec.ip])))

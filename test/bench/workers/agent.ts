@@ -7,6 +7,7 @@ import { loadConfig } from '../../../src/config/load.ts'
 import { openPinnedDataplane } from '../../../src/dataplane/pinned-maps.ts'
 import { sliceCodec } from '../../../src/dataplane/generated/layouts.ts'
 import { activeSlices } from '../../../src/dataplane/readers.ts'
+import { ProblemList } from '../../../src/problems/problem-list.ts'
 import { MemoryStore } from '../../../src/store/memory.ts'
 import { PER_TABLE, table, world } from '../world.ts'
 
@@ -16,7 +17,8 @@ const objectPath = new URL('../../../build/bpf/natgw.bpf.o', import.meta.url).pa
 const { config } = await loadConfig(file)
 const store = new MemoryStore({ objects: world(count), resourceVersion: 10 })
 const begin = performance.now()
-const agent = await Agent.start({ config, store, objectPath, log: pino({ level: 'error' }) })
+const log = pino({ level: 'error' })
+const agent = await Agent.start({ config, store, objectPath, log, problems: new ProblemList(log) })
 const started = performance.now() - begin
 const plane = openPinnedDataplane(config.instance)
 const slices = [...activeSlices(plane.maps)].length

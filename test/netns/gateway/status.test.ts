@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { GATEWAY_UPLINK, INTERNET_ROUTER, PUBLIC_PREFIX, WEB_ADDRESS } from '../../support/netns.ts'
 import { readProblems, useGateway, type GatewayLab } from '../../support/gateway-lab.ts'
 
 const check = ({ natgw, files }: GatewayLab) => natgw.attempt('status', '--check', '--config', files.config)
@@ -44,5 +45,58 @@ describe('natgw status of a gateway that works', () => {
     expect((await check(gateway())).status).toBe(1)
     await gateway().start()
     expect((await check(gateway())).status).toBe(0)
+  })
+})
+
+describe('natgw status of a host that changes while natgw runs', () => {
+  const shared = { prefix: `${GATEWAY_UPLINK}/32`, ports: '61000-61255', shared: true }
+  const gateway = useGateway({ config: { publicPrefixes: [PUBLIC_PREFIX, shared] } })
+  const host = () => gateway().lab.gateway
+  const pings = async () =>
+    (await gateway().lab.machine(1).host.attempt('ping', ['-c', '1', '-W', '1', WEB_ADDRESS])).status
+  const expectProblem = (object: string, reason: string) =>
+    expect
+      .poll(() => readProblems(gateway()), { timeout: 5_000 })
+      .toContainEqual(expect.objectContaining({ object, reason, remedy: expect.stringMatching(/./) as string }))
+  const expectNone = () => expect.poll(() => readProblems(gateway()), { timeout: 10_000 }).toEqual([])
+
+  test('says that the host was given an address of NAT, which goes on, until it is taken off again', async () => {
+    const { publicAddress } = await gateway().sliceOf(gateway().lab.machine(1))
+    await host().ip(`address add ${publicAddress}/32 dev up0`)
+    await expectProblem(`address ${publicAddress}`, 'AddressTakenByHost')
+    expect(gateway().complaints().join()).toContain(`ip address del ${publicAddress} dev up0`)
+    expect(await pings()).toBe(0)
+    await host().ip(`address del ${publicAddress}/32 dev up0`)
+    await expectNone()
+  })
+
+  test('says that the host lost an address it shares, until it has it again', async () => {
+    await host().ip(`address del ${GATEWAY_UPLINK}/24 dev up0`)
+    await expectProblem(`address ${GATEWAY_UPLINK}`, 'SharedAddressMissing')
+    await host().ip(`address add ${GATEWAY_UPLINK}/24 dev up0`)
+    await host().ip(`route replace default via ${INTERNET_ROUTER}`)
+    await expectNone()
+    expect(await pings()).toBe(0)
+  })
+
+  test.for([
+    ['an uplink', () => gateway().lab.internet, 'up0', 'error'],
+    ['a private device', () => gateway().lab.machine(2).host, 'p2', 'warning'],
+  ] as const)('says that %s has no carrier until it has one again', async ([, far, device, severity]) => {
+    await far().ip('link set eth0 down')
+    await expectProblem(`device ${device}`, 'NoCarrier')
+    const problem = (await readProblems(gateway())).find(({ reason }) => reason === 'NoCarrier')
+    expect(problem).toMatchObject({ severity })
+    await far().ip('link set eth0 up')
+    await expect
+      .poll(async () => (await readProblems(gateway())).map(({ reason }) => reason), { timeout: 5_000 })
+      .not.toContain('NoCarrier')
+  })
+
+  test('says that the host may take ports of NAT for connections of its own', async () => {
+    await gateway().stop()
+    await host().run('sysctl', '-w', 'net.ipv4.ip_local_port_range=32768 61100')
+    await gateway().start()
+    await expectProblem(`prefix ${GATEWAY_UPLINK}/32`, 'LocalPortsOverlap')
   })
 })
