@@ -7,6 +7,7 @@
 #ifndef NATGW_ARENA_H
 #define NATGW_ARENA_H
 
+#include "atomic.h"
 #include "maps.h"
 
 #define PROBE_WINDOW 16
@@ -117,11 +118,11 @@ static __always_inline __u64 bitmap_bits(const struct run *run, __u32 offset)
 {
 	__u32 cell = run->first + offset, shift = cell & 63;
 	__u64 *word = bitmap_word(run, cell);
-	__u64 bits = word ? *(volatile __u64 *)word >> shift : ~0ull;
+	__u64 bits = word ? READ_ONCE(*word) >> shift : ~0ull;
 
 	if (shift > 64 - PROBE_WINDOW) {
 		word = bitmap_word(run, cell + PROBE_WINDOW);
-		bits |= word ? *(volatile __u64 *)word << (64 - shift) : ~0ull << (64 - shift);
+		bits |= word ? READ_ONCE(*word) << (64 - shift) : ~0ull << (64 - shift);
 	}
 	return bits;
 }
@@ -131,7 +132,7 @@ static __always_inline __u32 bitmap_next(const struct run *run, __u32 offset)
 {
 	__u32 cell = run->first + offset, shift = cell & 63;
 	__u64 *word = bitmap_word(run, cell);
-	__u64 bits = word ? *(volatile __u64 *)word >> shift : 0;
+	__u64 bits = word ? READ_ONCE(*word) >> shift : 0;
 
 	return offset + (bits ? __builtin_ctzll(bits) : 64 - shift);
 }
@@ -165,7 +166,7 @@ static long bitmap_search_word(__u32 turn, struct bitmap_search *search)
 	word = bitmap_word(&search->run, base & 0xffff);
 	if (!word)
 		return 1;
-	free = ~*(volatile __u64 *)word;
+	free = ~READ_ONCE(*word);
 	/* Bits of the neighbouring runs are not ours. */
 	if (base < first)
 		free &= ~0ull << (first - base);

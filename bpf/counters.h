@@ -3,6 +3,7 @@
 #ifndef NATGW_COUNTERS_H
 #define NATGW_COUNTERS_H
 
+#include "atomic.h"
 #include "maps.h"
 
 _Static_assert((int)COUNTERS <= (int)MAX_COUNTERS, "the element of the map `counters` has no room for all counters");
@@ -49,17 +50,25 @@ static __always_inline int time_reached(__u32 a, __u32 b)
 	return (__s32)(a - b) >= 0;
 }
 
-/* At most one event a `hz / 4` for the same `subject`; subjects that hash alike share a limit. */
+/* Times of 16 bits are enough to tell intervals of less than a second apart. */
+static __always_inline __u32 report_interval(__u32 type, __u32 hz)
+{
+	return type == EVENT_NEIGHBOUR_MISSING ? hz / 16 : hz / 4;
+}
+
+/* Each slice has a rate of its own for each type of event, so that none keeps another's from being told. */
 static __noinline void report(__u32 type, __u32 slice, __be32 address, __u32 protocol, __u32 hz)
 {
-	__u32 now = now_jiffies();
-	__u32 bucket = ((type * 0x9e3779b1u) ^ (slice * 0x85ebca6bu) ^ ((__u32)address * 0xc2b2ae35u)) >> 22;
-	__u32 *last = bpf_map_lookup_elem(&event_limits, &bucket);
+	struct slice_state *state = bpf_map_lookup_elem(&slice_states, &slice);
+	__u16 now = now_jiffies(), *last;
 	struct event *event;
 
-	if (!last || (*last && now - *last < hz / 4))
+	if (!state)
 		return;
-	*last = now | 1; /* 0 means never */
+	last = &state->reported[type == EVENT_SLICE_FULL];
+	if ((__u16)(now - READ_ONCE(*last)) < report_interval(type, hz))
+		return;
+	WRITE_ONCE(*last, now);
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event)
 		return;

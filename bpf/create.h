@@ -4,6 +4,7 @@
 #define NATGW_CREATE_H
 
 #include "host.h"
+#include "limits.h"
 #include "route.h"
 #include "sessions.h"
 #include "slots.h"
@@ -36,25 +37,25 @@ struct new_flow {
 	struct slice_state *state;
 };
 
-/* Fills a slot that this CPU holds by a BUSY claim, and lets everyone see it. */
+/* Fills a slot that this CPU holds by a BUSY claim, and lets everyone see it. Its mapping has no further sessions yet. */
 static __always_inline void slot_publish(struct new_flow *flow, struct slot *slot, __u16 flags)
 {
 	__u16 generation = (slot->generation + 1) & GENERATION_MASK;
 
-	slot->generation = generation;
-	slot->flags = flags;
+	WRITE_ONCE(slot->spilled, 0);
+	WRITE_ONCE(slot->generation, generation);
+	WRITE_ONCE(slot->flags, flags);
 	session_init(&slot->session, flow->request->destination, flow->request->destination_port,
 		     flow->request->protocol, flow->settings, flow->request->next_hop, flow->request->now);
-	slot->expires = slot->session.expires;
-	__sync_lock_test_and_set(&slot->claim,
-				 claim_make(flow->request->source, flow->request->source_port, generation, CLAIM_LIVE));
+	store_release(&slot->claim,
+		      claim_make(flow->request->source, flow->request->source_port, generation, CLAIM_LIVE));
 	count(COUNTER_MAPPINGS_CREATED, 1);
 }
 
 static __always_inline void usage_raise(struct slice_state *state, __u32 protocol)
 {
 	__u32 index = protocol_index(protocol);
-	__u32 used = __sync_fetch_and_add(&state->used[index], 1) + 1;
+	__u32 used = fetch_add(&state->used[index], 1) + 1;
 
 	if (used > state->peak[index])
 		state->peak[index] = used;
@@ -72,7 +73,7 @@ static __always_inline int mapping_make(struct new_flow *flow, const struct run 
 	__s32 free, distance;
 
 	if (state->used[protocol_index(protocol)] >= run->size) {
-		__sync_fetch_and_add(&state->refused, 1);
+		fetch_add(&state->refused, 1);
 		return DROP_SLICE_FULL;
 	}
 	distance = window_find_free(flow->request->slice, protocol, flow->request->start);
@@ -81,7 +82,7 @@ static __always_inline int mapping_make(struct new_flow *flow, const struct run 
 	} else {
 		free = bitmap_find_free(flow->request->slice, protocol, flow->request->start);
 		if (free < 0) {
-			__sync_fetch_and_add(&state->refused, 1);
+			fetch_add(&state->refused, 1);
 			return DROP_SLICE_FULL;
 		}
 		flags = SLOT_OVERFLOW;
@@ -89,12 +90,12 @@ static __always_inline int mapping_make(struct new_flow *flow, const struct run 
 	slot = run_slot(run, free);
 	port = run_port(run, free);
 	/* Only holders of the lock claim free slots, so this one cannot be lost. */
-	if (!slot || !port || __sync_val_compare_and_swap(&slot->claim, CLAIM_FREE, busy) != CLAIM_FREE)
+	if (!slot || !port || compare_exchange(&slot->claim, CLAIM_FREE, busy) != CLAIM_FREE)
 		return DROP_CONTENDED;
 	*port = bpf_ntohs(flow->request->source_port);
 	if (flags & SLOT_OVERFLOW) {
 		chain_add(run, flow->request->start, free);
-		__sync_fetch_and_add(&state->overflow[protocol_index(protocol)], 1);
+		fetch_add(&state->overflow[protocol_index(protocol)], 1);
 	}
 	bitmap_set(run, free);
 	usage_raise(state, protocol);
@@ -103,47 +104,81 @@ static __always_inline int mapping_make(struct new_flow *flow, const struct run 
 	return DROP_NONE;
 }
 
-/* A further session of the mapping in `slot`. Lock held. */
+static __always_inline void flow_session_init(const struct new_flow *flow, struct session_data *data)
+{
+	const struct flow_request *request = flow->request;
+
+	session_init(data, request->destination, request->destination_port, request->protocol, flow->settings,
+		     request->next_hop, request->now);
+}
+
+/* The expired session at `index` of `sessions`, whose remote is asked for again, lives again. Lock held. */
+static __always_inline int session_renew(struct new_flow *flow, __u32 index, __u64 live)
+{
+	struct session *session = bpf_map_lookup_elem(&sessions, &index);
+
+	if (!session)
+		return DROP_CONTENDED;
+	flow->request->session = index;
+	if (session_alive(&session->session, flow->request->now))
+		return DROP_NONE; /* another CPU was first */
+	if (compare_exchange(&session->claim, live, (live & ~3ull) | CLAIM_BUSY) != live)
+		return DROP_CONTENDED; /* the sweep was first */
+	flow_session_init(flow, &session->session);
+	store_release(&session->claim, live);
+	return DROP_NONE;
+}
+
+/* One more entry of `sessions` for the mapping in `slot`. Lock held; other slices take entries at the same time. */
+static __always_inline int session_add(struct new_flow *flow, struct slot *slot, __u32 slot_index, __u64 live)
+{
+	struct flow_request *request = flow->request;
+	__u32 zero = 0, *total = bpf_map_lookup_elem(&session_use, &zero), index;
+	struct session *session;
+	int found;
+
+	if (!session_allowed(flow->settings, flow->state))
+		return DROP_SESSION_LIMIT;
+	found = session_search_free(slot_index, request->destination, request->destination_port);
+	index = found;
+	session = found < 0 ? NULL : bpf_map_lookup_elem(&sessions, &index);
+	if (!session || !total)
+		return DROP_SESSION_TABLE_FULL;
+	if (compare_exchange(&session->claim, CLAIM_FREE, (live & ~3ull) | CLAIM_BUSY) != CLAIM_FREE)
+		return DROP_CONTENDED;
+	/* Counted before it is seen: no mapping or slice has more than is counted. */
+	slot->flags |= SLOT_SPILLED;
+	fetch_add(&slot->spilled, 1);
+	fetch_add(&flow->state->sessions, 1);
+	fetch_add(total, 1);
+	session->slice = request->slice;
+	flow_session_init(flow, &session->session);
+	store_release(&session->claim, live);
+	request->session = index;
+	return DROP_NONE;
+}
+
+/*
+ * A session of the living mapping in `slot` with a remote that has none alive. The lock is held, and every place is looked
+ * at in which the remote may have one already, so that it never has two.
+ */
 static __always_inline int session_make(struct new_flow *flow, struct slot *slot, __u32 slot_index)
 {
 	__u64 live = session_claim(slot_index, slot->generation, CLAIM_LIVE);
 	struct flow_request *request = flow->request;
-	__u64 expected = live;
-	struct session *session;
-	__u32 index, expires;
-	int found;
+	int own_alive = session_alive(&slot->session, request->now), found;
 
-	if (!session_alive(&slot->session, request->now)) {
-		session_init(&slot->session, request->destination, request->destination_port, request->protocol,
-			     flow->settings, request->next_hop, request->now);
-		expires = slot->session.expires;
-		goto made;
+	if (session_is(&slot->session, request->destination, request->destination_port)) {
+		if (!own_alive)
+			flow_session_init(flow, &slot->session);
+		return DROP_NONE;
 	}
 	found = session_search(slot_index, slot->generation, request->destination, request->destination_port);
-	if (found < 0) {
-		expected = CLAIM_FREE;
-		found = session_search_free(slot_index, request->destination, request->destination_port);
-		if (found < 0)
-			return DROP_SESSION_TABLE_FULL;
-	}
-	index = found;
-	request->session = index;
-	session = bpf_map_lookup_elem(&sessions, &index);
-	if (!session)
-		return DROP_SESSION_TABLE_FULL;
-	if (expected == live && session_alive(&session->session, request->now))
-		return DROP_NONE; /* another CPU was first */
-	/* Other slices take entries of this table too, and the sweep takes them away. */
-	if (__sync_val_compare_and_swap(&session->claim, expected, (live & ~3ull) | CLAIM_BUSY) != expected)
-		return DROP_CONTENDED;
-	session_init(&session->session, request->destination, request->destination_port, request->protocol,
-		     flow->settings, request->next_hop, request->now);
-	slot->flags |= SLOT_SPILLED;
-	__sync_lock_test_and_set(&session->claim, live);
-	expires = session->session.expires;
-made:
-	if (!time_reached(slot->expires, expires))
-		slot->expires = expires;
+	if (found >= 0)
+		return session_renew(flow, found, live);
+	if (own_alive)
+		return session_add(flow, slot, slot_index, live);
+	flow_session_init(flow, &slot->session);
 	return DROP_NONE;
 }
 
@@ -163,7 +198,7 @@ static __always_inline int flow_make_locked(struct new_flow *flow)
 		return DROP_NO_SLICE;
 	offset = slot_search(request->slice, request->protocol, request->source, request->source_port, request->start);
 	if (offset == CHAIN_FULL) {
-		__sync_fetch_and_add(&flow->state->refused, 1);
+		fetch_add(&flow->state->refused, 1);
 		return DROP_SLICE_FULL;
 	}
 	if (offset < 0)
@@ -172,14 +207,14 @@ static __always_inline int flow_make_locked(struct new_flow *flow)
 	if (!slot)
 		return DROP_NO_SLICE;
 
-	claim = *(volatile __u64 *)&slot->claim;
+	claim = READ_ONCE(slot->claim);
 	if (claim_endpoint(claim) != endpoint || claim_state(claim) != CLAIM_LIVE)
 		return DROP_CONTENDED;
 	flow->request->offset = offset;
-	if (!time_reached(flow->request->now, slot->expires))
+	if (slot_alive(slot, request->now))
 		return session_make(flow, slot, slice_run(flow->slice, request->protocol) + offset);
-	/* Expired, not swept yet: the same port serves its old owner anew. */
-	if (__sync_val_compare_and_swap(&slot->claim, claim, (claim & ~3ull) | CLAIM_BUSY) != claim)
+	/* Expired, not swept yet: the same port serves its old owner again. */
+	if (compare_exchange(&slot->claim, claim, (claim & ~3ull) | CLAIM_BUSY) != claim)
 		return DROP_CONTENDED;
 	slot_publish(flow, slot, slot->flags & SLOT_OVERFLOW);
 	return DROP_NONE;
@@ -209,22 +244,29 @@ static __always_inline int flow_may_begin(__u32 protocol, __u32 tcp_flags, __u32
 }
 
 /*
- * Whether a packet of an inside endpoint without a mapping ends here because its slice is full; counted then. Asked
- * before anything else: a sender at its limit goes on sending.
+ * Why a packet that would open a flow ends here because its slice has no port left, or not another session; counted then.
+ * Asked before anything else: a sender at its limit goes on sending. `slot`: of the inside endpoint, or NULL.
  */
-static __always_inline int slice_refuses(const struct settings *s, const struct slice *slice, __u32 slice_index,
-					 const struct packet *p)
+static __always_inline int flow_refusal(const struct settings *s, const struct slice *slice, __u32 slice_index,
+					const struct slot *slot, const struct packet *p, __u32 now)
 {
 	struct slice_state *state = bpf_map_lookup_elem(&slice_states, &slice_index);
+	int reason = DROP_NONE;
 
-	if (!state || p->protocol >= NAT_PROTOCOLS || state->used[p->protocol] < slice->size)
-		return 0;
-	if (flow_may_begin(p->protocol, p->tcp_flags, p->icmp_type) != DROP_NONE ||
+	if (!state || p->protocol >= NAT_PROTOCOLS)
+		return DROP_NONE;
+	if (!slot && state->used[p->protocol] >= slice->size)
+		reason = DROP_SLICE_FULL;
+	else if (slot && slot_alive(slot, now) && session_alive(&slot->session, now) && !session_allowed(s, state))
+		reason = DROP_SESSION_LIMIT;
+	if (reason == DROP_NONE || flow_may_begin(p->protocol, p->tcp_flags, p->icmp_type) != DROP_NONE ||
 	    host_has_ipv4(p->ip->daddr) || ipv4_is_link_scope(p->ip->daddr))
-		return 0;
-	__sync_fetch_and_add(&state->refused, 1);
-	report(EVENT_SLICE_FULL, slice_index, 0, p->protocol, s->hz);
-	return 1;
+		return DROP_NONE;
+	if (reason == DROP_SLICE_FULL) {
+		fetch_add(&state->refused, 1);
+		report(EVENT_SLICE_FULL, slice_index, 0, p->protocol, s->hz);
+	}
+	return reason;
 }
 
 #define FLOW_TO_HOST -1
@@ -234,6 +276,7 @@ __noinline int flow_check(struct flow_request *request)
 {
 	struct settings *s;
 	struct slice *slice;
+	struct slice_state *state;
 	__u32 zero = 0, index;
 	int refusal, hop;
 
@@ -242,17 +285,20 @@ __noinline int flow_check(struct flow_request *request)
 	index = request->slice;
 	s = bpf_map_lookup_elem(&settings, &zero);
 	slice = bpf_map_lookup_elem(&slices, &index);
-	if (!s || !slice)
+	state = bpf_map_lookup_elem(&slice_states, &index);
+	if (!s || !slice || !state)
 		return DROP_NO_SLICE;
 
 	if (host_has_ipv4(request->destination) || ipv4_is_link_scope(request->destination))
 		return FLOW_TO_HOST;
-	if (destination_refused(slice->vni, request->destination))
-		return DROP_DESTINATION;
 	refusal = flow_may_begin(request->protocol, request->tcp_flags, request->icmp_type);
 	if (refusal != DROP_NONE)
 		return refusal;
-	hop = route_lookup(request->destination, s->hz);
+	if (!flow_rate_allows(s, state, request->now))
+		return DROP_FLOW_RATE;
+	if (destination_refused(slice->vni, request->destination))
+		return DROP_DESTINATION;
+	hop = route_lookup(request->destination, index, s->hz);
 	if (hop < 0)
 		return -hop;
 	request->next_hop = hop;

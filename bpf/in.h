@@ -71,7 +71,8 @@ static __always_inline int in_deliver(struct packet *p, const struct slice *slic
 	return bpf_redirect(slice->ifindex, 0);
 }
 
-static __always_inline int in_flow(const struct settings *s, const struct address *address, struct packet *p)
+static __always_inline int in_flow(const struct settings *s, const struct address *address, struct packet *p,
+				   const void *data_end)
 {
 	__u32 now = now_jiffies();
 	struct session_data *session;
@@ -95,7 +96,7 @@ static __always_inline int in_flow(const struct settings *s, const struct addres
 	reason = way_in(p, landing.slice);
 	if (reason != DROP_NONE)
 		return drop(reason);
-	session_touch(s, landing.slot, session, p->protocol, p->tcp_flags, p->length, now, 0);
+	session_touch(s, session, p, data_end, now, 0);
 	destination_rewrite(p, landing.slice->inside_address, claim_port(landing.slot->claim));
 	return in_deliver(p, landing.slice);
 }

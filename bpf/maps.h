@@ -108,6 +108,14 @@ struct {
 	__type(value, struct session);
 } sessions SEC(".maps");
 
+/* How many entries of `sessions` are taken. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} session_use SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -136,14 +144,6 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } slice_hints SEC(".maps");
-
-/* When an event about a thing (by hash) was last sent, in jiffies: keeps the ring buffer for news. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1024);
-	__type(key, __u32);
-	__type(value, __u32);
-} event_limits SEC(".maps");
 
 struct sweeper {
 	struct bpf_timer timer;

@@ -28,6 +28,9 @@ const enum address_flags *anchor_address_flags __attribute__((unused));
 const enum slice_flags *anchor_slice_flags __attribute__((unused));
 const enum tcp_state *anchor_tcp_state __attribute__((unused));
 const enum claim_state *anchor_claim_state __attribute__((unused));
+const enum settings_flags *anchor_settings_flags __attribute__((unused));
+const enum session_tcp *anchor_session_tcp __attribute__((unused));
+const enum session_route *anchor_session_route __attribute__((unused));
 const enum slot_flags *anchor_slot_flags __attribute__((unused));
 const enum route_flags *anchor_route_flags __attribute__((unused));
 const enum next_hop_flags *anchor_next_hop_flags __attribute__((unused));
@@ -81,7 +84,7 @@ int nat_from_private(struct xdp_md *ctx)
 		return drop(DROP_MALFORMED);
 	kind = parse_ipv4(data_end, &p);
 	if (likely(kind == PACKET_FLOW))
-		return out_flow(settings, &p, source.slice, source.slice_index);
+		return out_flow(settings, &p, data_end, source.slice, source.slice_index);
 	if (kind == PACKET_ICMP_ERROR) {
 		struct packet copy; /* so that the fields of `p` need no address and stay in registers */
 
@@ -136,7 +139,7 @@ int nat_from_uplink(struct xdp_md *ctx)
 		return not_nat(address, DROP_MALFORMED);
 	kind = parse_ipv4(data_end, &p);
 	if (likely(kind == PACKET_FLOW))
-		return in_flow(settings, address, &p);
+		return in_flow(settings, address, &p, data_end);
 	if (kind == PACKET_ICMP_ERROR) {
 		struct packet copy;
 

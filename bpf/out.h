@@ -15,50 +15,59 @@
  * changed; nothing but their remote decides which it is.
  */
 static __always_inline struct next_hop *session_next_hop(const struct settings *s, struct session_data *session,
-							 int *reason)
+							 __u32 slice_index, int *reason)
 {
-	__u32 index = session->next_hop;
+	__u32 generation = s->route_generation, word = READ_ONCE(session->route), index;
 	struct next_hop *hop;
 
-	if (session->route_generation != s->route_generation) {
-		int found = route_lookup(session->remote, s->hz);
+	if (!likely(route_is_current(word, generation))) {
+		int found = route_lookup(session->remote, slice_index, s->hz);
 
 		if (found < 0) {
 			*reason = -found;
 			return NULL;
 		}
-		index = found;
-		session->next_hop = found;
-		session->route_generation = s->route_generation;
+		word = route_word(generation, found);
+		WRITE_ONCE(session->route, word);
 	}
 	*reason = DROP_NO_NEIGHBOUR;
+	index = word & (MAX_NEXT_HOPS - 1);
 	hop = bpf_map_lookup_elem(&next_hops, &index);
 	return hop && (hop->flags & NEXT_HOP_RESOLVED) ? hop : NULL;
 }
 
-static __always_inline int out_translate(const struct settings *s, struct packet *p, const struct slice *slice,
-					 struct slot *slot, struct session_data *session, __u32 offset, __u32 now)
+/* A session and where it is. */
+struct outgoing {
+	const struct slice *slice;
+	struct session_data *session;
+	__u32 slice_index;
+	__u32 offset; /* of its mapping's slot in the run */
+};
+
+static __always_inline int out_translate(const struct settings *s, struct packet *p, const void *data_end,
+					 const struct outgoing *out, __u32 now)
 {
 	int reason;
-	struct next_hop *hop = session_next_hop(s, session, &reason);
+	struct next_hop *hop = session_next_hop(s, out->session, out->slice_index, &reason);
 
 	if (!hop)
 		return drop(reason);
 	if (p->length > hop->mtu)
 		return drop(DROP_TOO_BIG);
-	session_touch(s, slot, session, p->protocol, p->tcp_flags, p->length, now, 1);
-	source_rewrite(p, slice->public_address, bpf_htons(slice->first_port + offset));
+	session_touch(s, out->session, p, data_end, now, 1);
+	source_rewrite(p, out->slice->public_address, bpf_htons(out->slice->first_port + out->offset));
 	ethernet_rewrite(p->eth, hop->destination_mac);
 	count_packet(COUNTER_OUT_PACKETS, p->length);
 	return bpf_redirect(hop->ifindex, 0);
 }
 
-static __always_inline int out_flow(struct settings *s, struct packet *p, struct slice *slice, __u32 slice_index)
+static __always_inline int out_flow(struct settings *s, struct packet *p, const void *data_end, struct slice *slice,
+				    __u32 slice_index)
 {
 	__be16 remote_port = p->protocol == NAT_PROTOCOL_ICMP ? 0 : p->destination;
+	struct outgoing out = {.slice = slice, .slice_index = slice_index};
 	struct flow_request request = {};
-	struct session_data *session = NULL;
-	__u32 now = now_jiffies(), start, offset;
+	__u32 now = now_jiffies(), start;
 	struct slot *slot;
 	struct run run;
 	int verdict;
@@ -68,15 +77,17 @@ static __always_inline int out_flow(struct settings *s, struct packet *p, struct
 	if (p->ip->ttl <= 1)
 		return host_or_drop(p->ip->daddr, DROP_TTL_EXPIRED);
 	start = run_start(&run, slice->secret, p->ip->saddr, p->source, p->protocol);
-	slot = slot_find(&run, slice_index, p->protocol, p->ip->saddr, p->source, start, &offset);
+	slot = slot_find(&run, slice_index, p->protocol, p->ip->saddr, p->source, start, &out.offset);
 	if (likely(slot && slot_alive(slot, now))) {
-		session = session_lookup(slot, slice_run(slice, p->protocol) + offset, p->ip->daddr, remote_port, now);
-		if (likely(session))
-			return out_translate(s, p, slice, slot, session, offset, now);
+		out.session = session_lookup(slot, slice_run(slice, p->protocol) + out.offset, p->ip->daddr,
+					     remote_port, now);
+		if (likely(out.session))
+			return out_translate(s, p, data_end, &out, now);
 	}
 
-	if (!slot && slice_refuses(s, slice, slice_index, p))
-		return drop(DROP_SLICE_FULL);
+	verdict = flow_refusal(s, slice, slice_index, slot, p, now);
+	if (verdict != DROP_NONE)
+		return drop(verdict);
 	request.slice = slice_index;
 	request.protocol = p->protocol;
 	request.source = p->ip->saddr;
@@ -95,16 +106,17 @@ static __always_inline int out_flow(struct settings *s, struct packet *p, struct
 	slot = run_slot(&run, request.offset);
 	if (!slot)
 		return drop(DROP_LEAK_PREVENTED);
-	session = &slot->session;
+	out.offset = request.offset;
+	out.session = &slot->session;
 	if (request.session >= 0) {
 		__u32 index = request.session;
 		struct session *spilled = bpf_map_lookup_elem(&sessions, &index);
 
 		if (!spilled)
 			return drop(DROP_LEAK_PREVENTED);
-		session = &spilled->session;
+		out.session = &spilled->session;
 	}
-	return out_translate(s, p, slice, slot, session, request.offset, now);
+	return out_translate(s, p, data_end, &out, now);
 }
 
 /* An ICMP error that a private machine sends to the remote of a session, about a packet that came from there. */
@@ -135,7 +147,7 @@ static __noinline int out_icmp_error(const struct settings *s, struct packet *p,
 		return host_or_drop(p->ip->daddr, DROP_ICMP_DESTINATION);
 	if (p->ip->ttl <= 1)
 		return drop(DROP_TTL_EXPIRED);
-	hop = session_next_hop(s, session, &reason);
+	hop = session_next_hop(s, session, slice_index, &reason);
 	if (!hop)
 		return drop(reason);
 	if (p->length > hop->mtu)

@@ -9,7 +9,7 @@
 #include "parse.h"
 
 /* The next hop outside for a destination: an index into next_hops, or the negative of an enum drop_reason. */
-static __noinline int route_lookup(__be32 destination, __u32 hz)
+static __noinline int route_lookup(__be32 destination, __u32 slice_index, __u32 hz)
 {
 	struct route_key key = {.prefix_length = 32, .address = destination};
 	struct route *route = bpf_map_lookup_elem(&routes, &key);
@@ -19,7 +19,7 @@ static __noinline int route_lookup(__be32 destination, __u32 hz)
 	if (!route || (route->flags & ROUTE_REJECT))
 		return -DROP_NO_ROUTE;
 	if (route->flags & ROUTE_ON_LINK) {
-		report(EVENT_NEIGHBOUR_MISSING, NO_SLICE, destination, 0, hz);
+		report(EVENT_NEIGHBOUR_MISSING, slice_index, destination, 0, hz);
 		return -DROP_NO_NEIGHBOUR;
 	}
 	index = route->next_hop;

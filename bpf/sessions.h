@@ -13,11 +13,14 @@
 
 #define SESSION_WINDOW 16
 
+_Static_assert((int)MAX_NEXT_HOPS <= 1 << ROUTE_HOP_BITS, "a session's word `route` has no room for an index of next_hops");
+
 static __always_inline __u64 session_claim(__u32 slot, __u16 generation, __u64 state)
 {
 	return (__u64)slot << 32 | (__u64)(generation & GENERATION_MASK) << 2 | state;
 }
 
+/* Keyed, so that nobody can choose remotes that crowd a part of the table. */
 static __always_inline __u32 session_hash(__u64 secret, __u32 slot, __be32 remote, __be16 port)
 {
 	__u64 h = ((__u64)remote << 32 | slot) ^ secret;
@@ -25,8 +28,22 @@ static __always_inline __u32 session_hash(__u64 secret, __u32 slot, __be32 remot
 	h *= 0x9fb21c651e98df25ull;
 	h ^= h >> 32;
 	h += (__u64)port * 0xd6e8feb86659fd93ull;
+	h ^= h >> 29;
 	h *= (secret | 1);
+	h ^= h >> 32;
+	h *= 0x9fb21c651e98df25ull;
 	return h >> 32;
+}
+
+/* The routes as they were when the next hop was found, and the next hop. */
+static __always_inline __u32 route_word(__u32 generation, __u32 next_hop)
+{
+	return generation << ROUTE_HOP_BITS | (next_hop & (MAX_NEXT_HOPS - 1));
+}
+
+static __always_inline int route_is_current(__u32 word, __u32 generation)
+{
+	return word >> ROUTE_HOP_BITS == generation << ROUTE_HOP_BITS >> ROUTE_HOP_BITS;
 }
 
 static __always_inline int session_is(const struct session_data *data, __be32 remote, __be16 port)
@@ -54,8 +71,7 @@ static __always_inline int session_window(__u32 slot, __be32 remote, __u32 port,
 
 		if (!session)
 			return -1;
-		if (*(volatile __u64 *)&session->claim == want &&
-		    (!want || session_is(&session->session, remote, port)))
+		if (READ_ONCE(session->claim) == want && (!want || session_is(&session->session, remote, port)))
 			return index;
 	}
 	return -1;
@@ -96,31 +112,84 @@ static __always_inline struct session_data *session_lookup(struct slot *slot, __
 	return spilled && session_alive(&spilled->session, now) ? &spilled->session : NULL;
 }
 
-/* A packet of a live session: new TCP state, new lease of life for it and its mapping, one more to count. */
-static __always_inline void session_touch(const struct settings *s, struct slot *slot, struct session_data *data,
-					  __u32 protocol, __u8 tcp_flags, __u32 length, __u32 now, int from_inside)
+/* What the inside would take at most (RFC 9293 §3.10.7.4), from `sequence` of the session on. */
+static __always_inline __u32 session_window_size(const struct session_data *data)
 {
-	__u8 state = data->tcp_state;
-	__u32 expires;
+	return (data->window + 1u) << 8 << (data->tcp >> SESSION_TCP_SCALE);
+}
 
-	if (protocol == NAT_PROTOCOL_TCP) {
-		__u8 next = tcp_next_state(state, tcp_flags, from_inside);
+/* A segment that is not one of many in an established connection. Returns whether the timer of the state begins. */
+static __always_inline int tcp_advance(struct session_data *data, const struct packet *p, const struct tcphdr *tcp,
+				       const void *data_end, int from_inside)
+{
+	const __u8 flags = p->tcp_flags, begins = TCP_FLAG_SYN_BIT | TCP_FLAG_ACK_BIT;
+	__u32 state = data->tcp & SESSION_TCP_STATE, sequence = bpf_ntohl(tcp->seq);
+	__u32 payload = p->length - p->ip->ihl * 4 - tcp->doff * 4;
+	int next;
 
-		if (next != state)
-			data->tcp_state = state = next;
+	if (from_inside) {
+		next = tcp_next_inside(state, flags, sequence, data->sequence);
+	} else {
+		/* A FIN is behind its payload. */
+		__u32 position = flags & TCP_FLAG_RST_BIT ? sequence : sequence + payload;
+
+		next = tcp_next_outside(state, flags, position - data->sequence <= session_window_size(data),
+					bpf_ntohl(tcp->ack_seq) - data->sequence - 1 <= TCP_SYN_DATA);
 	}
-	expires = now + session_timeout(s, protocol, state);
-	data->expires = expires;
-	if (!time_reached(slot->expires, expires))
-		slot->expires = expires;
-	else if (state >= TCP_CLOSING && !(slot->flags & SLOT_SPILLED))
-		slot->expires = expires; /* its only session ends, so it does */
+	state = next & SESSION_TCP_STATE;
+	if (state != (data->tcp & SESSION_TCP_STATE))
+		data->tcp = (data->tcp & ~SESSION_TCP_STATE) | state;
+	if (!from_inside || flags & TCP_FLAG_RST_BIT)
+		return next & TCP_RESTART;
+	if (state == TCP_OPENING || state == TCP_HALF_OPEN) {
+		if ((flags & begins) == TCP_FLAG_SYN_BIT) {
+			data->sequence = sequence;
+			data->tcp = state | tcp_window_scale(tcp, data_end) << SESSION_TCP_SCALE;
+		}
+	} else if (flags & TCP_FLAG_ACK_BIT) {
+		data->sequence = bpf_ntohl(tcp->ack_seq);
+		data->window = bpf_ntohs(tcp->window) >> 8;
+	}
+	return next & TCP_RESTART;
+}
+
+/*
+ * Whether the packet gives the session a new lease of life. UDP from outside does where it is accepted (RFC 4787 REQ-6,
+ * RFC 7857 §7), unless settings say otherwise; an answer to a ping, which follows the request, does not.
+ */
+static __always_inline int session_renews(const struct settings *s, struct session_data *data, const struct packet *p,
+					  const void *data_end, int from_inside)
+{
+	const __u8 bits = TCP_FLAG_SYN_BIT | TCP_FLAG_ACK_BIT | TCP_FLAG_RST_BIT | TCP_FLAG_FIN_BIT;
+	const struct tcphdr *tcp = p->l4;
+
+	if (p->protocol == NAT_PROTOCOL_UDP)
+		return from_inside || !(s->flags & SETTINGS_UDP_OUTBOUND_REFRESH);
+	if (p->protocol != NAT_PROTOCOL_TCP)
+		return from_inside;
+	if (likely((p->tcp_flags & bits) == TCP_FLAG_ACK_BIT &&
+		   (data->tcp & SESSION_TCP_STATE) == TCP_ESTABLISHED)) {
+		if (!from_inside)
+			return 0;
+		data->sequence = bpf_ntohl(tcp->ack_seq);
+		data->window = bpf_ntohs(tcp->window) >> 8;
+		return 1;
+	}
+	return tcp_advance(data, p, tcp, data_end, from_inside);
+}
+
+/* A packet of a live session: new TCP state, perhaps a new lease of life, one more to count. */
+static __always_inline void session_touch(const struct settings *s, struct session_data *data, const struct packet *p,
+					  const void *data_end, __u32 now, int from_inside)
+{
+	if (session_renews(s, data, p, data_end, from_inside))
+		data->expires = now + session_timeout(s, p->protocol, data->tcp & SESSION_TCP_STATE);
 	if (from_inside) {
 		data->out_packets++;
-		data->out_bytes += length;
+		data->out_bytes += p->length;
 	} else {
 		data->in_packets++;
-		data->in_bytes += length;
+		data->in_bytes += p->length;
 	}
 }
 
@@ -131,11 +200,11 @@ static __always_inline void session_init(struct session_data *data, __be32 remot
 
 	data->remote = remote;
 	data->remote_port = port;
-	data->tcp_state = state;
-	data->reserved = 0;
+	data->tcp = state;
+	data->window = 0;
 	data->created = now;
-	data->route_generation = s->route_generation;
-	data->next_hop = next_hop;
+	data->route = route_word(s->route_generation, next_hop);
+	data->sequence = 0;
 	data->out_packets = 0;
 	data->in_packets = 0;
 	data->out_bytes = 0;

@@ -5,10 +5,11 @@
  * place it hashes to.
  *
  * Concurrency. Look-ups take no lock. A mapping is made under the slice's lock, so an inside endpoint never gets two.
- * It is taken away by the sweep, by compare-and-swap of `claim` (and under the lock where it is chained), and only
- * `settings.grace` after it expired: whoever found it alive is done with it by then. An expired mapping asked for again
- * before that is renewed in place, which competes with the sweep for the same compare-and-swap. A slot's inside port and
- * its links are only changed by who holds it by a BUSY claim.
+ * The sweep takes it away by compare-and-swap of `claim` (atomic.h has the states), and only `settings.grace` after its
+ * last session expired: whoever found it alive is done with it by then. Where it is chained or has had several sessions the
+ * sweep holds the lock as well, so that no session is added to it meanwhile. An expired mapping that is asked for again is
+ * renewed in place, which competes with the sweep for the same compare-and-swap. A slot's inside port and its links are
+ * only changed by the holder of its BUSY claim.
  */
 #ifndef NATGW_SLOTS_H
 #define NATGW_SLOTS_H
@@ -16,6 +17,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_endian.h>
 #include "arena.h"
+#include "atomic.h"
 #include "counters.h"
 #include "maps.h"
 
@@ -76,7 +78,7 @@ static __always_inline struct slot *slot_of(const struct run *run, __u32 offset,
 {
 	struct slot *slot = run_slot(run, offset);
 
-	return slot && claim_endpoint(*(volatile __u64 *)&slot->claim) == endpoint ? slot : NULL;
+	return slot && claim_endpoint(READ_ONCE(slot->claim)) == endpoint ? slot : NULL;
 }
 
 /* The offset of the endpoint's slot within its window or a little beyond, or -1. Compares four inside ports at a time. */
@@ -90,7 +92,7 @@ static __always_inline __s32 window_find(const struct run *run, __u32 start, __u
 
 		if (!word)
 			return -1;
-		difference = *(volatile __u64 *)word ^ wanted;
+		difference = READ_ONCE(*word) ^ wanted;
 		if (!((difference - LANES) & ~difference & LANES_HIGH))
 			continue;
 		for (__u32 lane = 0; lane < 4; lane++) {
@@ -112,7 +114,7 @@ static __always_inline __s32 window_find(const struct run *run, __u32 start, __u
 static __always_inline __s32 chain_find(const struct run *run, __u32 home, __u64 endpoint)
 {
 	struct link *link = run_link(run, home);
-	__u32 at = link ? *(volatile __u16 *)&link->first : 0;
+	__u32 at = link ? READ_ONCE(link->first) : 0;
 
 	for (__u32 i = 0; i < CHAIN_LENGTH; i++) {
 		if (!at || at > run->size)
@@ -120,7 +122,7 @@ static __always_inline __s32 chain_find(const struct run *run, __u32 home, __u64
 		if (slot_of(run, at - 1, endpoint))
 			return at - 1;
 		link = run_link(run, at - 1);
-		at = link ? *(volatile __u16 *)&link->next : 0;
+		at = link ? READ_ONCE(link->next) : 0;
 	}
 	return CHAIN_FULL;
 }
@@ -191,7 +193,7 @@ static __always_inline struct slot *slot_find(const struct run *run, __u32 slice
 	int found;
 
 	*offset = start;
-	if (likely(home && *(volatile __u16 *)home == bpf_ntohs(port))) {
+	if (likely(home && READ_ONCE(*home) == bpf_ntohs(port))) {
 		slot = slot_of(run, start, endpoint);
 		if (slot)
 			return slot;
@@ -203,9 +205,11 @@ static __always_inline struct slot *slot_find(const struct run *run, __u32 slice
 	return run_slot(run, found);
 }
 
+/* A mapping lives as long as one of its sessions: the one in the slot, or those in `sessions` until the sweep takes them. */
 static __always_inline int slot_alive(const struct slot *slot, __u32 now)
 {
-	return claim_state(*(volatile __u64 *)&slot->claim) == CLAIM_LIVE && !time_reached(now, slot->expires);
+	return claim_state(READ_ONCE(slot->claim)) == CLAIM_LIVE &&
+	       (!time_reached(now, READ_ONCE(slot->session.expires)) || READ_ONCE(slot->spilled));
 }
 
 /* ---- the lock of a slice ---- */
@@ -218,7 +222,7 @@ struct lock_attempt {
 static long lock_try(__u32 turn, struct lock_attempt *attempt)
 {
 	(void)turn;
-	if (__sync_val_compare_and_swap(attempt->lock, 0, 1) != 0)
+	if (compare_exchange(attempt->lock, 0, 1) != 0)
 		return 0;
 	attempt->taken = 1;
 	return 1;
@@ -226,7 +230,7 @@ static long lock_try(__u32 turn, struct lock_attempt *attempt)
 
 static __always_inline int slice_lock_if_free(struct slice_state *state)
 {
-	return __sync_val_compare_and_swap(&state->lock, 0, 1) == 0;
+	return compare_exchange(&state->lock, 0, 1) == 0;
 }
 
 /* Bounded: a holder whose virtual CPU was taken away costs this packet, not this CPU. */
@@ -242,7 +246,7 @@ static __always_inline int slice_lock(struct slice_state *state)
 
 static __always_inline void slice_unlock(struct slice_state *state)
 {
-	__sync_lock_test_and_set(&state->lock, 0);
+	store_release(&state->lock, 0);
 }
 
 /* How far behind `start` the first free slot of the probe window is, or -1. The caller holds the lock of the slice. */

@@ -13,6 +13,7 @@
 
 #define SWEEP_STEPS 256		   /* of a chunk: what a packet may have to wait for */
 #define SWEEP_BUSY_NS 500000ull	   /* until the next chunk of a pass */
+#define OLDEST (1u << 30)	   /* jiffies: half of what can be told from the future */
 #define SWEEP_IDLE_NS 200000000ull /* until the next pass */
 
 struct sweep {
@@ -63,10 +64,10 @@ static __always_inline int slot_free(const struct place *place, struct slot *slo
 {
 	__u64 busy = (claim & ~3ull) | CLAIM_BUSY;
 
-	if (__sync_val_compare_and_swap(&slot->claim, claim, busy) != claim)
+	if (compare_exchange(&slot->claim, claim, busy) != claim)
 		return 0;
 	slot_forget(place, slot, claim);
-	__sync_lock_test_and_set(&slot->claim, CLAIM_FREE);
+	store_release(&slot->claim, CLAIM_FREE);
 	bitmap_clear(&place->run, place->offset); /* from here on it may be taken */
 	/* After the slot: a full slice may refuse one packet too many, never find no slot where the count says there is
 	 * one. */
@@ -75,18 +76,38 @@ static __always_inline int slot_free(const struct place *place, struct slot *slo
 	return 1;
 }
 
-/* The lock is only tried for: a chained mapping that is not had now goes in the next pass. */
-static __always_inline int slot_expire(const struct place *place, struct slot *slot, __u64 claim)
+/* Nothing of the mapping lives, nor is anybody under way who saw something of it alive. */
+static __always_inline int slot_over(const struct sweep *sweep, const struct slot *slot)
+{
+	return !READ_ONCE(slot->spilled) &&
+	       time_reached(sweep->now, READ_ONCE(slot->session.expires) + sweep->settings->grace);
+}
+
+/* The lock is only tried for: a mapping for which it is not had goes in the next pass. */
+static __always_inline int slot_expire(const struct sweep *sweep, const struct place *place, struct slot *slot,
+				       __u64 claim)
 {
 	int freed;
 
-	if (!(slot->flags & SLOT_OVERFLOW))
+	if (!(READ_ONCE(slot->flags) & (SLOT_OVERFLOW | SLOT_SPILLED)))
 		return slot_free(place, slot, claim);
 	if (!slice_lock_if_free(place->state))
 		return 0;
-	freed = slot_free(place, slot, claim);
+	freed = slot_over(sweep, slot) && slot_free(place, slot, claim);
 	slice_unlock(place->state);
 	return freed;
+}
+
+/*
+ * The session in the slot is dead, others of its mapping live. They may do so for longer than a time of 32 bits tells past
+ * from future: dead it must stay. Whoever renews it at this moment wins.
+ */
+static __always_inline void slot_session_stays_dead(const struct sweep *sweep, struct slot *slot)
+{
+	__u32 expires = READ_ONCE(slot->session.expires), age = sweep->now - expires;
+
+	if (age >= OLDEST && age < 1u << 31)
+		compare_exchange(&slot->session.expires, expires, sweep->now - sweep->settings->grace);
 }
 
 /* @returns whether the slot need not be looked at again before `at->earliest` */
@@ -98,18 +119,22 @@ static __always_inline int sweep_slot(struct sweep *sweep, const struct place *p
 
 	if (!slot)
 		return 1;
-	claim = *(volatile __u64 *)&slot->claim;
+	claim = READ_ONCE(slot->claim);
 	if (claim_state(claim) == CLAIM_FREE)
 		return 1;
-	due = slot->expires + sweep->settings->grace;
-	if (claim_state(claim) != CLAIM_LIVE || !time_reached(sweep->now, due)) {
-		if (time_reached(sweep->at->earliest, due))
-			sweep->at->earliest = due;
+	if (claim_state(claim) == CLAIM_LIVE && slot_over(sweep, slot)) {
+		if (!slot_expire(sweep, place, slot, claim))
+			return 0;
+		sweep->freed++;
 		return 1;
 	}
-	if (!slot_expire(place, slot, claim))
-		return 0;
-	sweep->freed++;
+	due = READ_ONCE(slot->session.expires) + sweep->settings->grace;
+	if (time_reached(sweep->now, due)) {
+		slot_session_stays_dead(sweep, slot);
+		due = sweep->now + sweep->settings->hz; /* its other sessions may end at any time */
+	}
+	if (time_reached(sweep->at->earliest, due))
+		sweep->at->earliest = due;
 	return 1;
 }
 
@@ -149,33 +174,79 @@ static __always_inline void sweep_run_on(struct sweep *sweep, const struct slice
 		*due = at->earliest;
 }
 
-/* Whether the mapping of a spilled session is gone or another one by now. */
-static __always_inline int session_orphaned(__u64 claim)
+/* The slot of the mapping that a spilled session belongs to, or NULL where that is gone or another one by now. */
+static __always_inline struct slot *session_slot(__u64 claim)
 {
 	__u32 position = claim >> 32, chunk = position >> 16, cell = position & 0xffff;
 	void *cells = bpf_map_lookup_elem(&slot_chunks, &chunk);
 	struct slot *slot = cells ? bpf_map_lookup_elem(cells, &cell) : NULL;
 
-	return !slot || claim_state(slot->claim) == CLAIM_FREE || slot->generation != ((claim >> 2) & GENERATION_MASK);
+	if (!slot || claim_state(READ_ONCE(slot->claim)) == CLAIM_FREE)
+		return NULL;
+	return READ_ONCE(slot->generation) == ((claim >> 2) & GENERATION_MASK) ? slot : NULL;
+}
+
+/* `spilled`, `flags` and `generation` of a slot in one word, `spilled` in its low half. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the halves of the word change places");
+
+/* One session less, of this generation of the mapping and no other. Returns 0 where that was not had. */
+static __always_inline int slot_session_gone(struct slot *slot, __u64 claim)
+{
+	__u64 *word = (__u64 *)&slot->spilled;
+
+	for (int i = 0; i < 8; i++) {
+		__u64 old = READ_ONCE(*word);
+
+		if (!(__u32)old || old >> 48 != ((claim >> 2) & GENERATION_MASK))
+			return 1;
+		if (compare_exchange(word, old, old - 1) == old)
+			return 1;
+	}
+	return 0;
+}
+
+/* Takes back a session that this CPU holds by a BUSY claim: `claim` before that. Returns 0 where it has to stay. */
+static __always_inline int session_take_back(struct session *session, __u64 claim)
+{
+	__u32 zero = 0, index = session->slice, *total = bpf_map_lookup_elem(&session_use, &zero);
+	struct slice_state *state = bpf_map_lookup_elem(&slice_states, &index);
+	struct slot *slot = session_slot(claim);
+
+	if (slot && !slot_session_gone(slot, claim))
+		return 0;
+	if (state)
+		__sync_fetch_and_sub(&state->sessions, 1);
+	if (total)
+		__sync_fetch_and_sub(total, 1);
+	return 1;
 }
 
 static __always_inline void sweep_session(struct sweep *sweep)
 {
 	__u32 index = sweep->at->session;
 	struct session *session = bpf_map_lookup_elem(&sessions, &index);
-	__u64 claim;
+	__u64 claim, busy;
+	int gone;
 
 	if (!session)
 		return;
-	claim = *(volatile __u64 *)&session->claim;
+	claim = READ_ONCE(session->claim);
 	if (claim_state(claim) != CLAIM_LIVE)
 		return;
-	if (!time_reached(sweep->now, session->session.expires + sweep->settings->grace) && !session_orphaned(claim))
+	/* Its mapping was flushed. Whoever found it alive may still be under way: it dies now and goes after the grace. */
+	if (session_alive(&session->session, sweep->now) && !session_slot(claim))
+		WRITE_ONCE(session->session.expires, sweep->now);
+	if (!time_reached(sweep->now, READ_ONCE(session->session.expires) + sweep->settings->grace))
 		return;
-	if (__sync_val_compare_and_swap(&session->claim, claim, CLAIM_FREE) == claim) {
-		sweep->freed++;
-		count(COUNTER_SESSIONS_EXPIRED, 1);
-	}
+	busy = (claim & ~3ull) | CLAIM_BUSY;
+	if (compare_exchange(&session->claim, claim, busy) != claim)
+		return;
+	gone = session_take_back(session, claim);
+	store_release(&session->claim, gone ? CLAIM_FREE : claim);
+	if (!gone)
+		return;
+	sweep->freed++;
+	count(COUNTER_SESSIONS_EXPIRED, 1);
 }
 
 static __always_inline void sweep_next_slice(struct sweeper *at)
@@ -277,7 +348,7 @@ static long flush_step(__u32 offset, struct flush *flush)
 	if (!slot || !link)
 		return 1;
 	flush->place.offset = offset;
-	claim = *(volatile __u64 *)&slot->claim;
+	claim = READ_ONCE(slot->claim);
 	if (claim_state(claim) == CLAIM_LIVE && slot_free(&flush->place, slot, claim))
 		flush->freed++;
 	/* The run's next owner hashes elsewhere. */

@@ -47,10 +47,16 @@ struct settings {
 	__u32 session_mask;	/* entries of `sessions` − 1; a power of two less one */
 	__u32 enabled;		/* 0: private traffic is dropped (DROP_DISABLED), the uplink goes to the host */
 	__u8 uplink_mac[6];	/* for ARP replies */
-	__u16 reserved;
-	__u32 reserved2;
-	__u64 session_secret; /* keys the hash over `sessions` */
-	__u64 host_filter;    /* bit (address × 0x9e3779b1) >> 26 for each IPv4 address in `host_addresses` */
+	__u16 flags;		/* enum settings_flags */
+	__u32 new_flow_rate;	/* new flows a second and slice, and at once after a pause; 0: any number */
+	__u64 session_secret;	/* keys the hash over `sessions` */
+	__u64 host_filter;	/* bit (address × 0x9e3779b1) >> 26 for each IPv4 address in `host_addresses` */
+	__u32 session_capacity;	/* entries of `sessions` that are given out: fewer than there are, so that places are found */
+	__u32 slice_sessions;	/* of these, for one slice at most */
+};
+
+enum settings_flags {
+	SETTINGS_UDP_OUTBOUND_REFRESH = 1, /* only packets from inside prolong a UDP session (RFC 4787 REQ-6) */
 };
 
 /* A private device, by ifindex. */
@@ -115,23 +121,33 @@ struct slice {
 
 /* What the programs keep about a slice, same index. Written by BPF only. */
 struct slice_state {
-	__u32 lock;	   /* held while a mapping is made, or an overflowed one taken away */
+	__u32 lock;	   /* held while a flow is made, and while a chained or multi-session mapping is taken away */
 	__u32 used[3];	   /* slots in use, by enum nat_protocol */
 	__u32 overflow[3]; /* of these, placed outside their probe window */
 	__u32 peak[3];	   /* most ever in use */
 	__u64 refused;	   /* new mappings refused because the slice was full */
-	__u64 reported;	   /* jiffies of the last EVENT_SLICE_FULL */
-	__u64 reserved;	   /* a cache line each, so that slices do not share one */
+	__u64 flow_bucket; /* of new flows: jiffies of the last refill << 32 | what is left, in 1 ÷ hz of a flow */
+	__u32 sessions;	   /* entries of `sessions` that its mappings have */
+	__u16 reported[2]; /* low bits of the jiffies of the last event, by enum event_type less one */
+			   /* a cache line each, so that slices do not share one */
 };
 
 enum tcp_state {
 	TCP_NONE = 0,
-	TCP_OPENING, /* SYN seen from the inside */
-	TCP_ESTABLISHED,
-	TCP_FIN_OUT, /* FIN seen from the inside */
-	TCP_FIN_IN,  /* FIN seen from the outside */
-	TCP_CLOSING, /* both */
-	TCP_RESET,   /* RST seen: lives on for the transitory time (RFC 7857 §2.2) */
+	TCP_OPENING,	 /* SYN seen from the inside */
+	TCP_ESTABLISHED, /* each side has acknowledged the other's SYN */
+	TCP_FIN_OUT,	 /* FIN seen from the inside */
+	TCP_FIN_IN,	 /* FIN seen from the outside */
+	TCP_CLOSING,	 /* both */
+	TCP_RESET,	 /* RST seen: lives on for the transitory time (RFC 7857 §2.2) */
+	TCP_HALF_OPEN,	 /* the outside acknowledged the SYN, the inside has not confirmed yet */
+	TCP_RESUMING,	 /* after an RST the inside goes on; the outside has not answered yet */
+};
+
+/* The byte `tcp` of a session. */
+enum session_tcp {
+	SESSION_TCP_STATE = 15, /* mask: enum tcp_state */
+	SESSION_TCP_SCALE = 4,	/* shift: window scale of the inside (RFC 7323) */
 };
 
 enum claim_state {
@@ -140,17 +156,21 @@ enum claim_state {
 	CLAIM_BUSY = 2, /* being made, or being taken apart: matches nothing */
 };
 
+/* The word `route` of a session: generation of the routes << ROUTE_HOP_BITS | index into `next_hops`. */
+enum session_route {
+	ROUTE_HOP_BITS = 10,
+};
+
 /* One peer of a mapping and what is known of the flow: RFC 4787's session. */
 struct session_data {
 	__be32 remote;
 	__be16 remote_port; /* 0 for ICMP echo */
-	__u8 tcp_state;	    /* enum tcp_state */
-	__u8 reserved;
-	__u32 expires; /* jiffies */
-	__u32 created; /* jiffies */
-	__u32 route_generation;
-	__u16 next_hop; /* index into `next_hops` */
-	__u16 reserved2;
+	__u8 tcp;	    /* enum session_tcp */
+	__u8 window;	    /* last advertised by the inside, unscaled, in units of 256 bytes */
+	__u32 expires;	    /* jiffies */
+	__u32 created;	    /* jiffies */
+	__u32 route;	    /* enum session_route; one word, so that no CPU sees half of an update */
+	__u32 sequence;	    /* of the outside, as last acknowledged by the inside; until HALF_OPEN that of the inside's SYN */
 	__u32 out_packets;
 	__u32 in_packets;
 	__u64 out_bytes;
@@ -159,7 +179,7 @@ struct session_data {
 
 enum slot_flags {
 	SLOT_OVERFLOW = 1, /* outside its probe window: found by the links */
-	SLOT_SPILLED = 2,  /* has had more than one session: `expires` is the latest of them and never shortened */
+	SLOT_SPILLED = 2,  /* has had more than one session: only a holder of the slice's lock may take it away */
 };
 
 /*
@@ -168,7 +188,7 @@ enum slot_flags {
  */
 struct slot {
 	__u64 claim;
-	__u32 expires;	  /* jiffies; the latest of all its sessions */
+	__u32 spilled;	  /* entries of `sessions` that are this mapping's; it lives as long as it has one */
 	__u16 flags;	  /* enum slot_flags */
 	__u16 generation; /* of the latest mapping here; outlives it */
 	struct session_data session;
@@ -180,7 +200,8 @@ struct slot {
  */
 struct session {
 	__u64 claim;
-	__u64 reserved;
+	__u32 slice; /* index of the slice that it counts for */
+	__u32 reserved;
 	struct session_data session;
 };
 
@@ -278,6 +299,8 @@ enum drop_reason {
 	DROP_SOURCE_ROUTE,     /* an IP option that says by which routers the packet is to go */
 	DROP_IP_OPTION,	       /* an IP option that records addresses, in a packet that would be translated */
 	DROP_ICMP_DESTINATION, /* an ICMP error that does not go to the sender of the packet it quotes */
+	DROP_SESSION_LIMIT,    /* the slice has its share of sessions beyond the first of each mapping */
+	DROP_FLOW_RATE,	       /* the slice opens flows faster than it may */
 	DROP_REASONS,
 };
 

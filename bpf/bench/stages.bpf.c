@@ -69,10 +69,10 @@ static __always_inline int stages(struct xdp_md *ctx, int last)
 		return XDP_ABORTED;
 	CUT(5, session->expires);
 
-	hop = session_next_hop(settings, session, &reason);
+	hop = session_next_hop(settings, session, source.slice_index, &reason);
 	if (!hop || p.length > hop->mtu)
 		return XDP_ABORTED;
-	session_touch(settings, slot, session, p.protocol, p.tcp_flags, p.length, now, 1);
+	session_touch(settings, session, &p, data_end, now, 1);
 	CUT(6, hop->ifindex);
 
 	source_rewrite(&p, slice->public_address, bpf_htons(slice->first_port + offset));

@@ -16,6 +16,7 @@ export class DataplaneMaps {
   readonly slices
   readonly sliceStates
   readonly sessions
+  readonly sessionUse
   readonly routes
   readonly nextHops
   readonly hostAddresses
@@ -38,6 +39,7 @@ export class DataplaneMaps {
     this.slices = this.#open(layouts.slices)
     this.sliceStates = this.#open(layouts.sliceStates)
     this.sessions = this.#open(layouts.sessions)
+    this.sessionUse = this.#open(layouts.sessionUse)
     this.routes = this.#open(layouts.routes)
     this.nextHops = this.#open(layouts.nextHops)
     this.hostAddresses = this.#open(layouts.hostAddresses)

@@ -1,7 +1,14 @@
 // Live sessions, read from the slot arena and the session table while the programs go on writing both.
 import { BpfMap } from '../native/load-native.ts'
 import { decodeOne, viewOf } from './codec.ts'
-import { ClaimState, natProtocolNames, sessionCodec, slotCodec, tcpStateNames } from './generated/layouts.ts'
+import {
+  ClaimState,
+  SessionTcp,
+  natProtocolNames,
+  sessionCodec,
+  slotCodec,
+  tcpStateNames,
+} from './generated/layouts.ts'
 import type { SessionData, Slice, Slot } from './generated/layouts.ts'
 import type { PinnedDataplane } from './pinned-maps.ts'
 import { activeSlices } from './readers.ts'
@@ -16,7 +23,7 @@ export interface SessionRow {
   publicPort: number
   remoteAddress: number
   remotePort: number
-  /** Of TCP: opening, established, …; `none` for the others. */
+  /** Of TCP: opening, half_open, established, …; `none` for the others. */
   state: string
   ageSeconds: number
   /** Until it is forgotten, if no packet comes. */
@@ -132,14 +139,19 @@ function rowOf(
     publicPort: slice.firstPort + offset,
     remoteAddress: session.remote,
     remotePort: session.remotePort,
-    state: tcpStateNames[session.tcpState] ?? String(session.tcpState),
-    ageSeconds: jiffiesBetween(session.created, now) / hz,
+    state: stateOf(session),
+    ageSeconds: ((now - session.created) >>> 0) / hz,
     expiresInSeconds: jiffiesBetween(now, session.expires) / hz,
     outPackets: session.outPackets,
     outBytes: session.outBytes,
     inPackets: session.inPackets,
     inBytes: session.inBytes,
   }
+}
+
+function stateOf({ tcp }: SessionData): string {
+  const state = tcp & SessionTcp.SESSION_TCP_STATE
+  return tcpStateNames[state] ?? String(state)
 }
 
 function isAlive(session: SessionData, now: number): boolean {

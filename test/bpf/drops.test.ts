@@ -139,14 +139,29 @@ describe('from a private device, dropped and counted', () => {
     expectDrop('DROP_MALFORMED', out(ethernet(0x0800, new Uint8Array(8))))
   })
 
-  it('a mapping’s 17th and further remotes once the table of sessions is full', () => {
+  it('a mapping’s further remotes beyond the share of its slice', () => {
+    gateway.settings({ sliceSessions: 1 })
+    gateway.fromPrivate(frame({ from: A, to: SERVER }, udp(42001, 1)))
+    gateway.fromPrivate(frame({ from: A, to: SERVER }, udp(42001, 2)))
+    expectDrop('DROP_SESSION_LIMIT', out(frame({ from: A, to: SERVER }, udp(42001, 3))))
+    gateway.settings({ sliceSessions: 2 ** 31, sessionCapacity: 2 ** 31 })
+  })
+
+  it('flows beyond the rate of their slice', () => {
+    gateway.settings({ newFlowRate: 1 })
+    for (let port = 45000; port < 45003; port++) gateway.fromPrivate(frame({ from: A, to: SERVER }, udp(port, 53)))
+    expectDrop('DROP_FLOW_RATE', out(frame({ from: A, to: SERVER }, udp(45003, 53))))
+    gateway.settings({ newFlowRate: 0 })
+  })
+
+  it('a mapping’s further remotes once the table of sessions is full', () => {
     let refused = 0
     for (let remote = 1; remote <= 40; remote++) {
       const { verdict } = gateway.fromPrivate(frame({ from: A, to: SERVER }, udp(42000, remote)))
       if (verdict === XDP.DROP) refused++
     }
-    // One session is in the slot, 16 in the table.
-    expect(refused).toBe(40 - 17)
+    // One session is in the slot, 15 in the table, where there was one before.
+    expect(refused).toBe(40 - 16)
     expect(gateway.drops('DROP_SESSION_TABLE_FULL')).toBe(refused)
     covered.add('DROP_SESSION_TABLE_FULL')
   })

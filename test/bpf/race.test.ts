@@ -25,14 +25,15 @@ interface Result {
   shared: number
 }
 
-async function worker(cpu: number, milliseconds: number): Promise<Result> {
+async function worker(cpu: number, milliseconds: number, remotes = 1, endpoints = ENDPOINTS): Promise<Result> {
   const script = new URL('../support/race-worker.ts', import.meta.url).pathname
   const child = spawn(process.execPath, [
     script,
     gateway.instance,
     String(cpu),
     String(milliseconds),
-    String(ENDPOINTS),
+    String(endpoints),
+    String(remotes),
   ])
   let text = ''
   let errors = ''
@@ -106,4 +107,69 @@ it('two CPUs create, find, expire and delete the same mappings at once: no port 
   expect(gateway.slots(0, UDP).size).toBe(0)
   expect(gateway.occupied(0, UDP)).toEqual([])
   expect(gateway.chained(0, UDP)).toEqual([])
+})
+
+/** Every session that is there, as mapping and remote: `40000:53`. */
+function sessions(): { all: string[]; duplicates: string[]; perMapping: Map<number, number> } {
+  const first = gateway.plane.maps.slices.get(0)!.runs[UDP]
+  const slots = gateway.slots(0, UDP)
+  const perMapping = new Map<number, number>()
+  const all = [...slots].map(([offset, { session }]) => `${offset}:${session.remotePort}`)
+  for (const { claim, session } of gateway.spilled()) {
+    const offset = Number(claim >> 32n) - first
+    if (((Number(claim & 0xffffn) >>> 2) & 0x3fff) !== slots.get(offset)?.generation) continue
+    perMapping.set(offset, (perMapping.get(offset) ?? 0) + 1)
+    all.push(`${offset}:${session.remotePort}`)
+  }
+  return { all, duplicates: all.filter((each, i) => all.indexOf(each) !== i), perMapping }
+}
+
+it('two CPUs that meet on the first packet of a flow make one session of it, not two', async () => {
+  const REMOTES = 6
+  await Promise.all([worker(0, 5000, REMOTES, SIZE), worker(1, 5000, REMOTES, SIZE)])
+  const { all, duplicates } = sessions()
+  expect(duplicates).toEqual([])
+  expect(all).toHaveLength(SIZE * REMOTES)
+  expect(gateway.counter('COUNTER_SESSIONS_CREATED')).toBeGreaterThanOrEqual(SIZE * REMOTES)
+})
+
+it('sessions that are made, renewed and taken away at once are counted right, and none is there twice', async () => {
+  gateway.settings({ udpTimeout: 2, grace: 2 })
+  let running = true
+  const sweeping = (async () => {
+    while (running) {
+      gateway.sweep(2048)
+      await sleep(0)
+    }
+  })()
+  const results = await Promise.all([worker(0, 5000, 4, 40), worker(1, 5000, 4, 40)])
+  running = false
+  await sweeping
+  expect(results.reduce((total, { shared }) => total + shared, 0)).toBe(0)
+  expect(gateway.counter('COUNTER_SESSIONS_EXPIRED')).toBeGreaterThan(500)
+
+  gateway.settings({ udpTimeout: 3600 * gateway.plane.hz })
+  for (let i = 0; i < 40; i++) {
+    for (let remote = 0; remote < 4; remote++)
+      gateway.fromPrivate(frame({ from: '10.0.0.1', to: '203.0.113.5' }, udp(1000 + i, 53 + remote)))
+  }
+  await sleep(300)
+  gateway.sweep()
+  const { duplicates, perMapping } = sessions()
+  expect(duplicates).toEqual([])
+  for (const [offset, { spilled }] of gateway.slots(0, UDP)) expect(spilled).toBe(perMapping.get(offset) ?? 0)
+  const spilled = gateway.spilled().length
+  expect(spilled).toBeGreaterThan(0)
+  expect(gateway.plane.maps.sliceStates.get(0)).toMatchObject({ sessions: spilled, lock: 0 })
+  expect(gateway.plane.maps.sessionUse.get(0)).toBe(spilled)
+
+  // What a flush leaves behind is counted until it is taken back, and then all of it comes back.
+  gateway.settings({ grace: 1 })
+  gateway.flush(0, UDP)
+  gateway.sweep()
+  await sleep(100)
+  gateway.sweep()
+  expect(gateway.spilled()).toEqual([])
+  expect(gateway.plane.maps.sliceStates.get(0)!.sessions).toBe(0)
+  expect(gateway.plane.maps.sessionUse.get(0)).toBe(0)
 })

@@ -93,6 +93,10 @@ export class PacketGateway {
       routeGeneration: 1,
       sliceCount: 64,
       sessionMask: this.plane.maps.sessions.limit - 1,
+      sessionCapacity: this.plane.maps.sessions.limit / 2,
+      sliceSessions: this.plane.maps.sessions.limit / 2,
+      newFlowRate: 0,
+      flags: 0,
       enabled: 1,
       uplinkMac: mac('0e:00:00:00:00:02'),
       sessionSecret: 0x1234567890abcdefn,
@@ -215,6 +219,23 @@ export class PacketGateway {
       if (slot.claim !== 0n) found.set(offset, slot)
     }
     return found
+  }
+
+  /** Jiffies as the programs see them now, 32 bits. */
+  now(): number {
+    return Number(BigInt.asUintN(32, BigInt(this.plane.readClock().jiffies)))
+  }
+
+  /** Seconds until the session ends, if no packet comes; negative where it has ended. Times wrap at 32 bits. */
+  secondsLeft({ expires }: { expires: number }): number {
+    return ((expires - this.now()) | 0) / this.plane.hz
+  }
+
+  /** Overwrites a slot, as if the programs had. */
+  setSlot(index: number, protocol: number, offset: number, slot: Slot): void {
+    const run = this.plane.maps.slices.get(index)!.runs[protocol]!
+    const key = new Uint8Array(Uint32Array.of((run & 0xffff) + offset).buffer)
+    this.#chunks[run >>> 16]!.update(key, encodeOne(slotCodec, slot))
   }
 
   /** Reads the claim word of a slot as it is now, by offset. */

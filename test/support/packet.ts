@@ -51,18 +51,34 @@ export function udp(from: number, to: number, payload: string | Uint8Array = 'x'
   return { protocol: 17, bytes, pseudo: true, ...(checksum ? { checksumAt: 6 } : {}) }
 }
 
-export function tcp(from: number, to: number, flags: number, payload: string | Uint8Array = ''): Layer4 {
+export interface TcpFields {
+  sequence?: number
+  acknowledgement?: number
+  window?: number
+  /** A multiple of four bytes. */
+  options?: readonly number[]
+}
+
+export function tcp(
+  from: number,
+  to: number,
+  flags: number,
+  payload: string | Uint8Array = '',
+  { sequence = 1000, acknowledgement = 2000, window = 65535, options = [] }: TcpFields = {},
+): Layer4 {
   const data = bytesOf(payload)
-  const bytes = new Uint8Array(20 + data.length)
+  const header = 20 + options.length
+  const bytes = new Uint8Array(header + data.length)
   const view = new DataView(bytes.buffer)
   view.setUint16(0, from)
   view.setUint16(2, to)
-  view.setUint32(4, 1000)
-  view.setUint32(8, 2000)
-  view.setUint8(12, 5 << 4)
+  view.setUint32(4, sequence)
+  view.setUint32(8, acknowledgement)
+  view.setUint8(12, (header / 4) << 4)
   view.setUint8(13, flags)
-  view.setUint16(14, 65535)
-  bytes.set(data, 20)
+  view.setUint16(14, window)
+  bytes.set(options, 20)
+  bytes.set(data, header)
   return { protocol: 6, bytes, checksumAt: 16, pseudo: true }
 }
 

@@ -2,7 +2,7 @@
 import { getBytes, getCount, setBytes, setCount, u32Codec, u64Codec } from '../codec.ts'
 import type { Codec, MapLayout, MapShape, OuterMapLayout } from '../codec.ts'
 
-export const LAYOUT_HASH = '7ee0e8f2f3eb237ed965004f82e9c035a9a2d230fe91745137f8776c08ddcfa7'
+export const LAYOUT_HASH = '6406c26b83cb400db739ef82eec06c4d71b22ef3286b36144db9b8b62589675d'
 
 export const NatProtocol = {
   NAT_PROTOCOL_TCP: 0,
@@ -30,6 +30,11 @@ export const Limits = {
 } as const
 export type Limits = (typeof Limits)[keyof typeof Limits]
 
+export const SettingsFlags = {
+  SETTINGS_UDP_OUTBOUND_REFRESH: 1,
+} as const
+export type SettingsFlags = (typeof SettingsFlags)[keyof typeof SettingsFlags]
+
 export const SliceConstants = {
   NO_SLICE: 4294967295,
 } as const
@@ -54,6 +59,8 @@ export const TcpState = {
   TCP_FIN_IN: 4,
   TCP_CLOSING: 5,
   TCP_RESET: 6,
+  TCP_HALF_OPEN: 7,
+  TCP_RESUMING: 8,
 } as const
 export type TcpState = (typeof TcpState)[keyof typeof TcpState]
 export const tcpStateNames: Readonly<Record<number, string>> = {
@@ -64,6 +71,18 @@ export const tcpStateNames: Readonly<Record<number, string>> = {
   4: 'fin_in',
   5: 'closing',
   6: 'reset',
+  7: 'half_open',
+  8: 'resuming',
+}
+
+export const SessionTcp = {
+  SESSION_TCP_STATE: 15,
+  SESSION_TCP_SCALE: 4,
+} as const
+export type SessionTcp = (typeof SessionTcp)[keyof typeof SessionTcp]
+export const sessionTcpNames: Readonly<Record<number, string>> = {
+  15: 'state',
+  4: 'scale',
 }
 
 export const ClaimState = {
@@ -76,6 +95,14 @@ export const claimStateNames: Readonly<Record<number, string>> = {
   0: 'free',
   1: 'live',
   2: 'busy',
+}
+
+export const SessionRoute = {
+  ROUTE_HOP_BITS: 10,
+} as const
+export type SessionRoute = (typeof SessionRoute)[keyof typeof SessionRoute]
+export const sessionRouteNames: Readonly<Record<number, string>> = {
+  10: 'hop_bits',
 }
 
 export const SlotFlags = {
@@ -158,7 +185,9 @@ export const DropReason = {
   DROP_SOURCE_ROUTE: 26,
   DROP_IP_OPTION: 27,
   DROP_ICMP_DESTINATION: 28,
-  DROP_REASONS: 29,
+  DROP_SESSION_LIMIT: 29,
+  DROP_FLOW_RATE: 30,
+  DROP_REASONS: 31,
 } as const
 export type DropReason = (typeof DropReason)[keyof typeof DropReason]
 export const dropReasonNames: Readonly<Record<number, string>> = {
@@ -191,6 +220,8 @@ export const dropReasonNames: Readonly<Record<number, string>> = {
   26: 'source_route',
   27: 'ip_option',
   28: 'icmp_destination',
+  29: 'session_limit',
+  30: 'flow_rate',
 }
 
 export const EventType = {
@@ -216,11 +247,15 @@ export interface Settings {
   sessionMask: number
   enabled: number
   uplinkMac: Uint8Array
+  flags: number
+  newFlowRate: number
   sessionSecret: bigint
   hostFilter: bigint
+  sessionCapacity: number
+  sliceSessions: number
 }
 export const settingsCodec: Codec<Settings> = {
-  size: 72,
+  size: 80,
   encode(view, at, value) {
     view.setUint32(at, value.uplinkIfindex, true)
     view.setUint32(at + 4, value.hz, true)
@@ -234,10 +269,12 @@ export const settingsCodec: Codec<Settings> = {
     view.setUint32(at + 36, value.sessionMask, true)
     view.setUint32(at + 40, value.enabled, true)
     setBytes(view, at + 44, 6, value.uplinkMac)
-    view.setUint16(at + 50, 0, true)
-    view.setUint32(at + 52, 0, true)
+    view.setUint16(at + 50, value.flags, true)
+    view.setUint32(at + 52, value.newFlowRate, true)
     view.setBigUint64(at + 56, value.sessionSecret, true)
     view.setBigUint64(at + 64, value.hostFilter, true)
+    view.setUint32(at + 72, value.sessionCapacity, true)
+    view.setUint32(at + 76, value.sliceSessions, true)
   },
   decode(view, at) {
     return {
@@ -253,8 +290,12 @@ export const settingsCodec: Codec<Settings> = {
       sessionMask: view.getUint32(at + 36, true),
       enabled: view.getUint32(at + 40, true),
       uplinkMac: getBytes(view, at + 44, 6),
+      flags: view.getUint16(at + 50, true),
+      newFlowRate: view.getUint32(at + 52, true),
       sessionSecret: view.getBigUint64(at + 56, true),
       hostFilter: view.getBigUint64(at + 64, true),
+      sessionCapacity: view.getUint32(at + 72, true),
+      sliceSessions: view.getUint32(at + 76, true),
     }
   },
 }
@@ -412,7 +453,9 @@ export interface SliceState {
   overflow: [number, number, number]
   peak: [number, number, number]
   refused: number
-  reported: number
+  flowBucket: bigint
+  sessions: number
+  reported: [number, number]
 }
 export const sliceStateCodec: Codec<SliceState> = {
   size: 64,
@@ -428,8 +471,10 @@ export const sliceStateCodec: Codec<SliceState> = {
     view.setUint32(at + 32, value.peak[1], true)
     view.setUint32(at + 36, value.peak[2], true)
     setCount(view, at + 40, value.refused)
-    setCount(view, at + 48, value.reported)
-    view.setBigUint64(at + 56, 0n, true)
+    view.setBigUint64(at + 48, value.flowBucket, true)
+    view.setUint32(at + 56, value.sessions, true)
+    view.setUint16(at + 60, value.reported[0], true)
+    view.setUint16(at + 62, value.reported[1], true)
   },
   decode(view, at) {
     return {
@@ -438,7 +483,9 @@ export const sliceStateCodec: Codec<SliceState> = {
       overflow: [view.getUint32(at + 16, true), view.getUint32(at + 20, true), view.getUint32(at + 24, true)],
       peak: [view.getUint32(at + 28, true), view.getUint32(at + 32, true), view.getUint32(at + 36, true)],
       refused: getCount(view, at + 40),
-      reported: getCount(view, at + 48),
+      flowBucket: view.getBigUint64(at + 48, true),
+      sessions: view.getUint32(at + 56, true),
+      reported: [view.getUint16(at + 60, true), view.getUint16(at + 62, true)],
     }
   },
 }
@@ -446,11 +493,12 @@ export const sliceStateCodec: Codec<SliceState> = {
 export interface SessionData {
   remote: number
   remotePort: number
-  tcpState: number
+  tcp: number
+  window: number
   expires: number
   created: number
-  routeGeneration: number
-  nextHop: number
+  route: number
+  sequence: number
   outPackets: number
   inPackets: number
   outBytes: number
@@ -461,13 +509,12 @@ export const sessionDataCodec: Codec<SessionData> = {
   encode(view, at, value) {
     view.setUint32(at, value.remote, false)
     view.setUint16(at + 4, value.remotePort, false)
-    view.setUint8(at + 6, value.tcpState)
-    view.setUint8(at + 7, 0)
+    view.setUint8(at + 6, value.tcp)
+    view.setUint8(at + 7, value.window)
     view.setUint32(at + 8, value.expires, true)
     view.setUint32(at + 12, value.created, true)
-    view.setUint32(at + 16, value.routeGeneration, true)
-    view.setUint16(at + 20, value.nextHop, true)
-    view.setUint16(at + 22, 0, true)
+    view.setUint32(at + 16, value.route, true)
+    view.setUint32(at + 20, value.sequence, true)
     view.setUint32(at + 24, value.outPackets, true)
     view.setUint32(at + 28, value.inPackets, true)
     setCount(view, at + 32, value.outBytes)
@@ -477,11 +524,12 @@ export const sessionDataCodec: Codec<SessionData> = {
     return {
       remote: view.getUint32(at, false),
       remotePort: view.getUint16(at + 4, false),
-      tcpState: view.getUint8(at + 6),
+      tcp: view.getUint8(at + 6),
+      window: view.getUint8(at + 7),
       expires: view.getUint32(at + 8, true),
       created: view.getUint32(at + 12, true),
-      routeGeneration: view.getUint32(at + 16, true),
-      nextHop: view.getUint16(at + 20, true),
+      route: view.getUint32(at + 16, true),
+      sequence: view.getUint32(at + 20, true),
       outPackets: view.getUint32(at + 24, true),
       inPackets: view.getUint32(at + 28, true),
       outBytes: getCount(view, at + 32),
@@ -492,7 +540,7 @@ export const sessionDataCodec: Codec<SessionData> = {
 
 export interface Slot {
   claim: bigint
-  expires: number
+  spilled: number
   flags: number
   generation: number
   session: SessionData
@@ -501,7 +549,7 @@ export const slotCodec: Codec<Slot> = {
   size: 64,
   encode(view, at, value) {
     view.setBigUint64(at, value.claim, true)
-    view.setUint32(at + 8, value.expires, true)
+    view.setUint32(at + 8, value.spilled, true)
     view.setUint16(at + 12, value.flags, true)
     view.setUint16(at + 14, value.generation, true)
     sessionDataCodec.encode(view, at + 16, value.session)
@@ -509,7 +557,7 @@ export const slotCodec: Codec<Slot> = {
   decode(view, at) {
     return {
       claim: view.getBigUint64(at, true),
-      expires: view.getUint32(at + 8, true),
+      spilled: view.getUint32(at + 8, true),
       flags: view.getUint16(at + 12, true),
       generation: view.getUint16(at + 14, true),
       session: sessionDataCodec.decode(view, at + 16),
@@ -519,18 +567,21 @@ export const slotCodec: Codec<Slot> = {
 
 export interface Session {
   claim: bigint
+  slice: number
   session: SessionData
 }
 export const sessionCodec: Codec<Session> = {
   size: 64,
   encode(view, at, value) {
     view.setBigUint64(at, value.claim, true)
-    view.setBigUint64(at + 8, 0n, true)
+    view.setUint32(at + 8, value.slice, true)
+    view.setUint32(at + 12, 0, true)
     sessionDataCodec.encode(view, at + 16, value.session)
   },
   decode(view, at) {
     return {
       claim: view.getBigUint64(at, true),
+      slice: view.getUint32(at + 8, true),
       session: sessionDataCodec.decode(view, at + 16),
     }
   },
@@ -747,15 +798,15 @@ export const maps = {
   addresses: { name: 'addresses', type: 1, keySize: 4, valueSize: 12, maxEntries: 4096, flags: 0, key: addressKeyCodec, value: addressCodec } satisfies MapLayout<AddressKey, Address>,
   counters: { name: 'counters', type: 6, keySize: 4, valueSize: 512, maxEntries: 1, flags: 0 } satisfies MapShape,
   devices: { name: 'devices', type: 1, keySize: 4, valueSize: 4, maxEntries: 16384, flags: 1, key: u32Codec, value: deviceCodec } satisfies MapLayout<number, Device>,
-  drops: { name: 'drops', type: 6, keySize: 4, valueSize: 8, maxEntries: 29, flags: 0, key: u32Codec, value: u64Codec } satisfies MapLayout<number, bigint>,
-  eventLimits: { name: 'event_limits', type: 2, keySize: 4, valueSize: 4, maxEntries: 1024, flags: 0, key: u32Codec, value: u32Codec } satisfies MapLayout<number, number>,
+  drops: { name: 'drops', type: 6, keySize: 4, valueSize: 8, maxEntries: 31, flags: 0, key: u32Codec, value: u64Codec } satisfies MapLayout<number, bigint>,
   events: { name: 'events', type: 27, keySize: 0, valueSize: 0, maxEntries: 262144, flags: 0 } satisfies MapShape,
   hostAddresses: { name: 'host_addresses', type: 1, keySize: 16, valueSize: 4, maxEntries: 4096, flags: 0, key: hostAddressKeyCodec, value: hostAddressCodec } satisfies MapLayout<HostAddressKey, HostAddress>,
   interfaces: { name: 'interfaces', type: 1, keySize: 8, valueSize: 8, maxEntries: 131072, flags: 1, key: interfaceKeyCodec, value: interfaceCodec } satisfies MapLayout<InterfaceKey, Interface>,
   nextHops: { name: 'next_hops', type: 2, keySize: 4, valueSize: 24, maxEntries: 1024, flags: 0, key: u32Codec, value: nextHopCodec } satisfies MapLayout<number, NextHop>,
   routes: { name: 'routes', type: 11, keySize: 8, valueSize: 4, maxEntries: 65536, flags: 1, key: routeKeyCodec, value: routeCodec } satisfies MapLayout<RouteKey, Route>,
+  sessionUse: { name: 'session_use', type: 2, keySize: 4, valueSize: 4, maxEntries: 1, flags: 0, key: u32Codec, value: u32Codec } satisfies MapLayout<number, number>,
   sessions: { name: 'sessions', type: 2, keySize: 4, valueSize: 64, maxEntries: 262144, flags: 1024, key: u32Codec, value: sessionCodec } satisfies MapLayout<number, Session>,
-  settings: { name: 'settings', type: 2, keySize: 4, valueSize: 72, maxEntries: 1, flags: 0, key: u32Codec, value: settingsCodec } satisfies MapLayout<number, Settings>,
+  settings: { name: 'settings', type: 2, keySize: 4, valueSize: 80, maxEntries: 1, flags: 0, key: u32Codec, value: settingsCodec } satisfies MapLayout<number, Settings>,
   sliceHints: { name: 'slice_hints', type: 2, keySize: 4, valueSize: 4, maxEntries: 65536, flags: 0, key: u32Codec, value: u32Codec } satisfies MapLayout<number, number>,
   sliceStates: { name: 'slice_states', type: 2, keySize: 4, valueSize: 64, maxEntries: 65536, flags: 1024, key: u32Codec, value: sliceStateCodec } satisfies MapLayout<number, SliceState>,
   slices: { name: 'slices', type: 2, keySize: 4, valueSize: 64, maxEntries: 65536, flags: 1024, key: u32Codec, value: sliceCodec } satisfies MapLayout<number, Slice>,

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * How words that several CPUs use at once are read and written. Every such access goes through one of these names.
+ *
+ * The life of a claim, the first word of a slot or a further session. Only the holder of a BUSY claim may write what the
+ * claim covers; everybody else leaves it alone until it is LIVE again.
+ *
+ *              compare_exchange (lock of the slice held)
+ *      FREE ───────────────────────────────────────────────▶ BUSY ── store_release ──▶ LIVE
+ *       ▲                                                     ▲ │                        │
+ *       │                  store_release                      │ │                        │
+ *       └─────────────────────────────────────────────────────┼─┘                        │
+ *                                                             └── compare_exchange ──────┘
+ *                                             (to renew it, or to take it away: expired, or flushed)
+ *
+ * Whoever loses a compare_exchange has changed nothing.
+ */
+#ifndef NATGW_ATOMIC_H
+#define NATGW_ATOMIC_H
+
+#include <linux/types.h>
+
+/* One whole load or store, made exactly once; orders nothing. */
+#define READ_ONCE(word)	       (*(const volatile __typeof__(word) *)&(word))
+#define WRITE_ONCE(word, value) (*(volatile __typeof__(word) *)&(word) = (value))
+
+/* Atomic and fully ordered, as BPF's fetching atomics are on every architecture. @returns what was there before */
+#define compare_exchange(pointer, expected, desired) __sync_val_compare_and_swap(pointer, expected, desired)
+#define fetch_add(pointer, amount)		     __sync_fetch_and_add(pointer, amount)
+
+/* Everything written before is seen by whoever sees `value`. */
+#define store_release(pointer, value) ((void)__sync_lock_test_and_set(pointer, value))
+
+/*
+ * `pointer` again, so that what is read through it is read after `word` was. BPF has no acquiring load below -mcpu=v4;
+ * CPUs that reorder loads still keep one whose address depends on another in its place.
+ */
+#define after_load(pointer, word)                                                                                      \
+	({                                                                                                             \
+		__u64 dependency = (word);                                                                             \
+		asm volatile("%0 &= 0" : "+r"(dependency));                                                            \
+		(__typeof__(pointer))((void *)(pointer) + dependency);                                                 \
+	})
+
+#endif
