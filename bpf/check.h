@@ -10,7 +10,7 @@
 #include "maps.h"
 #include "parse.h"
 
-#define SUM_CHUNK 64	    /* bytes, a multiple of four */
+#define SUM_CHUNK 32 /* bytes, a power of two; on the stack, of which there are 512 bytes for all calls (Linux 6.1) */
 #define IP_OPTIONS_MAX 40   /* bytes */
 #define IP_OPTIONS_ROOM 64  /* a power of two above, so that a mask bounds an index */
 #define IP_LENGTH_MAX 65535 /* bytes */
@@ -42,8 +42,11 @@ static long frame_sum_step(__u32 step, struct frame_sum *f)
 	(void)step;
 	if (length > SUM_CHUNK)
 		length = SUM_CHUNK;
+	/* From 1 to SUM_CHUNK, said so that the verifier of Linux 6.1 sees it: it learns nothing from `length != 0`. */
+	length--;
 	barrier_var(length);
-	if (length < 1 || length > SUM_CHUNK)
+	length = (length & (SUM_CHUNK - 1)) + 1;
+	if (length > f->left)
 		return 1;
 	if (bpf_xdp_load_bytes(f->ctx, f->at, words, length)) {
 		f->failed = 1;
