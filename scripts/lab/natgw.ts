@@ -21,6 +21,7 @@ export interface SliceRow {
 /** Rows of `natgw sessions -o json`. */
 export interface SessionRow {
   protocol: string
+  networkInterface: string
   inside: string
   public: string
   remote: string
@@ -96,8 +97,10 @@ export class Natgw {
 
   /** Counted by reason. */
   async drops(): Promise<Record<string, number>> {
-    const rows = JSON.parse(await this.show('drops', '-o', 'json')) as { reason: string; packets: number }[]
-    return Object.fromEntries(rows.map(({ reason, packets }) => [reason, packets]))
+    const view = JSON.parse(await this.show('drops', '-o', 'json')) as {
+      dropped: { reason: string; packets: number }[]
+    }
+    return Object.fromEntries(view.dropped.map(({ reason, packets }) => [reason, packets]))
   }
 
   /** Waits until each of these interfaces has a slice in the maps. */

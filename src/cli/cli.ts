@@ -1,13 +1,15 @@
 // The command line of natgw as a function: arguments to options, options to one function a command, errors to one line.
 // Commands that are nouns never change anything; those that are verbs do.
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError, Option } from 'commander'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { natProtocolNames } from '../dataplane/generated/layouts.ts'
 import { NatGwError } from '../errors/errors.ts'
 import { ReaderGone } from './env.ts'
 import type { CliEnv } from './env.ts'
 import type { LoadOptions } from './load-bpf.ts'
 import { PACKAGE_FOLDER } from './paths.ts'
 import type { ShowOptions } from './show.ts'
+import type { SessionsOptions } from './show-sessions.ts'
 import type { StatusOptions } from './show-status.ts'
 import type { UnloadOptions } from './unload.ts'
 
@@ -64,6 +66,8 @@ function commandsOf(env: CliEnv, call: Call): Command {
       writeOut: (text) => call.help.push(text),
       writeErr: (text) => call.help.push(text),
       outputError: () => undefined,
+      getOutHelpWidth: () => env.columns,
+      getErrHelpWidth: () => env.columns,
     })
 
   program
@@ -79,7 +83,7 @@ function commandsOf(env: CliEnv, call: Call): Command {
     .command('load-bpf')
     .description('load, pin and attach the programs without running a gateway')
     .option('--uplink <device>', 'device towards the internet')
-    .option('--private <device>', 'device towards private machines; may be repeated', collect, [])
+    .option('--private <device>', 'device towards private machines; may be repeated', collect)
     .addOption(new Option('--mode <mode>', 'how to attach').choices(['auto', 'native', 'generic']).default('auto'))
     .addOption(instanceOption())
     .option('--unload', 'the same as natgw unload')
@@ -108,6 +112,19 @@ function commandsOf(env: CliEnv, call: Call): Command {
       call.status = await (await import('./show-status.ts')).showStatus(env, options)
     })
 
+  program
+    .command('sessions')
+    .description('live sessions')
+    .addOption(instanceOption())
+    .addOption(configOption(env))
+    .addOption(outputOption())
+    .option('--interface <name>', 'of this NetworkInterface: name or namespace/name')
+    .option('--remote <endpoint>', 'with this far end: address, prefix or address:port')
+    .option('--public <endpoint>', 'with this public address, prefix or address:port')
+    .addOption(new Option('--proto <protocol>', 'of this protocol').choices(Object.values(natProtocolNames)))
+    .addOption(new Option('--limit <number>', 'show no more than so many').argParser(positive))
+    .action(async (options: SessionsOptions) => (await import('./show-sessions.ts')).showSessions(env, options))
+
   for (const [name, [description, show]] of Object.entries(shows)) {
     program
       .command(name)
@@ -122,7 +139,6 @@ function commandsOf(env: CliEnv, call: Call): Command {
 
 const shows = {
   slices: ['who owns which ports of which public address', 'showSlices'],
-  sessions: ['live sessions', 'showSessions'],
   drops: ['dropped packets by reason', 'showDrops'],
 } as const
 
@@ -141,8 +157,13 @@ function outputOption(): Option {
   return new Option('-o, --output <format>', 'output').choices(['table', 'json']).default('table')
 }
 
-function collect(value: string, previous: string[]): string[] {
+function collect(value: string, previous: string[] = []): string[] {
   return [...previous, value]
+}
+
+function positive(text: string): number {
+  if (!/^[1-9][0-9]{0,14}$/.test(text)) throw new InvalidArgumentError('A whole number from 1 is expected.')
+  return Number(text)
 }
 
 function versionText(): string {

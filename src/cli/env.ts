@@ -7,6 +7,8 @@ export interface CliEnv {
   argv: readonly string[]
   stdout: Output
   stderr: Output
+  /** Width of a line of help. */
+  columns: number
   /** Asks a person and returns the answer. Absent where nobody can answer: stdin is no terminal. */
   ask?: (question: string) => Promise<string>
   /** Called before a command that stays; it may begin the process again. */

@@ -9,6 +9,7 @@ import { readPublished } from '../problems/published.ts'
 import type { KnownProblems } from '../problems/published.ts'
 import { readStateFile } from '../store/read-state.ts'
 import type { CliEnv } from './env.ts'
+import { Owners } from './owners.ts'
 import { findInstance } from './instance.ts'
 import type { InstanceInfo, InstanceOptions } from './instance.ts'
 
@@ -69,10 +70,12 @@ export interface SliceRow {
 }
 
 export function sliceRows({ plane, objects }: Inspection): SliceRow[] {
-  const owners = sectionOwners(objects)
-  const rows = Array.from(readSliceUse(plane.maps), (use): SliceRow => {
+  const owners = new Owners(objects)
+  const uses = [...readSliceUse(plane.maps)]
+  uses.sort((a, b) => a.publicAddress - b.publicAddress || a.firstPort - b.firstPort)
+  return uses.map((use): SliceRow => {
     const publicAddress = formatIpv4(use.publicAddress)
-    const owner = owners.get(`${publicAddress}:${use.firstPort}`)
+    const owner = owners.of(publicAddress, use.firstPort)
     return {
       networkInterface: owner?.networkInterface ?? '',
       gateway: owner?.gateway ?? '',
@@ -87,22 +90,14 @@ export function sliceRows({ plane, objects }: Inspection): SliceRow[] {
       refused: use.refused,
     }
   })
-  return rows.sort(
-    (a, b) => a.publicAddress.localeCompare(b.publicAddress, 'en', { numeric: true }) || a.firstPort - b.firstPort,
-  )
 }
 
-function sectionOwners(objects: readonly Resource[]): Map<string, { gateway: string; networkInterface: string }> {
-  const owners = new Map<string, { gateway: string; networkInterface: string }>()
-  for (const object of objects) {
-    if (object.kind !== 'NATTable') continue
-    const namespace = object.metadata.namespace ?? ''
-    for (const { port, targetRef } of object.spec.sections) {
-      owners.set(`${object.spec.ip}:${port}`, {
-        gateway: `${namespace}/${object.spec.gatewayRef.name}`,
-        networkInterface: `${namespace}/${targetRef.name}`,
-      })
-    }
-  }
-  return owners
+/** @returns why nobody has a slice, undefined when somebody has */
+export function whyNoSlices({ plane, objects, info }: Inspection): string | undefined {
+  if (readSliceUse(plane.maps).next().done !== true) return undefined
+  const has = (kind: Resource['kind']) => objects.some((object) => object.kind === kind)
+  if (info.record === undefined) return 'nothing is configured, natgw run does that'
+  if (!has('NATGateway')) return 'no NATGateway is applied'
+  if (!has('NetworkInterface')) return 'no NetworkInterface is applied'
+  return 'no NetworkInterface got one; natgw status says why'
 }

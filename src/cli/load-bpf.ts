@@ -17,7 +17,7 @@ import { OBJECT_PATH } from './paths.ts'
 
 export interface LoadOptions {
   uplink?: string
-  private: string[]
+  private?: string[]
   instance?: string
   mode: XdpMode | 'auto'
 }
@@ -89,7 +89,7 @@ function admitHost({ maps }: Dataplane): void {
   }
 }
 
-function wantedDevices({ uplink, private: devices }: LoadOptions): Wanted[] {
+function wantedDevices({ uplink, private: devices = [] }: LoadOptions): Wanted[] {
   if (uplink === undefined || devices.length === 0) {
     throw new NatGwError('ERR_USAGE', 'name the devices: --uplink eth0 --private eth1 (--private may be repeated)')
   }

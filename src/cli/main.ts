@@ -10,6 +10,7 @@ const env: CliEnv = {
   argv: process.argv.slice(2),
   stdout: new Output(process.stdout),
   stderr: new Output(process.stderr),
+  columns: process.stdout.isTTY ? process.stdout.columns : 80,
   ...(process.stdin.isTTY ? { ask } : {}),
   beforeRun: ensureHeapOptions,
   runFolder: '/run/natgw',

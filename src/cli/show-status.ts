@@ -26,7 +26,7 @@ export async function showStatus(env: CliEnv, options: StatusOptions): Promise<n
 
 async function printTable(output: Output, view: StatusView): Promise<void> {
   await output.print([agentLine(view), ...view.devices.map(deviceLine)].join('\n'))
-  await writeTable(output, gatewayColumns, view.gateways)
+  if ((await writeTable(output, gatewayColumns, view.gateways)) === 0) await output.print('no NATGateway is applied')
   await output.print(problemLines(view).join('\n'))
 }
 

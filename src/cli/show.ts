@@ -1,19 +1,17 @@
-// The commands that show: slices, sessions, drops. They read; they work whether or not the agent runs.
+// The commands that show: slices and drops; sessions and status have files of their own. They read; they work whether or not the agent runs.
 import { readCounters, readDrops } from '../dataplane/readers.ts'
-import { readSessions } from '../dataplane/session-reader.ts'
-import { formatIpv4 } from '../net/ipv4.ts'
 import type { CliEnv } from './env.ts'
-import { inspect, sliceRows } from './inspect.ts'
+import { inspect, sliceRows, whyNoSlices } from './inspect.ts'
 import type { Inspection, SliceRow } from './inspect.ts'
 import type { InstanceOptions } from './instance.ts'
-import { agoOf, formatBytes, formatSeconds, printJson, writeJsonArray, writeTable } from './output.ts'
+import { agoOf, printJson, writeJsonArray, writeTable } from './output.ts'
 import type { Column, OutputFormat } from './output.ts'
 
 export interface ShowOptions extends InstanceOptions {
   output: OutputFormat
 }
 
-async function show<Row>(
+export async function writeRows<Row>(
   env: CliEnv,
   rows: Iterable<Row>,
   columns: readonly Column<Row>[],
@@ -23,7 +21,7 @@ async function show<Row>(
 }
 
 /** Opens the instance; where names may be missing or old, says so beside the output. */
-function inspectNamed<T>(
+export function inspectNamed<T>(
   env: CliEnv,
   options: InstanceOptions,
   body: (inspection: Inspection) => T | Promise<T>,
@@ -37,7 +35,10 @@ function inspectNamed<T>(
 }
 
 export async function showSlices(env: CliEnv, options: ShowOptions): Promise<void> {
-  await show(env, await inspectNamed(env, options, sliceRows), sliceColumns, options.output)
+  await inspectNamed(env, options, async (inspection) => {
+    const shown = await writeRows(env, sliceRows(inspection), sliceColumns, options.output)
+    if (shown === 0) await env.stderr.note(`no slice: ${whyNoSlices(inspection)}`)
+  })
 }
 
 const sliceColumns: Column<SliceRow>[] = [
@@ -53,66 +54,46 @@ const sliceColumns: Column<SliceRow>[] = [
   { title: 'GATEWAY', value: ({ gateway }) => gateway || '?' },
 ]
 
-interface SessionView {
-  protocol: string
-  inside: string
-  public: string
-  remote: string
-  state: string
-  ageSeconds: number
-  expiresInSeconds: number
-  out: { packets: number; bytes: number }
-  in: { packets: number; bytes: number }
-  vni: number
+export interface DropsView {
+  /** Since the maps were made. */
+  translated: { out: Traffic; in: Traffic }
+  dropped: { reason: string; packets: number }[]
+  /** Every counter of the programs by its name. */
+  counters: Record<string, number>
 }
 
-export async function showSessions(env: CliEnv, options: ShowOptions): Promise<void> {
-  const rows = await inspect(env, options, ({ plane }) =>
-    Array.from(readSessions(plane), (row): SessionView => ({
-      protocol: row.protocol,
-      inside: `${formatIpv4(row.insideAddress)}:${row.insidePort}`,
-      public: `${formatIpv4(row.publicAddress)}:${row.publicPort}`,
-      remote:
-        row.protocol === 'icmp' ? formatIpv4(row.remoteAddress) : `${formatIpv4(row.remoteAddress)}:${row.remotePort}`,
-      state: row.state === 'none' ? '' : row.state,
-      ageSeconds: row.ageSeconds,
-      expiresInSeconds: row.expiresInSeconds,
-      out: { packets: row.outPackets, bytes: row.outBytes },
-      in: { packets: row.inPackets, bytes: row.inBytes },
-      vni: row.vni,
-    })),
-  )
-  await show(env, rows, sessionColumns, options.output)
+interface Traffic {
+  packets: number
+  bytes: number
 }
-
-const sessionColumns: Column<SessionView>[] = [
-  { title: 'PROTO', value: ({ protocol }) => protocol },
-  { title: 'INSIDE', value: ({ inside }) => inside },
-  { title: 'PUBLIC', value: (row) => row.public },
-  { title: 'REMOTE', value: ({ remote }) => remote },
-  { title: 'STATE', value: ({ state }) => state },
-  { title: 'AGE', value: ({ ageSeconds }) => formatSeconds(ageSeconds) },
-  { title: 'EXPIRES', value: ({ expiresInSeconds }) => formatSeconds(expiresInSeconds) },
-  { title: 'OUT', value: ({ out }) => formatBytes(out.bytes) },
-  { title: 'IN', value: (row) => formatBytes(row.in.bytes) },
-]
 
 export async function showDrops(env: CliEnv, options: ShowOptions): Promise<void> {
-  const { drops, counters } = await inspect(env, options, ({ plane: { maps } }) => ({
-    drops: readDrops(maps),
-    counters: readCounters(maps),
-  }))
-  const rows = Object.entries(drops).map(([reason, packets]) => ({ reason, packets }))
+  const view = await inspect(env, options, dropsView)
   if (options.output === 'json') {
-    await printJson(env.stdout, rows)
+    await printJson(env.stdout, view)
     return
   }
-  const columns: Column<(typeof rows)[number]>[] = [
-    { title: 'REASON', value: ({ reason }) => reason },
-    { title: 'PACKETS', value: ({ packets }) => packets },
-  ]
-  const some = rows.filter(({ packets }) => packets > 0).sort((a, b) => b.packets - a.packets)
-  if (some.length === 0) await env.stdout.print('nothing was dropped')
-  await writeTable(env.stdout, columns, some)
-  await env.stdout.print(`translated: ${counters.out_packets ?? 0} packets out, ${counters.in_packets ?? 0} in`)
+  const { translated } = view
+  const dropped = view.dropped.filter(({ packets }) => packets > 0).sort((a, b) => b.packets - a.packets)
+  if (dropped.length === 0) await env.stdout.print('nothing was dropped')
+  await writeTable(env.stdout, dropColumns, dropped)
+  await env.stdout.print(`translated: ${translated.out.packets} packets out, ${translated.in.packets} in`)
 }
+
+function dropsView({ plane: { maps } }: Inspection): DropsView {
+  const counters = readCounters(maps)
+  const traffic = (direction: 'out' | 'in'): Traffic => ({
+    packets: counters[`${direction}_packets`] ?? 0,
+    bytes: counters[`${direction}_bytes`] ?? 0,
+  })
+  return {
+    translated: { out: traffic('out'), in: traffic('in') },
+    dropped: Object.entries(readDrops(maps)).map(([reason, packets]) => ({ reason, packets })),
+    counters,
+  }
+}
+
+const dropColumns: Column<DropsView['dropped'][number]>[] = [
+  { title: 'REASON', value: ({ reason }) => reason },
+  { title: 'PACKETS', value: ({ packets }) => packets },
+]

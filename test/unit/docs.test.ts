@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
+import { GENERATED_FILES, regenerated } from '../../scripts/docs/blocks.ts'
 import { parseConfig } from '../../src/config/load.ts'
 import { readManifest } from '../../src/store/manifests/read-manifest.ts'
 import { DropReason, maps } from '../../src/dataplane/generated/layouts.ts'
@@ -38,3 +39,11 @@ it('the examples are a valid configuration and valid manifests', () => {
     expect('entries' in manifest && manifest.entries.every(({ object }) => object !== undefined)).toBe(true)
   }
 })
+
+it.each(GENERATED_FILES)(
+  'the generated parts of docs/%s are what the code says (npm run generate:docs)',
+  async (file) => {
+    const text = read(`docs/${file}`)
+    expect(text).toBe(await regenerated(file, text))
+  },
+)

@@ -17,6 +17,7 @@ export async function call(argv: string[], changes: Partial<CliEnv> = {}): Promi
     argv,
     stdout: new Output(stdout.stream),
     stderr: new Output(stderr.stream),
+    columns: 80,
     runFolder: '/nonexistent/run',
     defaultConfig: '/nonexistent/gateway.yaml',
     ...changes,

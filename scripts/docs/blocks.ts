@@ -1,0 +1,41 @@
+// The parts of docs/ that are made from code, between `<!-- generated: NAME -->` and `<!-- end -->`.
+import { call } from './command-line.ts'
+import { jsonTable } from './json-fields.ts'
+import { JSON_SCHEMAS } from '../../src/cli/json-schemas.ts'
+
+/** By file in docs/ and name of the block. */
+const BLOCKS: Record<string, Record<string, () => string | Promise<string>>> = {
+  'cli.md': {
+    ...Object.fromEntries(
+      ['run', 'load-bpf', 'unload', 'status', 'slices', 'sessions', 'drops'].map((command) => [
+        `natgw ${command}`,
+        () => help(command),
+      ]),
+    ),
+    ...Object.fromEntries(
+      Object.entries(JSON_SCHEMAS).map(([command, schema]) => [`json ${command}`, () => jsonTable(schema)]),
+    ),
+  },
+}
+
+export const GENERATED_FILES = Object.keys(BLOCKS)
+
+/** @returns the text with every generated block as the code says it. @throws Error for a block that is unknown or absent */
+export async function regenerated(file: string, text: string): Promise<string> {
+  const blocks = BLOCKS[file] ?? {}
+  const parts = text.split(/<!-- generated: (.+?) -->\n[^]*?<!-- end -->/)
+  const names = parts.filter((_, i) => i % 2 === 1)
+  const absent = Object.keys(blocks).filter((name) => !names.includes(name))
+  if (absent.length > 0) throw new Error(`docs/${file} lacks <!-- generated: ${absent[0]} -->`)
+  const made = parts.map(async (part, i) => {
+    if (i % 2 === 0) return part
+    const make = blocks[part]
+    if (make === undefined) throw new Error(`docs/${file}: nothing makes the block "${part}"`)
+    return `<!-- generated: ${part} -->\n\n${await make()}\n\n<!-- end -->`
+  })
+  return (await Promise.all(made)).join('')
+}
+
+async function help(command: string): Promise<string> {
+  return `\`\`\`\n${await call([command, '--help'])}\n\`\`\``
+}
