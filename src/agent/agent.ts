@@ -10,16 +10,17 @@ import { isDeepStrictEqual } from 'node:util'
 import { keyOf } from '../api/index.ts'
 import { openDataplane } from '../dataplane/loader.ts'
 import { DataplaneSync } from '../dataplane/sync.ts'
-import { messageOf } from '../errors/errors.ts'
+import { runCleanUps } from '../errors/clean-ups.ts'
 import { RateLimitedLog, causeOf } from '../log/rate-limited-log.ts'
 import { AttachedDevices } from './attached-devices.ts'
-import { Coalesced } from './coalesced.ts'
 import { DesiredModel } from './desired/model.ts'
 import { AGENT_KINDS } from './desired/objects.ts'
 import { listenToEvents } from './events.ts'
 import { HostNetwork } from './host-network.ts'
+import { hostUnreadable, objectIgnored, passFailed } from './agent-problems.ts'
 import { HostProblems } from './host-problems.ts'
 import { NeighbourKeeper } from './neighbour-keeper.ts'
+import { Passes } from './passes.ts'
 import { StatusWriter } from './status-writer.ts'
 import { SyncReport } from './sync-report.ts'
 
@@ -40,15 +41,14 @@ export interface AgentCounts {
   statusWrites: number
 }
 
-/** Milliseconds between passes: changes in a stream, as those of one gateway can be, make few of them. */
-const SPACING = 5
-const RETRY = 5_000
+/** Milliseconds. */
 const TICK = 1_000
 
 /** What runs on a node: keeps maps and attached programs as the objects and the host's network demand. */
 export class Agent {
   readonly #config: GatewayConfig
   readonly #log: Logger
+  readonly #problems: ProblemSink
   /** For what may go wrong again and again. */
   readonly #repeated: RateLimitedLog
   readonly #dataplane: Dataplane
@@ -60,12 +60,13 @@ export class Agent {
   readonly #report: SyncReport
   readonly #status: StatusWriter
   readonly #hostProblems: HostProblems
-  readonly #passes: Coalesced
+  readonly #passes: Passes
   readonly #cleanUps: (() => void)[] = []
   /** Interfaces to be reported once the pass that looked at them got through. */
   readonly #unreported = new Set<ObjectKey>()
+  /** Objects that could not be understood. */
+  readonly #ignored = new Set<string>()
   #notes: readonly string[] = []
-  #verifyDue = false
 
   /**
    * Loads, attaches and brings the maps into line before it returns.
@@ -78,7 +79,7 @@ export class Agent {
     try {
       await agent.#begin(options.store)
     } catch (error) {
-      await agent.stop()
+      await agent.stop().catch((reason: unknown) => options.log.error({ err: reason }, 'clean-up failed'))
       throw error
     }
     return agent
@@ -87,19 +88,16 @@ export class Agent {
   private constructor({ config, store, objectPath, log, problems }: AgentOptions) {
     this.#config = config
     this.#log = log
+    this.#problems = problems
     this.#repeated = new RateLimitedLog(log)
     const now = (): number => performance.now()
     this.#dataplane = openDataplane({ instance: config.instance, limits: config.limits, objectPath })
     log.info({ instance: config.instance, ...this.#dataplane.report }, 'data plane opened')
-    this.#host = new HostNetwork(
-      (change) => {
-        this.#hostChanged(change)
-      },
-      (error) => {
-        const message = `the network of the host could not be read: ${messageOf(error)}`
-        this.#repeated.error(`host ${causeOf(error)}`, { err: error }, message)
-      },
-    )
+    this.#host = new HostNetwork({
+      onChange: (change) => this.#hostChanged(change),
+      onFailure: (error) => problems.report('host network', [hostUnreadable(error)]),
+      onRecovery: () => problems.report('host network', []),
+    })
     this.#devices = new AttachedDevices(this.#dataplane.attachments, config, now, log)
     this.#model = new DesiredModel(config, this.#host.snapshot())
     this.#keeper = new NeighbourKeeper({
@@ -119,14 +117,14 @@ export class Agent {
       log,
     })
     this.#hostProblems = new HostProblems(config, problems)
-    this.#passes = new Coalesced(
-      () => this.#pass(),
-      (error) => {
-        const message = `a pass failed and is tried again: ${messageOf(error)}`
-        this.#repeated.error(`pass ${causeOf(error)}`, { err: error }, message)
-        this.#passes.ask(RETRY)
+    this.#passes = new Passes({
+      run: (verify) => this.#bringUpToDate(verify),
+      onSuccess: () => problems.report('pass', []),
+      onFailure: (error) => {
+        problems.report('pass', [passFailed(error)])
+        this.#repeated.error(`pass ${causeOf(error)}`, { err: error }, 'a pass failed and is tried again')
       },
-    )
+    })
   }
 
   counts(): AgentCounts {
@@ -140,12 +138,14 @@ export class Agent {
 
   /** Programs and maps stay pinned: traffic goes on, and the kernel goes on keeping neighbours. */
   async stop(): Promise<void> {
-    for (const cleanUp of this.#cleanUps.splice(0)) cleanUp()
-    await this.#passes.close()
-    await this.#status.close()
-    this.#host.close()
-    this.#dataplane.close()
-    this.#repeated.close()
+    await runCleanUps([
+      () => this.#repeated.close(),
+      () => this.#dataplane.close(),
+      () => this.#host.close(),
+      () => this.#status.close(),
+      () => this.#passes.close(),
+      ...this.#cleanUps.splice(0),
+    ])
   }
 
   async #begin(store: ResourceStore): Promise<void> {
@@ -156,7 +156,7 @@ export class Agent {
       this.#cleanUps.push(
         store.watch(kind, (event) => {
           this.#apply(event)
-          this.#passes.askSpaced(SPACING)
+          this.#passes.askForChange()
         }),
       )
     }
@@ -174,29 +174,28 @@ export class Agent {
       }),
       every(TICK, () => {
         this.#keeper.tick()
-        if (this.#devices.retryDue()) this.#passes.ask(0)
+        if (this.#devices.retryDue()) this.#passes.askAtOnce()
       }),
-      every(this.#config.driftIntervalSeconds * 1000, () => {
-        this.#verifyDue = true
-        this.#passes.ask(0)
-      }),
+      every(this.#config.driftIntervalSeconds * 1000, () => this.#passes.askToVerify()),
     )
   }
 
   /** An object that cannot be understood is left out; it must not keep the others from being served. */
   #apply(event: Parameters<DesiredModel['apply']>[0]): void {
+    const source = `${event.kind} ${event.key}`
     try {
       this.#model.apply(event)
+      if (this.#ignored.delete(source)) this.#problems.report(source, [])
     } catch (error) {
-      const fields = { kind: event.kind, key: event.key, err: error }
-      this.#repeated.error(`object ${causeOf(error)}`, fields, `object ignored: ${messageOf(error)}`)
+      this.#ignored.add(source)
+      this.#problems.report(source, [objectIgnored(source, error)])
     }
   }
 
   #hostChanged(change: HostChange): void {
     this.#model.setHost(this.#host.snapshot(), change)
     this.#keeper.changed(change.neighbours)
-    this.#passes.askSpaced(SPACING)
+    this.#passes.askForChange()
   }
 
   #neighbourMissing(address: number): void {
@@ -204,12 +203,10 @@ export class Agent {
     const uplink = [...links.values()].find(({ name }) => name === this.#config.uplink.interface)
     if (uplink === undefined) return
     this.#keeper.missed(uplink.ifindex, address)
-    this.#passes.askSpaced(SPACING)
+    this.#passes.askForChange()
   }
 
-  async #pass(): Promise<void> {
-    const verify = this.#verifyDue
-    this.#verifyDue = false
+  async #bringUpToDate(verify: boolean): Promise<void> {
     if (verify) {
       this.#host.refresh()
       this.#hostProblems.poll()

@@ -36,12 +36,23 @@ const DEBOUNCE_MS = 5
 /** Listing routes may take at most this share of the time, however fast they change. */
 const LISTING_SHARE = 0.1
 
+/** After a listing that failed: the first pause, doubled with each further failure up to the last. */
+const FIRST_RETRY_MS = 100
+const LONGEST_RETRY_MS = 30_000
+
+export interface HostNetworkHandlers {
+  onChange: (change: HostChange) => void
+  /** The kernel's tables could not be listed; tried again by itself. @param count how often in a row */
+  onFailure: (error: unknown, count: number) => void
+  /** They could be listed again. */
+  onRecovery: () => void
+}
+
 /** Follows the kernel's tables: a listing, then the kernel's own notifications; after an overrun a listing again. */
 export class HostNetwork {
   readonly rtnetlink: Rtnetlink
   readonly #socket: NetlinkSocket
-  readonly #onChange: (change: HostChange) => void
-  readonly #onError: (error: unknown) => void
+  readonly #handlers: HostNetworkHandlers
   readonly #neighbours = new Map<number, Neighbour>()
   readonly #changedNeighbours = new Set<number>()
   #links: ReadonlyMap<number, Link> = new Map()
@@ -51,11 +62,12 @@ export class HostNetwork {
   #overrun = false
   #timer: NodeJS.Timeout | undefined
   #listingMs = 0
+  /** Listings that failed in a row. */
+  #failures = 0
 
   /** Subscribes first and lists then, so that no change falls between. @throws ERR_NETLINK */
-  constructor(onChange: (change: HostChange) => void, onError: (error: unknown) => void) {
-    this.#onChange = onChange
-    this.#onError = onError
+  constructor(handlers: HostNetworkHandlers) {
+    this.#handlers = handlers
     this.#socket = new NetlinkSocket(
       GROUPS,
       (datagram) => {
@@ -122,10 +134,14 @@ export class HostNetwork {
   }
 
   #schedule(): void {
-    const pause = this.#stale ? Math.max(DEBOUNCE_MS, this.#listingMs / LISTING_SHARE) : DEBOUNCE_MS
     this.#timer ??= setTimeout(() => {
       this.#flush()
-    }, pause)
+    }, this.#pause())
+  }
+
+  #pause(): number {
+    if (this.#failures > 0) return Math.min(FIRST_RETRY_MS * 2 ** (this.#failures - 1), LONGEST_RETRY_MS)
+    return this.#stale ? Math.max(DEBOUNCE_MS, this.#listingMs / LISTING_SHARE) : DEBOUNCE_MS
   }
 
   #flush(): void {
@@ -136,8 +152,10 @@ export class HostNetwork {
       if (this.#stale || this.#overrun) this.#list()
       if (this.#overrun) this.#listNeighbours()
       this.#stale = this.#overrun = false
+      if (this.#failures > 0) this.#handlers.onRecovery()
+      this.#failures = 0
     } catch (error) {
-      this.#onError(error)
+      this.#handlers.onFailure(error, ++this.#failures)
       this.#schedule()
     }
     const change = {
@@ -147,7 +165,7 @@ export class HostNetwork {
       neighbours: new Set(this.#changedNeighbours),
     }
     this.#changedNeighbours.clear()
-    if (change.links || change.addresses || change.routes || change.neighbours.size > 0) this.#onChange(change)
+    if (change.links || change.addresses || change.routes || change.neighbours.size > 0) this.#handlers.onChange(change)
   }
 
   #list(): void {

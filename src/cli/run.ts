@@ -1,7 +1,9 @@
 // `natgw run`: the object graph of a standalone gateway, and its orderly end.
-import { pino } from 'pino'
+import { pino, type Logger } from 'pino'
 import { Agent } from '../agent/agent.ts'
-import { loadConfig } from '../config/load.ts'
+import { runCleanUps } from '../errors/clean-ups.ts'
+import { NatGwError, messageOf } from '../errors/errors.ts'
+import { loadConfig, type LoadedConfig } from '../config/load.ts'
 import { startControllers } from '../controllers/manager.ts'
 import { preflight } from '../dataplane/preflight.ts'
 import type { Problem } from '../problems/problem.ts'
@@ -12,17 +14,29 @@ import { examineHost } from './examine-host.ts'
 import type { CliEnv } from './env.ts'
 import { lockInstance } from './instance.ts'
 import { OBJECT_PATH } from './paths.ts'
+import { endOn, endOnUnexpected } from './unexpected.ts'
 import { RunFolder } from './run-folder.ts'
 
 /** Resolves at an orderly end. @throws NatGwError for whatever keeps the gateway from starting */
 export async function run(env: CliEnv, configPath: string): Promise<void> {
-  const { config, warnings } = await loadConfig(configPath)
+  const loaded = await loadConfig(configPath)
+  const { config } = loaded
   preflight()
   // Synchronous: a line that was logged is not lost with the process.
   const log = pino(
     { level: config.log.level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
     pino.destination({ sync: true }),
   )
+  endOnUnexpected(log)
+  try {
+    await serve(env, configPath, loaded, log)
+  } catch (error) {
+    if (error instanceof NatGwError) throw error
+    endOn(log, error)
+  }
+}
+
+async function serve(env: CliEnv, configPath: string, { config, warnings }: LoadedConfig, log: Logger): Promise<void> {
   const ended = untilSignal()
   const cleanUps: (() => Promise<void> | void)[] = []
   try {
@@ -62,7 +76,10 @@ export async function run(env: CliEnv, configPath: string): Promise<void> {
       'ending; the programs go on with what they know, `natgw unload` takes them away',
     )
   } finally {
-    for (const cleanUp of cleanUps.reverse()) await cleanUp()
+    // What ended the run is told, not hidden behind what failed after it.
+    await runCleanUps(cleanUps).catch((error: unknown) =>
+      log.error({ err: error }, `clean-up failed: ${messageOf(error)}`),
+    )
   }
 }
 

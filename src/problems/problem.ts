@@ -4,6 +4,9 @@ import type { ErrorCode } from '../errors/errors.ts'
 export type ProblemReason =
   | 'NoAgent' // no process keeps the maps up to date
   | 'AgentSilent' // the process does not publish any more
+  | 'HostUnreadable' // netlink fails
+  | 'PassFailed' // maps are not up to date
+  | 'ObjectIgnored' // an object the agent cannot use
   | 'NamesMissing' // the state file cannot be read
   | 'ConfigWarning' // allowed in gateway.yaml, hardly meant
   | 'DeviceMissing' // of the configuration

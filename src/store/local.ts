@@ -1,3 +1,4 @@
+import { runCleanUps } from '../errors/clean-ups.ts'
 import { ManifestWatcher } from './manifests/watcher.ts'
 import type { StoreLog } from './manifests/watcher.ts'
 import type { ManifestProblem } from './manifests/problem.ts'
@@ -76,8 +77,6 @@ export class LocalStore extends MemoryStore {
   }
 
   override async close(): Promise<void> {
-    await this.#manifests.stop()
-    await super.close()
-    await this.#state.close()
+    await runCleanUps([() => this.#state.close(), () => super.close(), () => this.#manifests.stop()])
   }
 }

@@ -1,7 +1,9 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { setTimeout as delay } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { HostNetwork } from '../../src/agent/host-network.ts'
 import type { HostChange } from '../../src/agent/host-network.ts'
 import { neighbourKey } from '../../src/agent/netlink/model.ts'
+import type { Rtnetlink } from '../../src/agent/netlink/rtnetlink.ts'
 import { NeighbourKeeper } from '../../src/agent/neighbour-keeper.ts'
 import { inNetworkNamespace } from '../../src/native/load-native.ts'
 import { parseIpv4 } from '../../src/net/ipv4.ts'
@@ -19,10 +21,12 @@ describe('the network of a host, by netlink', () => {
   let peer: string
   let network: HostNetwork
   let changes: HostChange[]
+  let failures: string[]
 
   beforeEach(() => {
     namespaces = new Namespaces('nbr')
     changes = []
+    failures = []
     host = namespaces.add('host')
     peer = namespaces.add('peer')
     namespaces.cable({ namespace: host, device: 'up0' }, { namespace: peer, device: 'far0' })
@@ -32,12 +36,11 @@ describe('the network of a host, by netlink', () => {
     network = inNetworkNamespace(
       namespaces.path(host),
       () =>
-        new HostNetwork(
-          (change) => changes.push(change),
-          (error) => {
-            throw error
-          },
-        ),
+        new HostNetwork({
+          onChange: (change) => changes.push(change),
+          onFailure: (error, count) => failures.push(`${count}: ${(error as Error).message}`),
+          onRecovery: () => failures.push('recovered'),
+        }),
     )
   })
 
@@ -55,6 +58,22 @@ describe('the network of a host, by netlink', () => {
     const mac = entry(address)?.mac
     return mac && formatMac(mac)
   }
+
+  test('listings that fail are tried again ever more seldom, and what changed meanwhile is told after', async () => {
+    const { rtnetlink } = network
+    rtnetlink.links = () => {
+      throw new Error('no answer')
+    }
+    network.refresh()
+    namespaces.ip(host, 'addr add 192.0.2.3/24 dev up0')
+    await delay(1_000)
+    expect(failures.length).toBeLessThan(8)
+    expect(failures.slice(0, 3)).toEqual(['1: no answer', '2: no answer', '3: no answer'])
+    delete (rtnetlink as Partial<Rtnetlink>).links
+    await vi.waitFor(() => expect(failures.at(-1)).toBe('recovered'), { timeout: 5_000 })
+    expect(network.snapshot().addresses.map(({ address }) => address)).toContain('192.0.2.3')
+    expect(changes.at(-1)).toMatchObject({ addresses: true })
+  })
 
   /** Another machine takes over the peer's address. */
   const replacePeer = (announces: boolean) => {

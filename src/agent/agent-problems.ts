@@ -1,0 +1,34 @@
+// What keeps the agent itself from doing its work, as the user is told.
+import type { Problem } from '../problems/problem.ts'
+import { NatGwError, messageOf } from '../errors/errors.ts'
+
+export function hostUnreadable(error: unknown): Problem {
+  return {
+    reason: 'HostUnreadable',
+    severity: 'error',
+    object: 'network of the host',
+    message: `it cannot be read, so changes of links, addresses, routes and neighbours are not followed: ${messageOf(error)}`,
+    remedy: 'it is tried again, after 30 s at the latest',
+  }
+}
+
+export function passFailed(error: unknown): Problem {
+  return {
+    reason: 'PassFailed',
+    severity: 'error',
+    object: 'agent',
+    message: `maps and programs could not be brought up to date: ${messageOf(error)}`,
+    remedy: 'it is tried again every 5 s; the log has more',
+  }
+}
+
+/** @param object `<Kind> <namespace>/<name>` */
+export function objectIgnored(object: string, error: unknown): Problem {
+  return {
+    reason: error instanceof NatGwError ? error.code : 'ObjectIgnored',
+    severity: 'error',
+    object,
+    message: `the agent cannot use it, and goes on without: ${messageOf(error)}`,
+    remedy: 'correct the object',
+  }
+}
