@@ -14,6 +14,7 @@ import { runCleanUps } from '../errors/clean-ups.ts'
 import { RateLimitedLog, causeOf } from '../log/rate-limited-log.ts'
 import { AttachedDevices } from './attached-devices.ts'
 import { DesiredModel } from './desired/model.ts'
+import { deviceProblems, untranslated } from './device-problems.ts'
 import { AGENT_KINDS } from './desired/objects.ts'
 import { listenToEvents } from './events.ts'
 import { HostNetwork } from './host-network.ts'
@@ -199,8 +200,7 @@ export class Agent {
   }
 
   #neighbourMissing(address: number): void {
-    const { links } = this.#host.snapshot()
-    const uplink = [...links.values()].find(({ name }) => name === this.#config.uplink.interface)
+    const uplink = this.#model.uplink()
     if (uplink === undefined) return
     this.#keeper.missed(uplink.ifindex, address)
     this.#passes.askForChange()
@@ -214,9 +214,13 @@ export class Agent {
     // Maps before programs: one that is attached for the first time finds what it needs to let the host be reached.
     this.#settle()
     const { links } = this.#host.snapshot()
-    await this.#devices.ensure(links)
-    if (verify) await this.#devices.verify(links)
-    if (this.#model.setFailures(this.#devices.failures())) this.#settle()
+    const devices = this.#model.devices()
+    await this.#devices.ensure(devices, links)
+    if (verify) await this.#devices.verify(devices, links)
+    const failures = this.#devices.failures()
+    if (this.#model.setFailures(untranslated({ devices, failures }))) this.#settle()
+    const unconfigured = this.#devices.unconfigured(links)
+    this.#problems.report('devices', deviceProblems({ devices, failures, unconfigured }))
     if (verify) this.#report.verified(this.#sync.verify())
   }
 

@@ -6,6 +6,7 @@ import { natProtocolNames } from '../dataplane/generated/layouts.ts'
 import { NatGwError } from '../errors/errors.ts'
 import { ReaderGone } from './env.ts'
 import type { CliEnv } from './env.ts'
+import type { InstanceOptions } from './instance.ts'
 import type { LoadOptions } from './load-bpf.ts'
 import { PACKAGE_FOLDER } from './paths.ts'
 import type { ShowOptions } from './show.ts'
@@ -100,6 +101,16 @@ function commandsOf(env: CliEnv, call: Call): Command {
     .addOption(configOption(env))
     .option('-y, --yes', 'end living flows without asking')
     .action(async (options: UnloadOptions) => (await import('./unload.ts')).unload(env, options))
+
+  program
+    .command('detach')
+    .description('take the program off a device that gateway.yaml does not name any more')
+    .argument('<device>', 'name of the device')
+    .addOption(instanceOption())
+    .addOption(configOption(env))
+    .action(async (device: string, options: InstanceOptions) =>
+      (await import('./detach.ts')).detach(env, device, options),
+    )
 
   program
     .command('status')

@@ -2,18 +2,16 @@
 import { listHost } from '../agent/list-host.ts'
 import { IpPool } from '../allocation/ip-pool.ts'
 import type { GatewayConfig } from '../config/config.ts'
-import { checkHost } from '../config/preflight.ts'
 import { reservedAddresses } from '../config/public-addresses.ts'
 import { containsAddress, parseCidr } from '../net/cidr.ts'
 import { formatIpv4, parseIpv4 } from '../net/ipv4.ts'
 
 /**
  * @returns the public addresses that can be given out, and what a person should know
- * @throws ERR_NO_DEVICE, ERR_DEVICE_DOWN, ERR_PREFIX_OVERLAP
+ * @throws ERR_PREFIX_OVERLAP. A device that is missing or down is waited for
  */
 export function examineHost(config: GatewayConfig): { pool: IpPool; notes: string[] } {
   const { links, addresses, routes } = listHost()
-  checkHost(config, { devices: links })
   const names = new Map(links.map(({ ifindex, name }) => [ifindex, name]))
   const privateDevices = new Set(config.private.map((device) => device.interface))
   const placed = (address: string, { ifindex, prefixLength }: { ifindex: number; prefixLength: number }) => ({

@@ -25,7 +25,6 @@ export type ErrorCode =
   | 'ERR_MAP_WRITE' // the kernel refused a map entry for another reason than its limit
   | 'ERR_ATTACH' // program could not be attached
   | 'ERR_NO_DEVICE' // interface does not exist
-  | 'ERR_DEVICE_DOWN' // interface has no link
   | 'ERR_ALREADY_RUNNING' // another natgw holds the instance or the device
   | 'ERR_NOT_LOADED' // no pinned programs of this instance
   | 'ERR_NETLINK' // the kernel refused a request about links, routes or neighbours

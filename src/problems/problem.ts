@@ -12,6 +12,8 @@ export type ProblemReason =
   | 'DeviceMissing' // of the configuration
   | 'DeviceDown' // IFF_UP is not set
   | 'NoCarrier' // nothing at the far end
+  | 'DeviceRenamed' // the configuration has its former name
+  | 'DeviceNotConfigured' // it runs the program of private devices
   | 'AddressTakenByHost' // NAT's alone, and the host has it
   | 'SharedAddressMissing' // shared with the host, which does not have it
   | 'LocalPortsOverlap' // connections of the host may take ports of NAT

@@ -1,8 +1,11 @@
+import { spawn } from 'node:child_process'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { SliceFlags } from '../../src/dataplane/generated/layouts.ts'
 import { unloadDataplane } from '../../src/dataplane/loader.ts'
 import { DataplaneMaps } from '../../src/dataplane/pinned-maps.ts'
+import { isAttached, pinnedLinks } from '../../src/dataplane/pins.ts'
 import { parseIpv4 } from '../../src/net/ipv4.ts'
+import type { LastingProblem } from '../../src/problems/problem.ts'
 import { natTable, network, networkId, networkInterface } from '../unit/agent/world.ts'
 import type { AgentProcess } from './agent-lab.ts'
 import { GatewayLab } from './agent-lab.ts'
@@ -63,6 +66,145 @@ afterEach(async () => {
     maps = agent = undefined
     lab.namespaces.removeAll()
   }
+})
+
+const attached = () =>
+  pinnedLinks(lab.instance)
+    .filter(isAttached)
+    .map(({ role, ifindex }) => `${role} ${ifindex}`)
+    .sort()
+
+async function problem(reason: string, expected = true): Promise<LastingProblem | undefined> {
+  const end = performance.now() + 10_000
+  for (;;) {
+    const found = (await agent?.problems())?.find((each) => each.reason === reason)
+    if ((found !== undefined) === expected || performance.now() > end) {
+      expect(found !== undefined, reason).toBe(expected)
+      return found
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+/** Packets on the internet's device that have the machine's own address for their source. */
+function leaks(): number {
+  const table = lab.namespaces.exec(lab.internet, 'nft list table netdev leaks')
+  return Number(/packets (\d+)/.exec(table)?.[1])
+}
+
+function watchForLeaks(): void {
+  lab.namespaces.sysctl(lab.gateway, 'net.ipv4.ip_forward=1')
+  lab.namespaces.exec(
+    lab.internet,
+    'nft add table netdev leaks; ' +
+      'nft add chain netdev leaks in { type filter hook ingress device inet0 priority 0 \\; }; ' +
+      'nft add rule netdev leaks in ip saddr 10.0.0.0/8 counter',
+  )
+}
+
+/** The machine sends to the internet all the time. @returns function that ends it */
+function keepSending(): () => void {
+  const script = 'while true; do echo x > /dev/udp/192.0.2.254/9; done'
+  const child = spawn('ip', ['netns', 'exec', lab.machine, 'bash', '-c', script], { stdio: 'ignore' })
+  return () => child.kill('SIGKILL')
+}
+
+test('a private packet that the kernel forwards would be seen by these tests', async () => {
+  watchForLeaks()
+  const stop = keepSending()
+  try {
+    await eventually('a packet from 10.0.0.1', () => leaks() > 0)
+  } finally {
+    stop()
+  }
+})
+
+describe('a device that is renamed', () => {
+  test.each([
+    ['private', 'in0', 'lan1'],
+    ['uplink', 'up0', 'wan1'],
+  ])('goes on being served, and status says so: %s', async (_, device, name) => {
+    watchForLeaks()
+    await start(OBJECTS)
+    await eventually('the machine', () => reachable(VM))
+    const before = attached()
+    expect(before).toHaveLength(2)
+    const stop = keepSending()
+    try {
+      lab.namespaces.ip(lab.gateway, `link set ${device} name ${name}`)
+      expect(await problem('DeviceRenamed')).toMatchObject({ severity: 'warning', object: `device ${device}` })
+      await reason('vm', 'Programmed')
+      expect(attached()).toEqual(before)
+      expect(maps?.devices.get(lab.ifindex(device === 'in0' ? name : 'in0'))).toEqual({ vni: 7 })
+      lab.namespaces.ip(lab.gateway, `link set ${name} name ${device}`)
+      await problem('DeviceRenamed', false)
+      expect(attached()).toEqual(before)
+    } finally {
+      stop()
+    }
+    expect(leaks()).toBe(0)
+  })
+
+  test('makes room for another device of its former name, and sends nothing any more', async () => {
+    const { namespaces, gateway } = lab
+    watchForLeaks()
+    await start(OBJECTS)
+    await eventually('the machine', () => reachable(VM))
+    const former = lab.ifindex('in0')
+    const stop = keepSending()
+    try {
+      namespaces.ip(gateway, 'link set in0 name lan1')
+      await problem('DeviceRenamed')
+      namespaces.ip(gateway, 'link add in0 type veth peer name vm1')
+      namespaces.ip(gateway, 'link set in0 up')
+      expect(await problem('DeviceNotConfigured')).toMatchObject({ object: 'device lan1' })
+      expect(attached()).toEqual(
+        [`private ${former}`, `private ${lab.ifindex('in0')}`, `uplink ${lab.ifindex('up0')}`].sort(),
+      )
+      expect(maps?.devices.get(former)).toBeUndefined()
+      // Comparisons go by.
+      await new Promise((resolve) => setTimeout(resolve, 2500))
+      expect(attached()).toHaveLength(3)
+    } finally {
+      stop()
+    }
+    expect(leaks()).toBe(0)
+  })
+})
+
+describe('a device that leaves the configuration', () => {
+  const elsewhere = { interface: 'in9', network: NETWORK, prefixes: [] }
+
+  test('keeps dropping what private machines send behind it', async () => {
+    watchForLeaks()
+    await start(OBJECTS)
+    await eventually('the machine', () => reachable(VM))
+    const stop = keepSending()
+    try {
+      await agent?.stop()
+      maps?.close()
+      await start(OBJECTS, { private: [elsewhere] })
+      await problem('DeviceNotConfigured')
+      expect(await problem('DeviceMissing')).toMatchObject({ object: 'device in9' })
+      await new Promise((resolve) => setTimeout(resolve, 1500))
+      expect(attached()).toContain(`private ${lab.ifindex('in0')}`)
+      expect(maps?.devices.get(lab.ifindex('in0'))).toBeUndefined()
+    } finally {
+      stop()
+    }
+    expect(leaks()).toBe(0)
+  })
+
+  test('is given free when it was the uplink', async () => {
+    const { namespaces, gateway } = lab
+    await start(OBJECTS)
+    await eventually('the machine', () => reachable(VM))
+    await agent?.stop()
+    maps?.close()
+    namespaces.ip(gateway, 'link add up1 type veth peer name inet1')
+    await start(OBJECTS, { uplink: { interface: 'up1' } })
+    expect(attached()).toEqual([`private ${lab.ifindex('in0')}`, `uplink ${lab.ifindex('up1')}`].sort())
+  })
 })
 
 describe('a private device', () => {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import type { Resource } from '../../src/api/index.ts'
 import type { AgentCounts } from '../../src/agent/agent.ts'
 import type { GatewayConfig } from '../../src/config/config.ts'
+import type { LastingProblem } from '../../src/problems/problem.ts'
 import type { Request } from './agent-process.ts'
 import { Namespaces } from './agent-namespaces.ts'
 
@@ -40,6 +41,7 @@ export class AgentProcess {
   delete = (...objects: Resource[]) => this.#ask({ do: 'delete', objects })
   counts = () => this.#ask({ do: 'counts' }) as Promise<AgentCounts>
   conditions = () => this.#ask({ do: 'conditions' }) as Promise<Conditions>
+  problems = () => this.#ask({ do: 'problems' }) as Promise<LastingProblem[]>
   log = () => this.#ask({ do: 'log' }) as Promise<LogLine[]>
 
   async stop(): Promise<number | null> {

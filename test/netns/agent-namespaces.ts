@@ -23,6 +23,11 @@ export class Namespaces {
     return execFileSync('ip', ['-n', namespace, ...command.split(' ')], { encoding: 'utf8', stdio: 'pipe' })
   }
 
+  /** Runs a line of shell in a namespace. @throws with what it said */
+  exec(namespace: string, line: string): string {
+    return execFileSync('ip', ['netns', 'exec', namespace, 'bash', '-c', line], { encoding: 'utf8', stdio: 'pipe' })
+  }
+
   sysctl(namespace: string, setting: string): void {
     execFileSync('ip', ['netns', 'exec', namespace, 'sysctl', '-q', '-w', setting], { stdio: 'pipe' })
   }

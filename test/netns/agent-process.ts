@@ -8,7 +8,7 @@ import { MemoryStore } from '../../src/store/memory.ts'
 
 export interface Request {
   id: number
-  do: 'start' | 'put' | 'delete' | 'counts' | 'conditions' | 'log' | 'stop'
+  do: 'start' | 'put' | 'delete' | 'counts' | 'conditions' | 'problems' | 'log' | 'stop'
   config?: GatewayConfig
   objects?: Resource[]
 }
@@ -16,6 +16,8 @@ export interface Request {
 const lines: { level: string; message: string; fields: object }[] = []
 const logTo = (level: string) => (fields: object, message: string) => void lines.push({ level, message, fields })
 const log = { debug: logTo('debug'), info: logTo('info'), warn: logTo('warn'), error: logTo('error') }
+
+const problems = new ProblemList({ debug() {}, info() {}, warn() {}, error() {} })
 
 let store: MemoryStore
 let agent: Agent
@@ -34,8 +36,8 @@ async function handle(request: Request): Promise<unknown> {
         config: request.config!,
         store,
         objectPath: 'build/bpf/natgw.bpf.o',
+        problems,
         log,
-        problems: new ProblemList(log),
       })
       return undefined
     case 'put':
@@ -53,6 +55,8 @@ async function handle(request: Request): Promise<unknown> {
           return [each.metadata.name, programmed && { status: programmed.status, reason: programmed.reason }]
         }),
       )
+    case 'problems':
+      return problems.list()
     case 'log':
       return lines
     case 'stop':

@@ -4,6 +4,7 @@ import type { DesiredInterface, DesiredState } from '../../dataplane/model.ts'
 import type { Affected } from '../../dataplane/sync-failure.ts'
 import type { HostChange, HostSnapshot } from '../host-network.ts'
 import type { Link, Route } from '../netlink/model.ts'
+import type { BoundDevice } from './device-binding.ts'
 import type { Finding } from './finding.ts'
 import type { AgentEvent } from './objects.ts'
 import type { PrivateSide } from './placement.ts'
@@ -13,6 +14,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { parseCidr } from '../../net/cidr.ts'
 import { neighbourOfKey } from '../netlink/model.ts'
 import { AddressHolders } from './address-holders.ts'
+import { DeviceBinding } from './device-binding.ts'
 import { hostAddresses } from './host-addresses.ts'
 import { NOTHING, interfaceResult } from './interfaces.ts'
 import { Ledger } from './ledger.ts'
@@ -44,6 +46,7 @@ export interface Built {
  */
 export class DesiredModel {
   readonly #config: DesiredConfig
+  readonly #binding: DeviceBinding
   readonly #objects = new ObjectIndex()
   readonly #ledger = new Ledger()
   readonly #holders = new AddressHolders()
@@ -61,6 +64,8 @@ export class DesiredModel {
   constructor(config: DesiredConfig, host: HostSnapshot) {
     this.#config = config
     this.#host = host
+    this.#binding = new DeviceBinding(config)
+    this.#binding.follow(host.links)
     this.#macs = new Map([...host.neighbours].flatMap(([key, { mac }]) => (mac === undefined ? [] : [[key, mac]])))
     this.#readSides()
   }
@@ -72,12 +77,13 @@ export class DesiredModel {
   /** @param change what differs from the host told before */
   setHost(host: HostSnapshot, change: HostChange): void {
     this.#host = host
+    if (change.links) this.#binding.follow(host.links)
     if (change.links || change.routes) {
       this.#uplink = undefined
       this.#readSides()
     }
     if (change.addresses) this.#hostAddresses = undefined
-    const uplink = this.#uplinkLink()?.ifindex
+    const uplink = this.uplink()?.ifindex
     for (const key of change.neighbours) {
       if (neighbourOfKey(key).ifindex === uplink) this.#uplink = undefined
       // Nothing else of a neighbour is in the results, and there may be 100,000 behind one.
@@ -150,7 +156,7 @@ export class DesiredModel {
       this.#host.routes,
       this.#host.links,
       this.#host.neighbours,
-      this.#uplinkLink(),
+      this.uplink(),
       new Set(this.#sides.flatMap(({ link }) => (link ? [link.ifindex] : []))),
     )
     return {
@@ -163,7 +169,7 @@ export class DesiredModel {
   }
 
   #state({ nextHops, routes }: UplinkState): DesiredState {
-    const uplink = this.#uplinkLink()
+    const uplink = this.uplink()
     return {
       settings: {
         enabled: true,
@@ -216,14 +222,19 @@ export class DesiredModel {
     return this.#ledger.present().flatMap((entry) => (entry.slice && isAffected(entry) ? [entry.name] : []))
   }
 
-  #uplinkLink(): Link | undefined {
-    return linkNamed(this.#host, this.#config.uplink.interface)
+  /** Private devices, then the uplink. */
+  devices(): readonly BoundDevice[] {
+    return this.#binding.devices
+  }
+
+  uplink(): Link | undefined {
+    return this.#binding.linkOf(this.#config.uplink.interface)
   }
 
   /** Looks at what the private devices and the routes through them are, and has everything computed anew if they changed. */
   #readSides(): void {
     const sides = this.#config.private.map((device) => {
-      const link = linkNamed(this.#host, device.interface)
+      const link = this.#binding.linkOf(device.interface)
       const failure = this.#failures.get(device.interface)
       return {
         name: device.interface,
@@ -251,9 +262,4 @@ export class DesiredModel {
     }
     return this.#hostAddresses.list
   }
-}
-
-function linkNamed(host: HostSnapshot, name: string): Link | undefined {
-  for (const link of host.links.values()) if (link.name === name) return link
-  return undefined
 }

@@ -63,33 +63,7 @@ function expectRefusal({ status, stderr }: { status: number; stderr: string }, c
 }
 
 describe('natgw run ends with status 1 and says what is wrong where', () => {
-  const private0 = (device: string) => [{ interface: device, network: 'network-sample' }]
-
   test.for<[string, Record<string, unknown>, string, string[]]>([
-    [
-      'the uplink does not exist',
-      { uplink: { interface: 'eth9' } },
-      'ERR_NO_DEVICE',
-      ['uplink.interface', '"eth9"', 'p1, p2'],
-    ],
-    [
-      'a private device does not exist',
-      { private: private0('eth9') },
-      'ERR_NO_DEVICE',
-      ['private[0].interface', '"eth9"'],
-    ],
-    [
-      'the uplink is down',
-      { uplink: { interface: 'spare1' } },
-      'ERR_DEVICE_DOWN',
-      ['uplink.interface', 'ip link set spare1 up'],
-    ],
-    [
-      'a private device has no link',
-      { private: private0('spare0') },
-      'ERR_DEVICE_DOWN',
-      ['private[0].interface', 'no link'],
-    ],
     [
       'public addresses are those of a private device',
       { publicPrefixes: ['10.0.0.0/24'] },

@@ -132,6 +132,8 @@ test('unload takes everything away', async () => {
 test.for<[string, string[], string, string]>([
   ['no device at all', [], 'ERR_USAGE', '--uplink eth0 --private eth1'],
   ['no private device', ['--uplink', 'up0'], 'ERR_USAGE', '--private'],
+  ['one device as uplink and private', ['--uplink', 'up0', '--private', 'up0'], 'ERR_USAGE', '--private up0'],
+  ['one private device twice', [...devices, '--private', 'p1'], 'ERR_USAGE', '--private p1'],
   ['a device that does not exist', ['--uplink', 'up0', '--private', 'eth9'], 'ERR_NO_DEVICE', '"eth9"'],
 ])('%s is refused before anything is loaded', async ([, args, code, says]) => {
   const { status, stderr } = await loadBpf(...args)
