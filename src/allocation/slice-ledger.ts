@@ -24,8 +24,8 @@ export class SliceLedger {
   /** By uid of the owner. Who has none waits, or is a newcomer. */
   readonly #places: Map<string, SlicePlace>
   readonly #waiting = new WaitingList()
-  /** By uid. They have a slice until the next deal, lest who comes back before gets another one. */
-  readonly #leavers = new Set<string>()
+  /** By uid. Kept until the next allocation, so that an owner that comes back in time keeps its slice. */
+  readonly #leavers = new Map<string, SliceOwner>()
   /** By uid; nobody has looked for slices for them yet. */
   readonly #newcomers = new Map<string, SliceOwner>()
   readonly #touched: Set<string>
@@ -57,6 +57,11 @@ export class SliceLedger {
 
   get wanted(): number {
     return this.#owners.size
+  }
+
+  /** Owners whose slice the next allocation takes away, since they want none any more. */
+  get leaving(): SliceOwner[] {
+    return [...this.#leavers.values()]
   }
 
   /** Oldest first; as of the last deal. */
@@ -112,7 +117,7 @@ export class SliceLedger {
     const known = this.#owners.get(uid)
     if (known === undefined) return
     this.#owners.delete(uid)
-    if (this.#places.has(uid)) this.#leavers.add(uid)
+    if (this.#places.has(uid)) this.#leavers.set(uid, known)
     else if (!this.#newcomers.delete(uid)) this.#waiting.remove(known)
   }
 
@@ -124,7 +129,7 @@ export class SliceLedger {
    * `owners` is right
    */
   deal(addresses: readonly SliceAddress[]): boolean {
-    for (const uid of this.#leavers) this.#free(uid)
+    for (const uid of this.#leavers.keys()) this.#free(uid)
     this.#leavers.clear()
     if (!this.#use(addresses)) return false
     this.#waiting.addAll([...this.#newcomers.values()])

@@ -4,6 +4,9 @@ import type { Logger } from '../log/logger.ts'
 import { RateLimitedLog, causeOf } from '../log/rate-limited-log.ts'
 import { WorkQueue } from './work-queue.ts'
 
+/** So many in a row take some five seconds. */
+const CONFLICTS_TOLD = 10
+
 export interface ControllerOptions {
   /** For the log. */
   name: string
@@ -30,8 +33,8 @@ export class Controller {
         const what = error instanceof NatGwError ? { code: error.code, details: error.details } : { err: error }
         const fields = { controller: name, key, ...retry, ...what }
         const message = `${name} ${key}: ${messageOf(error)}`
-        // Somebody else wrote first: what optimistic concurrency is for, and no news to an operator.
-        if (isError(error, 'ERR_CONFLICT')) log.debug(fields, message)
+        // Somebody else wrote first: what optimistic concurrency is for, and no news to an operator until it lasts.
+        if (isError(error, 'ERR_CONFLICT') && retry.attempt < CONFLICTS_TOLD) log.debug(fields, message)
         else this.#failures.error(`${name} ${causeOf(error)}`, fields, `${message}; trying again`)
       },
     })

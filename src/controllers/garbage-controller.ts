@@ -1,6 +1,7 @@
 import { keyOf } from '../api/index.ts'
 import { parseClaimerKey } from './claims.ts'
 import type { Cluster } from './cluster.ts'
+import { expectGone } from './live.ts'
 import type { Logger } from '../log/logger.ts'
 
 /**
@@ -20,6 +21,7 @@ export class GarbageReconciler {
     const claimer = parseClaimerKey(claimerKey)
     const { store } = this.#cluster
     if (store.get(claimer.kind, claimer.key)?.metadata.uid === claimer.uid) return
+    await expectGone(store, claimer.kind, claimer.key, claimer.uid)
     // Tables first: an address is free for others only once nobody owns a port of it.
     const left = [
       ...this.#cluster.tablesOf(claimer.uid),

@@ -5,6 +5,7 @@ import { sliceCapacity } from '../allocation/port-range.ts'
 import { claimRefTo } from './claims.ts'
 import type { Cluster } from './cluster.ts'
 import { isError } from './controller.ts'
+import { identityOf, trailing } from './live.ts'
 
 /** A public address of a gateway, under its name in status.ips. */
 export interface GatewayAddress extends PoolAddress {
@@ -58,6 +59,7 @@ export class AddressClaims {
       else kept.push(await this.#settle(gateway, object, address, names))
     }
     const settled = new Set([...kept, ...retired].map(({ ip }) => ip))
+    await this.#expectNoOthers(gateway, settled)
     // A table without its claim: somebody deleted the IPAddress. Whoever was quicker has the address.
     for (const { spec } of this.#cluster.tablesOf(uid)) {
       if (settled.has(spec.ip)) continue
@@ -65,7 +67,7 @@ export class AddressClaims {
       const reason = this.#unfit(gateway, spec.ip)
       const address = this.#pool.find(spec.ip)
       const former = gateway.status?.ips?.find(({ ip }) => ip === spec.ip)?.name
-      const again = reason === undefined && address && (await this.#claim(gateway, address, names.take(former)))
+      const again = reason === undefined && address && (await this.#claim(gateway, address, names, former))
       if (again) kept.push(again)
       else retired.push({ ip: spec.ip, reason: reason ?? 'claimed by another' })
     }
@@ -74,11 +76,24 @@ export class AddressClaims {
     return { kept, retired, exhausted }
   }
 
+  /**
+   * The gateway has said itself which addresses it has. One of these whose claim the cache lacks may be there with all
+   * its slices: these must not be given to interfaces a second time elsewhere.
+   * @throws ERR_CONFLICT when the cache trails
+   */
+  async #expectNoOthers(gateway: NATGateway, known: ReadonlySet<string>): Promise<void> {
+    for (const { ip } of gateway.status?.ips ?? []) {
+      if (known.has(ip)) continue
+      const live = await this.#cluster.store.getLive('IPAddress', ip)
+      if (live?.spec.claimRef.uid === gateway.metadata.uid) throw trailing('IPAddress', ip)
+    }
+  }
+
   /** Gives the address back to the pool. Its table must be gone. */
   async release(gateway: NATGateway, ip: string): Promise<void> {
     const object = this.#cluster.store.get('IPAddress', ip)
     if (object?.spec.claimRef.uid !== gateway.metadata.uid) return
-    await this.#cluster.store.delete('IPAddress', ip, { uid: object.metadata.uid })
+    await this.#cluster.store.delete('IPAddress', ip, identityOf(object.metadata))
     this.#cluster.wrote(keyOf(gateway.metadata), 'IPAddress', ip, undefined)
   }
 
@@ -95,11 +110,9 @@ export class AddressClaims {
     while (kept.length === 0 || capacity < wanted) {
       const candidate = this.#pool.next(isTaken, gateway.spec.portsPerNetworkInterface)
       if (candidate === undefined) return true
-      const entryName = names.take()
-      const address = await this.#claim(gateway, candidate, entryName)
+      const address = await this.#claim(gateway, candidate, names)
       if (address === undefined) {
         refused.add(candidate.ip)
-        names.giveBack(entryName)
         continue
       }
       kept.push(address)
@@ -109,8 +122,14 @@ export class AddressClaims {
   }
 
   /** @returns undefined when another has claimed it */
-  async #claim(gateway: NATGateway, address: PoolAddress, entryName: string): Promise<GatewayAddress | undefined> {
+  async #claim(
+    gateway: NATGateway,
+    address: PoolAddress,
+    names: Names,
+    wish?: string,
+  ): Promise<GatewayAddress | undefined> {
     const { ip, ports, shared } = address
+    const entryName = names.take(wish)
     let written: IPAddress
     try {
       written = await this.#cluster.store.create<'IPAddress'>({
@@ -120,8 +139,12 @@ export class AddressClaims {
         spec: { ip, claimRef: claimRefTo(gateway), entryName, ports, shared },
       })
     } catch (error) {
-      if (isError(error, 'ERR_ALREADY_EXISTS')) return undefined
-      throw error
+      if (!isError(error, 'ERR_ALREADY_EXISTS')) throw error
+      // Ours where the answer to an earlier creation was lost, or the cache trails.
+      const present = await this.#cluster.store.getLive('IPAddress', ip)
+      names.giveBack(entryName)
+      if (present?.spec.claimRef.uid !== gateway.metadata.uid) return undefined
+      return this.#settle(gateway, present, address, names)
     }
     this.#cluster.wrote(keyOf(gateway.metadata), 'IPAddress', ip, written)
     return gatewayAddress(gateway, address, entryName)

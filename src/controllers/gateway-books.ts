@@ -40,6 +40,15 @@ export class GatewayBook {
     else this.#dealt?.want(owner)
   }
 
+  /** Owners whose slices the next allocation takes away, since they are not among those that want one. */
+  leaving(tables: readonly NATTable[]): { name: string; uid: string }[] {
+    const ledger = this.#dealt
+    if (ledger !== undefined && sameTables(tables, this.#tables)) return ledger.leaving
+    const wanting = new Set((ledger?.owners ?? this.#owners).map(({ uid }) => uid))
+    const owners = tables.flatMap(({ spec }) => spec.sections.map(({ targetRef }) => targetRef))
+    return owners.filter(({ uid }) => !wanting.has(uid))
+  }
+
   /**
    * Slices as `allocateSlices` would deal them to these owners; worked out from what was dealt last wherever that comes
    * to the same.

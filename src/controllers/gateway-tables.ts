@@ -1,10 +1,13 @@
 import { CORE_API, keyOf } from '../api/index.ts'
-import type { NATGateway, NATTable, NATTableSection } from '../api/index.ts'
+import type { NATGateway, NATTable, NATTableSection, ObjectKey } from '../api/index.ts'
 import { sameSection } from '../allocation/address-slots.ts'
 import { natTableName } from '../allocation/lookups.ts'
 import type { SliceLedger } from '../allocation/slice-ledger.ts'
 import type { Cluster } from './cluster.ts'
+import type { NewObject } from '../store/store.ts'
+import { isError } from './controller.ts'
 import type { GatewayAddress } from './gateway-addresses.ts'
+import { identityOf, trailing } from './live.ts'
 
 /** Writes the NATTables of gateways: one for each public address. */
 export class GatewayTables {
@@ -15,25 +18,42 @@ export class GatewayTables {
   }
 
   /**
-   * Makes the table of the address say what was dealt.
+   * Makes the tables of these addresses say what was dealt. New ones are written first: where one turns out to exist, the
+   * others must not give its owners slices a second time.
    *
-   * @param seen tables as they were when slices were dealt: what has changed since then is compared in full
-   * @returns the table as it is now
+   * @param seen tables as they were when slices were dealt: one that was written since is a conflict
+   * @returns the tables as they are now, in the order of the addresses
+   * @throws ERR_CONFLICT
    */
-  async write(
+  async writeAll(
+    gateway: NATGateway,
+    addresses: readonly GatewayAddress[],
+    ledger: SliceLedger,
+    seen: readonly NATTable[],
+  ): Promise<NATTable[]> {
+    const known = new Set(seen.map(({ spec }) => spec.ip))
+    const written = new Map<string, NATTable>()
+    const write = async (address: GatewayAddress): Promise<void> => {
+      written.set(address.ip, await this.#write(gateway, address, ledger, seen))
+    }
+    await Promise.all(addresses.filter(({ ip }) => !known.has(ip)).map(write))
+    await Promise.all(addresses.filter(({ ip }) => known.has(ip)).map(write))
+    return addresses.flatMap(({ ip }) => written.get(ip) ?? [])
+  }
+
+  /** @returns the table as it is now */
+  async #write(
     gateway: NATGateway,
     address: GatewayAddress,
     ledger: SliceLedger,
     seen: readonly NATTable[],
   ): Promise<NATTable> {
-    const { store } = this.#cluster
     const { namespace, uid, name: gatewayName } = gateway.metadata
     const { ip, ports, shared } = address
     const name = natTableName(uid, ip)
     const key = `${namespace}/${name}`
-    const present = store.get('NATTable', key)
-    const isSettled = present !== undefined && !ledger.isTouched(ip) && seen.includes(present)
-    const sections = isSettled ? present.spec.sections : ledger.sectionsOf(ip)
+    const before = seen.find(({ metadata }) => metadata.name === name)
+    const sections = before !== undefined && !ledger.isTouched(ip) ? before.spec.sections : ledger.sectionsOf(ip)
     const spec: NATTable['spec'] = {
       gatewayRef: { name: gatewayName, uid },
       ip,
@@ -42,21 +62,31 @@ export class GatewayTables {
       portsPerSlice: gateway.spec.portsPerNetworkInterface,
       sections,
     }
-    if (present !== undefined && sameTable(present.spec, spec)) return present
+    if (before !== undefined && sameTable(before.spec, spec)) return before
     const metadata = { name, ...(namespace === undefined ? {} : { namespace }) }
     const written =
-      present === undefined
-        ? await store.create<'NATTable'>({ apiVersion: CORE_API, kind: 'NATTable', metadata, spec })
-        : await store.update<'NATTable'>({ ...present, spec })
+      before === undefined
+        ? await this.#create({ apiVersion: CORE_API, kind: 'NATTable', metadata, spec }, key)
+        : await this.#cluster.store.update<'NATTable'>({ ...before, spec })
     this.#cluster.wrote(keyOf(gateway.metadata), 'NATTable', key, written)
     return written
   }
 
-  /** Deletes what tables the gateway has of the address. */
+  /** @throws ERR_CONFLICT when there is a table already: it may say what nobody has looked at */
+  async #create(table: NewObject<'NATTable'>, key: ObjectKey): Promise<NATTable> {
+    try {
+      return await this.#cluster.store.create<'NATTable'>(table)
+    } catch (error) {
+      if (isError(error, 'ERR_ALREADY_EXISTS')) throw trailing('NATTable', key)
+      throw error
+    }
+  }
+
+  /** Deletes what tables the gateway has of the address, as they were looked at. */
   async delete(gateway: NATGateway, ip: string): Promise<void> {
     for (const { metadata, spec } of this.#cluster.tablesOf(gateway.metadata.uid)) {
       if (spec.ip !== ip) continue
-      await this.#cluster.store.delete('NATTable', keyOf(metadata), { uid: metadata.uid })
+      await this.#cluster.store.delete('NATTable', keyOf(metadata), identityOf(metadata))
       this.#cluster.wrote(keyOf(gateway.metadata), 'NATTable', keyOf(metadata), undefined)
     }
   }

@@ -11,6 +11,7 @@ import { addFinalizer, removeFinalizer } from './finalizers.ts'
 import { AddressClaims } from './gateway-addresses.ts'
 import type { GatewayAddress, RetiredAddress } from './gateway-addresses.ts'
 import { GatewayBooks } from './gateway-books.ts'
+import { GatewayLosses } from './gateway-losses.ts'
 import { idleStatus, obstacle, servingStatus } from './gateway-status.ts'
 import { GatewayTables } from './gateway-tables.ts'
 import type { Logger } from '../log/logger.ts'
@@ -30,6 +31,7 @@ export class NatGatewayReconciler {
   readonly #claims: AddressClaims
   readonly #tables: GatewayTables
   readonly #books: GatewayBooks
+  readonly #losses: GatewayLosses
   readonly #log: Logger
   readonly #clock: Clock
   /** Gateways that would take another address if there were one. */
@@ -41,6 +43,7 @@ export class NatGatewayReconciler {
     this.#claims = new AddressClaims(cluster, pool)
     this.#tables = new GatewayTables(cluster)
     this.#books = new GatewayBooks(cluster)
+    this.#losses = new GatewayLosses(cluster)
     this.#log = log
     this.#clock = clock
   }
@@ -59,6 +62,7 @@ export class NatGatewayReconciler {
     if (found.metadata.deletionTimestamp !== undefined) {
       this.#books.discard(key)
       await this.#giveUpEverything(found)
+      await this.#losses.expectNothingOwned(found)
       return removeFinalizer(this.#cluster.store, found, FINALIZERS.natGateway)
     }
     const gateway = await addFinalizer(this.#cluster.store, found, FINALIZERS.natGateway)
@@ -66,6 +70,7 @@ export class NatGatewayReconciler {
     if (stop === undefined) return this.#serve(gateway)
     this.#hungry.delete(key)
     this.#books.discard(key)
+    if (this.#owns(gateway)) await this.#losses.expectObstacle(gateway, stop.winner)
     await this.#giveUpEverything(gateway)
     const waiting = stop.winner === undefined ? wantingInterfaces(this.#cluster, gateway).length : 0
     await this.#report(gateway, idleStatus(stop.ready, waiting, stop.winner))
@@ -80,18 +85,24 @@ export class NatGatewayReconciler {
     if (!exhausted) this.#hungry.delete(keyOf(gateway.metadata))
 
     const present = this.#cluster.tablesOf(gateway.metadata.uid)
+    await this.#losses.expectLeaving(gateway, book.leaving(present))
     const deal = book.deal(gateway.spec.portsPerNetworkInterface, kept, present)
+    if (deal.displaced.length + retired.length > 0) await this.#losses.expectCurrent(gateway)
     const { ledger } = deal
     this.#logChanges(gateway, deal, retired)
     for (const { ip } of retired) await this.#giveUp(gateway, ip)
     const surplus = surplusAddresses(kept, ledger)
     const lasting = kept.filter((address) => !surplus.has(address.ip))
-    const tables = await Promise.all(lasting.map((address) => this.#tables.write(gateway, address, ledger, present)))
+    const tables = await this.#tables.writeAll(gateway, lasting, ledger, present)
     for (const ip of surplus) await this.#giveUp(gateway, ip)
 
     const waiting = ledger.unserved.length
     await this.#report(gateway, servingStatus(gateway, lasting, wanted - waiting, waiting, this.#pool))
     this.#books.close(gateway, book, tables)
+  }
+
+  #owns({ metadata: { uid } }: NATGateway): boolean {
+    return this.#cluster.tablesOf(uid).length + this.#cluster.addressesOf(uid).length > 0
   }
 
   async #giveUpEverything(gateway: NATGateway): Promise<void> {

@@ -1,5 +1,6 @@
 import { FINALIZERS, CORE_API, keyOf } from '../api/index.ts'
-import type { Network, NetworkID, ObjectKey } from '../api/index.ts'
+import type { NATGateway, Network, NetworkID, NetworkInterface, ObjectKey } from '../api/index.ts'
+import { networkKeyOf } from '../allocation/lookups.ts'
 import { idInProviderId, networkProviderId, nextNetworkId } from '../allocation/network-ids.ts'
 import { claimRefTo } from './claims.ts'
 import type { Clock } from '../time/clock.ts'
@@ -7,6 +8,7 @@ import { timestamp } from '../time/clock.ts'
 import type { Cluster } from './cluster.ts'
 import { isError } from './controller.ts'
 import { addFinalizer, removeFinalizer } from './finalizers.ts'
+import { expectNone, identityOf } from './live.ts'
 import type { Finding } from './status.ts'
 import { listNames, mergeConditions, writeStatus } from './status.ts'
 
@@ -75,8 +77,18 @@ export class NetworkReconciler {
       const finding: Finding = { type: 'InUse', status: 'True', reason: 'Referenced', message }
       return this.#report(network, network.status?.state ?? 'Pending', finding)
     }
+    await this.#expectUnused(network)
     await this.#releaseIds(network)
     await removeFinalizer(this.#cluster.store, network, FINALIZERS.network)
+  }
+
+  /** @throws ERR_CONFLICT when something refers to the Network that the cache lacks */
+  async #expectUnused(network: Network): Promise<void> {
+    const { store } = this.#cluster
+    const { namespace } = network.metadata
+    const refers = (each: NetworkInterface | NATGateway): boolean => networkKeyOf(each) === keyOf(network.metadata)
+    expectNone((await store.listLive('NetworkInterface', namespace)).filter(refers))
+    expectNone((await store.listLive('NATGateway', namespace)).filter(refers))
   }
 
   /** Takes up an ID that a run cut short has allocated, or a new one. @returns undefined when all are taken */
@@ -108,8 +120,10 @@ export class NetworkReconciler {
         spec: { claimRef },
       })
     } catch (error) {
-      if (isError(error, 'ERR_ALREADY_EXISTS')) return undefined
-      throw error
+      if (!isError(error, 'ERR_ALREADY_EXISTS')) throw error
+      // Ours where the answer to an earlier creation was lost, or the cache trails.
+      const taken = await store.getLive('NetworkID', name)
+      return taken?.spec.claimRef.uid === network.metadata.uid ? id : undefined
     }
     this.#cluster.refresh('NetworkID', name)
     return id
@@ -120,9 +134,9 @@ export class NetworkReconciler {
     for (const { metadata } of surplus) await this.#delete(metadata)
   }
 
-  async #delete({ name, uid }: NetworkID['metadata']): Promise<void> {
-    await this.#cluster.store.delete('NetworkID', name, { uid })
-    this.#cluster.refresh('NetworkID', name)
+  async #delete(metadata: NetworkID['metadata']): Promise<void> {
+    await this.#cluster.store.delete('NetworkID', metadata.name, identityOf(metadata))
+    this.#cluster.refresh('NetworkID', metadata.name)
   }
 
   #holderOf(id: number): string {

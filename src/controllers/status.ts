@@ -29,8 +29,8 @@ export async function writeStatus<T extends WithStatus>(
   change: (present: T) => NonNullable<T['status']>,
 ): Promise<T | undefined> {
   const key = keyOf(target.metadata)
+  let present = store.get(target.kind, key) as T | undefined
   for (let attempt = 1; ; attempt++) {
-    const present = store.get(target.kind, key) as T | undefined
     if (present?.metadata.uid !== target.metadata.uid) return undefined
     const status = change(present)
     if (isDeepStrictEqual(present.status, status)) return undefined
@@ -39,6 +39,8 @@ export async function writeStatus<T extends WithStatus>(
     } catch (error) {
       if (isError(error, 'ERR_NOT_FOUND')) return undefined
       if (!isError(error, 'ERR_CONFLICT') || attempt === ATTEMPTS) throw error
+      // The cache may not show for a while what the other has written.
+      present = (await store.getLive(target.kind, key)) as T | undefined
     }
   }
 }

@@ -3,8 +3,8 @@ import type { Kind, ObjectKey, Resource, ResourceOf } from '../api/index.ts'
 import { NatGwError } from '../errors/errors.ts'
 import { adopt } from './adopt.ts'
 import { Staging } from './staging.ts'
-import type { NewObject, ResourceStore, WatchEvent } from './store.ts'
-import { created, deletionRequested, nameOf, statusUpdated, updated } from './transitions.ts'
+import type { DeletePreconditions, NewObject, ResourceStore, WatchEvent } from './store.ts'
+import { created, deletionRequested, statusUpdated, updated } from './transitions.ts'
 import { Watchers } from './watchers.ts'
 
 /** Pause after a failed commit, doubled with each in a row: who retries at once must not keep a full disk busy. */
@@ -85,6 +85,15 @@ export class MemoryStore implements ResourceStore {
     return list as readonly ResourceOf<K>[]
   }
 
+  /** The objects in memory are the truth itself. */
+  getLive<K extends Kind>(kind: K, key: ObjectKey): Promise<ResourceOf<K> | undefined> {
+    return Promise.resolve(this.get(kind, key))
+  }
+
+  listLive<K extends Kind>(kind: K, namespace?: string): Promise<readonly ResourceOf<K>[]> {
+    return Promise.resolve(this.list(kind, namespace))
+  }
+
   create<K extends Kind>(object: NewObject<K>): Promise<ResourceOf<K>> {
     const input = object as unknown as NewObject<Kind>
     return this.#write((staged) => {
@@ -105,17 +114,10 @@ export class MemoryStore implements ResourceStore {
     ) as Promise<ResourceOf<K>>
   }
 
-  async delete(kind: Kind, key: ObjectKey, preconditions: { uid?: string } = {}): Promise<void> {
+  async delete(kind: Kind, key: ObjectKey, preconditions: DeletePreconditions = {}): Promise<void> {
     await this.#write((staged) => {
       const present = staged.get(kind, key)
-      if (present === undefined) return undefined
-      const { uid } = present.metadata
-      if (preconditions.uid !== undefined && preconditions.uid !== uid) {
-        const name = nameOf(kind, key)
-        const message = `${name} was not deleted: metadata.uid is ${uid}, not ${preconditions.uid}`
-        throw new NatGwError('ERR_CONFLICT', message, { object: name, field: 'metadata.uid' })
-      }
-      return staged.put(deletionRequested(present, staged.stamp()))
+      return present && staged.put(deletionRequested(present, preconditions, staged.stamp()))
     })
   }
 

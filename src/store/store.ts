@@ -16,39 +16,67 @@ export type NewObject<K extends Kind> = Omit<ResourceOf<K>, 'metadata' | 'status
   metadata: Partial<ResourceOf<K>['metadata']> & { name: string }
 }
 
+/** What an object must still be for its deletion; anything else is ERR_CONFLICT. */
+export interface DeletePreconditions {
+  uid?: string
+  /** Nobody has written the object since it was looked at. */
+  resourceVersion?: string
+}
+
 /**
- * Where resources live. Reads come from a cache and are synchronous; writes are asynchronous, durable once they
- * resolve, and visible in the cache by then. The shape is that of the Kubernetes API, so that a Kubernetes
- * implementation fits behind it: controllers do not know which one they run on.
+ * Where resources live. The shape is that of the Kubernetes API, so that a Kubernetes implementation fits behind it:
+ * controllers do not know which one they run on. test/support/store-conformance.ts is the contract as tests; every store
+ * passes it.
+ *
+ * Reads come from a cache and are synchronous. The cache may trail behind what others write, but:
+ * 1. Read-your-writes: once a write resolves, the cache shows it, or something later.
+ * 2. Once `ready` resolves, the cache shows all that was acknowledged to anybody before `ready` was called.
+ * 3. The cache of an object never goes back to an earlier state.
+ *
+ * So what the cache has was true, and what it lacks may be there: nothing is deleted, released or given up for being
+ * absent from it before `getLive` or `listLive` has said the same.
  *
  * Objects handed out are shared and frozen: copy before changing.
  */
 export interface ResourceStore {
-  /** Resolves when every kind has been listed once. Nothing is programmed before. */
+  /** Resolves when the cache is filled. Nothing is written or programmed before. */
   ready(): Promise<void>
 
   get<K extends Kind>(kind: K, key: ObjectKey): ResourceOf<K> | undefined
+  /** In no particular order. */
   list<K extends Kind>(kind: K, namespace?: string): readonly ResourceOf<K>[]
 
-  /** @throws ERR_ALREADY_EXISTS */
+  /** Past the cache, from where the truth is. The cache may show it later. */
+  getLive<K extends Kind>(kind: K, key: ObjectKey): Promise<ResourceOf<K> | undefined>
+  /** As `getLive`, for all objects of a kind: costly, for what is rare. */
+  listLive<K extends Kind>(kind: K, namespace?: string): Promise<readonly ResourceOf<K>[]>
+
+  /**
+   * @throws ERR_ALREADY_EXISTS. Whose the object is that exists, `getLive` tells: it may be the caller's own, of a write
+   * whose answer was lost
+   */
   create<K extends Kind>(object: NewObject<K>): Promise<ResourceOf<K>>
   /**
    * Replaces metadata (labels, annotations, finalizers, ownerReferences) and spec; status is left as it is.
    * Removing the last finalizer of an object that is being deleted removes it.
-   * @throws ERR_CONFLICT when resourceVersion is not the present one; ERR_NOT_FOUND
+   * @throws ERR_CONFLICT when uid or resourceVersion are not the present ones; ERR_NOT_FOUND
    */
   update<K extends Kind>(object: ResourceOf<K>): Promise<ResourceOf<K>>
   /** Replaces status only. @throws ERR_CONFLICT, ERR_NOT_FOUND */
   updateStatus<K extends Kind>(object: ResourceOf<K>): Promise<ResourceOf<K>>
-  /** Sets deletionTimestamp, or removes at once where there is no finalizer. No error when it is gone already. */
-  delete(kind: Kind, key: ObjectKey, preconditions?: { uid?: string }): Promise<void>
+  /**
+   * Sets deletionTimestamp, or removes at once where there is no finalizer. No error when it is gone already.
+   * @throws ERR_CONFLICT when a precondition does not hold
+   */
+  delete(kind: Kind, key: ObjectKey, preconditions?: DeletePreconditions): Promise<void>
 
   /**
-   * Calls `handler` for every present object as `added`, then for every change, in order, outside of the caller's stack.
+   * Calls `handler` for every object of the cache as `added`, then for every change of it, in order, outside of the
+   * caller's stack. `deleted` is told only of what is gone for certain.
    * @returns function that ends the watch
    */
   watch<K extends Kind>(kind: K, handler: (event: WatchEvent<K>) => void): () => void
 
-  /** Flushes and closes; no further calls. */
+  /** Lets writes under way end and closes: writes are refused afterwards, watches are silent. */
   close(): Promise<void>
 }

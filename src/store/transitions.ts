@@ -2,7 +2,7 @@ import { CLUSTER_SCOPED, keyOf } from '../api/index.ts'
 import type { Kind, ObjectMeta, Resource } from '../api/index.ts'
 import { NatGwError } from '../errors/errors.ts'
 import { adopt } from './adopt.ts'
-import type { NewObject } from './store.ts'
+import type { DeletePreconditions, NewObject } from './store.ts'
 
 // What a write makes of an object, after the rules of the Kubernetes API. Pure: the stamp brings what is not.
 
@@ -80,8 +80,19 @@ export function statusUpdated(present: Resource | undefined, object: Resource, s
   return stamped(base, { ...base, status: 'status' in object ? object.status : undefined } as Resource, stamp)
 }
 
-/** The object with its deletion asked for; `present` itself when it was before. */
-export function deletionRequested(present: Resource, stamp: Stamp): Resource {
+/**
+ * The object with its deletion asked for; `present` itself when it was before.
+ * @throws ERR_CONFLICT when a precondition does not hold
+ */
+export function deletionRequested(present: Resource, preconditions: DeletePreconditions, stamp: Stamp): Resource {
+  for (const field of ['uid', 'resourceVersion'] as const) {
+    const expected = preconditions[field]
+    const found = present.metadata[field]
+    if (expected === undefined || expected === found) continue
+    const name = nameOf(present.kind, keyOf(present.metadata))
+    const message = `${name} was not deleted: metadata.${field} is ${found}, not ${expected}`
+    throw new NatGwError('ERR_CONFLICT', message, { object: name, field: `metadata.${field}` })
+  }
   if (present.metadata.deletionTimestamp !== undefined) return present
   const metadata = { ...present.metadata, deletionTimestamp: stamp.now }
   return stamped(present, { ...present, metadata }, stamp)
