@@ -77,6 +77,7 @@ export class Field {
 
   string(): string | undefined {
     if (typeof this.value === 'string') return this.value
+    if (this.absent) return this.refuse('is empty', 'write "" for an empty text')
     const quotable = typeof this.value === 'number' || typeof this.value === 'boolean'
     const remedy = quotable ? `put it in quotes: "${String(this.value)}"` : 'text is expected'
     return this.refuse(`${quoteValue(this.value)} is not text`, remedy)

@@ -1,4 +1,5 @@
 export * from './findings.ts'
+export * from './foreign.ts'
 export * from './immutable.ts'
 export * from './manifest.ts'
 export * from './meta.ts'

@@ -12,3 +12,28 @@ export function nameProblem(text: string, rule: NameRule): string | undefined {
   const dots = rule === 'DNS label' ? 'no dots' : 'parts with dots between'
   return `use lower-case letters, digits and "-", begin and end with a letter or digit, ${dots}`
 }
+
+/** Parts of label keys and values (apimachinery's qualified names). */
+const QUALIFIED = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/
+const QUALIFIED_SHAPE = 'letters, digits, "-", "_" and ".", beginning and ending with a letter or digit'
+
+/** @returns what would make the text a key of labels or annotations, undefined when it is one */
+export function metadataKeyProblem(key: string): string | undefined {
+  const slash = key.indexOf('/')
+  const [prefix, name] = slash < 0 ? [undefined, key] : [key.slice(0, slash), key.slice(slash + 1)]
+  if (prefix !== undefined) {
+    const problem = nameProblem(prefix, 'DNS subdomain')
+    if (problem !== undefined) return `write a DNS subdomain before "/": ${problem}`
+  }
+  if (name.length > 63)
+    return `use at most 63 characters${prefix === undefined ? '' : ' after "/"'}, not ${name.length}`
+  return QUALIFIED.test(name)
+    ? undefined
+    : `use ${QUALIFIED_SHAPE}, with a DNS subdomain and one "/" before where wanted`
+}
+
+/** @returns what would make the text the value of a label, undefined when it is one */
+export function labelValueProblem(value: string): string | undefined {
+  if (value.length > 63) return `use at most 63 characters, not ${value.length}; annotations take longer texts`
+  return value === '' || QUALIFIED.test(value) ? undefined : `use ${QUALIFIED_SHAPE}; annotations take any text`
+}

@@ -6,7 +6,7 @@ import { MANIFEST_KINDS } from './manifest.ts'
 import type { Manifest } from './manifest.ts'
 import type { ObjectKey } from './meta.ts'
 import type { NameRule } from './names.ts'
-import { nameProblem } from './names.ts'
+import { labelValueProblem, metadataKeyProblem, nameProblem } from './names.ts'
 import { NETWORKING_API } from './types.ts'
 import type { ManifestKind } from './types.ts'
 import { readGatewaySpec } from './validate-gateway.ts'
@@ -97,13 +97,43 @@ function identify(root: Field, kind: ManifestKind): ManifestId | undefined {
   return { kind, key: `${namespace}/${name}` }
 }
 
+function readLabels(field: Field): Record<string, string> | undefined {
+  const labels = field.stringMap()
+  for (const [key, value] of Object.entries(labels ?? {})) {
+    refuseKey(field, 'a label', key)
+    const problem = labelValueProblem(value)
+    if (problem !== undefined) field.child(key).refuse(`${quoteValue(value)} is no value of a label`, problem)
+  }
+  return labels
+}
+
+/** Bytes of all keys and values of an object's annotations. */
+const MAX_ANNOTATIONS = 256 * 1024
+
+function readAnnotations(field: Field): Record<string, string> | undefined {
+  const annotations = field.stringMap()
+  let size = 0
+  for (const [key, value] of Object.entries(annotations ?? {})) {
+    // Kubernetes looks at them in lower case.
+    refuseKey(field, 'an annotation', key, key.toLowerCase())
+    size += Buffer.byteLength(key) + Buffer.byteLength(value)
+  }
+  if (size > MAX_ANNOTATIONS) field.refuse(`are ${size} bytes long`, `at most ${MAX_ANNOTATIONS} bytes are right`)
+  return annotations
+}
+
+function refuseKey(field: Field, what: string, key: string, checked = key): void {
+  const problem = metadataKeyProblem(checked)
+  if (problem !== undefined) field.child(key).refuse(`${quoteValue(key)} is no key of ${what}`, problem)
+}
+
 function readMetadata(metadata: Field, rule: NameRule): Manifest['metadata'] {
   if (metadata.absent) metadata.missing('at least metadata.name')
   const known = ['name', 'namespace', 'labels', 'annotations']
   const foreign = { generateName: 'give name: a manifest describes one object' }
   if (metadata.absent || !metadata.isObject(known, foreign, SERVER_METADATA)) return { name: '', namespace: 'default' }
-  const labels = metadata.child('labels').optional((field) => field.stringMap())
-  const annotations = metadata.child('annotations').optional((field) => field.stringMap())
+  const labels = metadata.child('labels').optional(readLabels)
+  const annotations = metadata.child('annotations').optional(readAnnotations)
   return {
     name: metadata.child('name').name(rule) ?? '',
     namespace: metadata.child('namespace').optional((field) => field.name('DNS label')) ?? 'default',

@@ -9,7 +9,7 @@ import { preflight } from '../dataplane/preflight.ts'
 import type { Problem } from '../problems/problem.ts'
 import { ProblemList } from '../problems/problem-list.ts'
 import { ProblemPublisher } from '../problems/published.ts'
-import { asProblem, LocalStore } from '../store/local.ts'
+import { asProblem, LocalStore, noteAsProblem } from '../store/local.ts'
 import { examineHost } from './examine-host.ts'
 import type { CliEnv } from './env.ts'
 import { lockInstance } from './instance.ts'
@@ -56,7 +56,10 @@ async function serve(env: CliEnv, configPath: string, { config, warnings }: Load
       manifests: config.manifests,
       stateFile: config.stateFile,
       log,
-      onProblems: (found) => problems.report('manifests', found.map(asProblem)),
+      limits: config.manifestLimits,
+      onProblems: (found, notes) => {
+        problems.report('manifests', [...found.map(asProblem), ...notes.map(noteAsProblem)])
+      },
     })
     cleanUps.push(() => store.close())
     const agent = await Agent.start({

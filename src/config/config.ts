@@ -10,6 +10,8 @@ export interface GatewayConfig {
   publicPrefixes: PublicPrefix[]
   /** Folder of manifests (*.yaml, *.yml, *.json). */
   manifests: string
+  /** What is more than that is not read. */
+  manifestLimits: { fileBytes: number; files: number }
   /** File that keeps allocations and status. */
   stateFile: string
   /** Seconds. */

@@ -121,6 +121,14 @@ export function readTimers(field: Field, warnings: string[]): Complete<GatewayCo
   }
 }
 
+export function readManifestLimits(field: Field): Complete<GatewayConfig['manifestLimits']> {
+  const { fileBytes, files } = field.section('fileBytes', 'files')
+  return {
+    fileBytes: fileBytes.wholeNumber(16_777_216, 1_024, 268_435_456, 'bytes'),
+    files: files.wholeNumber(200_000, 1, 1_000_000),
+  }
+}
+
 export function readLimits(field: Field): Complete<GatewayConfig['limits']> {
   const limits = field.section('maxSlices', 'maxInterfaces', 'maxSessions', 'maxDevices')
   return {

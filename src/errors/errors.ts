@@ -2,6 +2,11 @@
 export type ErrorCode =
   | 'ERR_MANIFEST_READ' // the folder of manifests or a file in it cannot be read
   | 'ERR_MANIFEST_SYNTAX' // not YAML
+  | 'ERR_MANIFEST_ENCODING' // not UTF-8 text
+  | 'ERR_MANIFEST_LIMIT' // a manifest is too large, or there are too many
+  | 'ERR_MANIFEST_AMBIGUOUS' // a value that YAML 1.1 and YAML 1.2 read in different ways
+  | 'ERR_MANIFEST_REMOVAL' // objects are in no manifest any more, and not deleted yet
+  | 'ERR_DELETION_WAITS' // an object that is being deleted is still needed
   | 'ERR_MANIFEST_KIND' // unknown apiVersion or kind
   | 'ERR_INVALID_FIELD' // a field is missing, unknown, of a wrong type or value
   | 'ERR_IMMUTABLE_FIELD'

@@ -19,6 +19,7 @@ export type ProblemReason =
   | 'LocalPortsOverlap' // connections of the host may take ports of NAT
   | 'ProgramDetached' // a device without its program
   | 'SliceFull' // all ports of a protocol in use
+  | 'NotAManifest' // another tool's file, or a subfolder, among the manifests
   | ErrorCode
 
 /** Something that keeps a packet or an object from working, as a user is told of it. */

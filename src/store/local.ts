@@ -1,23 +1,30 @@
 import { runCleanUps } from '../errors/clean-ups.ts'
 import { ManifestWatcher } from './manifests/watcher.ts'
 import type { StoreLog } from './manifests/watcher.ts'
-import type { ManifestProblem } from './manifests/problem.ts'
+import { REMOVAL_TIMES } from './manifests/absence.ts'
+import type { RemovalTimes } from './manifests/absence.ts'
+import { DEFAULT_FOLDER_LIMITS } from './manifests/folder.ts'
+import type { FolderLimits } from './manifests/folder.ts'
+import type { ManifestNote, ManifestProblem } from './manifests/problem.ts'
 import { MemoryStore } from './memory.ts'
 import { realDisk } from './state/disk.ts'
 import type { Disk } from './state/disk.ts'
 import { StateFile } from './state/state-file.ts'
 
-export type { ManifestProblem } from './manifests/problem.ts'
-export { asProblem, describeProblem } from './manifests/problem.ts'
+export type { ManifestNote, ManifestProblem } from './manifests/problem.ts'
+export { asProblem, describeProblem, noteAsProblem } from './manifests/problem.ts'
 
 export interface LocalStoreOptions {
   /** Folder of manifests (*.yaml, *.yml, *.json). */
   manifests: string
+  limits?: FolderLimits
+  /** How long objects are kept that are in no manifest any more. */
+  removalTimes?: RemovalTimes
   /** File that keeps all objects; made when it is not there. One process at a time: the caller holds a lock. */
   stateFile: string
   log: StoreLog
-  /** Called with all problems whenever they are others than before. */
-  onProblems?: (problems: readonly ManifestProblem[]) => void
+  /** Called with all problems, and with what of the folder is passed over, whenever they are others than before. */
+  onProblems?: (problems: readonly ManifestProblem[], notes: readonly ManifestNote[]) => void
   disk?: Disk
 }
 
@@ -26,7 +33,7 @@ export interface LocalStoreOptions {
  * is kept in a state file that survives a kill at any instant.
  *
  * The folder says which Networks, NetworkInterfaces and NATGateways there are and what their spec, labels and annotations
- * are; taking an object out of it is deleting it. Whatever cannot be read or is not valid stays as it last was, and is
+ * are; taking an object out of it is deleting it, after a while in which it can come back. Whatever cannot be read or is not valid stays as it last was, and is
  * among `problems()`.
  */
 export class LocalStore extends MemoryStore {
@@ -45,7 +52,8 @@ export class LocalStore extends MemoryStore {
     })
     this.#state = state
     const onProblems = options.onProblems ?? (() => undefined)
-    this.#manifests = new ManifestWatcher({ path: options.manifests, store: this, log: options.log, onProblems })
+    const { manifests: path, limits = DEFAULT_FOLDER_LIMITS, removalTimes: times = REMOVAL_TIMES, log } = options
+    this.#manifests = new ManifestWatcher({ path, limits, times, store: this, log, onProblems })
   }
 
   /**
@@ -74,6 +82,11 @@ export class LocalStore extends MemoryStore {
   /** What keeps manifests from taking effect at present. */
   problems(): readonly ManifestProblem[] {
     return this.#manifests.problems
+  }
+
+  /** What of the folder of manifests is passed over at present. */
+  notes(): readonly ManifestNote[] {
+    return this.#manifests.notes
   }
 
   override async close(): Promise<void> {

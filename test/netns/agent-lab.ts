@@ -115,6 +115,7 @@ export class GatewayLab {
       private: [{ interface: 'in0', network: { namespace: 'default', name: 'blue' }, prefixes: [] }],
       publicPrefixes: [],
       manifests: '',
+      manifestLimits: { fileBytes: 16_777_216, files: 200_000 },
       stateFile: '',
       timers: { udp: 300, tcpEstablished: 7440, tcpTransitory: 240, icmp: 60 },
       xdpMode: 'auto',

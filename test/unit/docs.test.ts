@@ -35,8 +35,8 @@ it('docs/packet-flow.md names every reason for which a packet is dropped', () =>
 it('the examples are a valid configuration and valid manifests', () => {
   expect(parseConfig(read('examples/gateway.yaml'), '/examples/gateway.yaml').warnings).toEqual([])
   for (const name of ['network-sample.yaml', 'natgateway-sample.yaml']) {
-    const manifest = readManifest(name, read(`examples/manifests/${name}`))
-    expect('entries' in manifest && manifest.entries.every(({ object }) => object !== undefined)).toBe(true)
+    const { text } = readManifest(name, Buffer.from(read(`examples/manifests/${name}`)))
+    expect('entries' in text && text.entries.every(({ object }) => object !== undefined)).toBe(true)
   }
 })
 

@@ -15,6 +15,14 @@ export interface ManifestProblem {
   value?: unknown
   message: string
   remedy: string
+  /** `error` where it is absent. */
+  severity?: Problem['severity']
+}
+
+/** Something of the folder that is passed over, which is no mistake. */
+export interface ManifestNote {
+  file: string
+  message: string
 }
 
 export function problemOf(finding: Finding, file: string, line: number): ManifestProblem {
@@ -22,17 +30,27 @@ export function problemOf(finding: Finding, file: string, line: number): Manifes
   return { file, line, ...rest }
 }
 
+export function noteAsProblem({ file, message }: ManifestNote): Problem {
+  const remedy = 'keep what is no manifest elsewhere to be rid of this line'
+  return { reason: 'NotAManifest', severity: 'warning', object: `file ${file}`, message, remedy }
+}
+
 /** As it stands in the list of all problems. */
-export function asProblem({ code, file, line, object, field, message, remedy }: ManifestProblem): Problem {
-  const place = file === undefined ? 'folder of manifests' : `file ${line === undefined ? file : `${file}:${line}`}`
-  const what = [object, field].filter((part) => part !== undefined && part !== '').map((part) => `${part}: `)
-  return { reason: code, severity: 'error', object: place, message: what.join('') + message, remedy }
+export function asProblem(problem: ManifestProblem): Problem {
+  const { code, file, line, object, field, message, remedy, severity = 'error' } = problem
+  const what = (file === undefined ? [] : [object, field]).filter((part) => part !== undefined && part !== '')
+  const place = file === undefined ? (object ?? 'folder of manifests') : `file ${placeOf(file, line)}`
+  return { reason: code, severity, object: place, message: [...what, message].join(': '), remedy }
+}
+
+function placeOf(file: string, line: number | undefined): string {
+  return line === undefined ? file : `${file}:${line}`
 }
 
 /** One line for people: `gateway.yaml:7: NATGateway default/a: spec.type: "public" is not …; write Public`. */
 export function describeProblem(problem: ManifestProblem): string {
   const { file, line, object, field, message, remedy } = problem
-  const place = file === undefined ? undefined : line === undefined ? file : `${file}:${line}`
+  const place = file === undefined ? undefined : placeOf(file, line)
   const where = [place, object, field].filter((part) => part !== undefined && part !== '')
   return `${where.map((part) => `${part}: `).join('')}${message}; ${remedy}`
 }

@@ -1,8 +1,9 @@
 import { MANIFEST_KINDS, immutableFindings, keyOf } from '../../api/index.ts'
-import type { Manifest, ManifestKind, ResourceOf } from '../../api/index.ts'
+import type { Manifest, ManifestId, ManifestKind, ResourceOf } from '../../api/index.ts'
 import { NatGwError, messageOf } from '../../errors/errors.ts'
 import type { ResourceStore } from '../store.ts'
-import { idText } from './plan.ts'
+import type { Turns } from '../turns.ts'
+import { idOfText, idText } from './plan.ts'
 import type { Plan, WantedObject } from './plan.ts'
 import { problemOf } from './problem.ts'
 import type { ManifestProblem } from './problem.ts'
@@ -11,7 +12,7 @@ import type { ManifestProblem } from './problem.ts'
 const ATTEMPTS = 5
 
 /** Enough to share the cost of a commit, few enough to let others have their turn. */
-const WRITES_AT_ONCE = 2000
+const WRITES_AT_ONCE = 500
 
 /** Makes the store have what the manifests ask for. */
 export class ManifestSync {
@@ -24,17 +25,29 @@ export class ManifestSync {
   }
 
   /**
-   * Creates, updates and deletes what differs. Objects that are being deleted are left until they are gone.
+   * Creates and updates what differs, and deletes what is to be removed. Objects that are being deleted are left until
+   * they are gone.
+   * @param remove by `<Kind> <key>`
    * @returns what could not be done, and whether to try again although no manifest changed
    */
-  async apply(plan: Plan): Promise<{ problems: ManifestProblem[]; again: boolean }> {
+  async apply(
+    plan: Plan,
+    remove: readonly string[],
+    turns: Turns,
+  ): Promise<{ problems: ManifestProblem[]; again: boolean }> {
     const problems: ManifestProblem[] = []
     const failures: unknown[] = []
-    const putting = [...plan.wanted.values()].filter((wanted) => !this.#isApplied(wanted))
-    const writes = [
-      ...putting.map((wanted) => async () => void problems.push(...(await this.#put(wanted)))),
-      ...this.#unwanted(plan).map((key) => () => this.#store.delete(...key)),
-    ]
+    const writes: (() => Promise<void>)[] = []
+    for (const wanted of plan.wanted.values()) {
+      await turns.next()
+      if (this.#isApplied(wanted)) continue
+      writes.push(async () => void problems.push(...(await this.#put(wanted))))
+    }
+    for (const text of remove) {
+      const { kind, key } = idOfText(text)
+      this.#applied.delete(text)
+      writes.push(() => this.#store.delete(kind, key))
+    }
     for (let i = 0; i < writes.length; i += WRITES_AT_ONCE) {
       const results = await Promise.allSettled(writes.slice(i, i + WRITES_AT_ONCE).map((write) => write()))
       failures.push(...results.filter((result) => result.status === 'rejected').map(({ reason }) => reason as unknown))
@@ -49,18 +62,23 @@ export class ManifestSync {
     return present !== undefined && present.metadata.deletionTimestamp === undefined
   }
 
-  #unwanted(plan: Plan): [ManifestKind, string][] {
-    if (plan.incomplete) return []
-    const keys: [ManifestKind, string][] = []
+  /** The manifest an object was last given. */
+  appliedTo(id: ManifestId): Manifest | undefined {
+    return this.#applied.get(idText(id))
+  }
+
+  /** Objects that no manifest describes, by `<Kind> <key>`; those that are being deleted are not among them. */
+  async missing(plan: Plan, turns: Turns): Promise<string[]> {
+    const missing: string[] = []
     for (const kind of MANIFEST_KINDS) {
       for (const { metadata } of this.#store.list(kind)) {
-        const id = idText({ kind, key: keyOf(metadata) })
-        if (plan.wanted.has(id) || plan.kept.has(id)) continue
-        this.#applied.delete(id)
-        if (metadata.deletionTimestamp === undefined) keys.push([kind, keyOf(metadata)])
+        await turns.next()
+        const text = idText({ kind, key: keyOf(metadata) })
+        if (plan.wanted.has(text) || plan.kept.has(text)) continue
+        if (metadata.deletionTimestamp === undefined) missing.push(text)
       }
     }
-    return keys
+    return missing
   }
 
   async #put(wanted: WantedObject): Promise<ManifestProblem[]> {

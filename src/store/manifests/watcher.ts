@@ -3,11 +3,19 @@ import type { FSWatcher } from 'node:fs'
 import { MANIFEST_KINDS } from '../../api/index.ts'
 import { NatGwError, messageOf } from '../../errors/errors.ts'
 import type { ResourceStore } from '../store.ts'
+import { Turns } from '../turns.ts'
+import { AbsenceJudge } from './absence.ts'
+import type { RemovalTimes, Verdict } from './absence.ts'
 import { ManifestFolder, SETTLE_MS } from './folder.ts'
+import type { FolderLimits } from './folder.ts'
+import { holdProblem, namesOf } from './hold-problems.ts'
+import { ManifestParser } from './parser.ts'
 import { planOf } from './plan.ts'
+import type { Plan } from './plan.ts'
 import { describeProblem } from './problem.ts'
-import type { ManifestProblem } from './problem.ts'
+import type { ManifestNote, ManifestProblem } from './problem.ts'
 import { ManifestSync } from './sync.ts'
+import { DeletionWatch } from './waiting-deletions.ts'
 
 /** Between looks at the folder where the kernel tells of no change: it does not on every file system. */
 const RESCAN_MS = 2000
@@ -23,20 +31,26 @@ export interface StoreLog {
 export interface ManifestWatcherOptions {
   /** The folder. */
   path: string
+  limits: FolderLimits
+  times: RemovalTimes
   store: ResourceStore
   log: StoreLog
-  onProblems: (problems: readonly ManifestProblem[]) => void
+  onProblems: (problems: readonly ManifestProblem[], notes: readonly ManifestNote[]) => void
 }
 
 /** Keeps the store at what the manifests of a folder say, for as long as it runs. */
 export class ManifestWatcher {
   readonly #options: ManifestWatcherOptions
   readonly #folder: ManifestFolder
+  readonly #parser: ManifestParser
   readonly #sync: ManifestSync
+  readonly #judge: AbsenceJudge
+  readonly #deletions: DeletionWatch
   readonly #stops: (() => void)[] = []
   /** All problems as last reported, and of these all but the folder's own. */
   #problems: readonly ManifestProblem[] = []
   #found: readonly ManifestProblem[] = []
+  #notes: readonly ManifestNote[] = []
   #watcher: FSWatcher | undefined
   /** Of the folder the kernel watches for us. */
   #watched: string | undefined
@@ -46,13 +60,18 @@ export class ManifestWatcher {
   #stopped = false
   /** Something other than a file changed that the next pass has to look at. */
   #dirty = false
+  /** When objects that are missing are to be judged again. */
+  #judgeAt = Infinity
   /** A pass was due while one was under way. */
   #missed = false
 
   constructor(options: ManifestWatcherOptions) {
     this.#options = options
-    this.#folder = new ManifestFolder(options.path)
     this.#sync = new ManifestSync(options.store)
+    this.#parser = new ManifestParser((id) => this.#sync.appliedTo(id))
+    this.#folder = new ManifestFolder(options.path, options.limits, this.#parser)
+    this.#judge = new AbsenceJudge(options.times)
+    this.#deletions = new DeletionWatch(options.store)
   }
 
   /** What keeps manifests from taking effect at present. */
@@ -60,27 +79,38 @@ export class ManifestWatcher {
     return this.#problems
   }
 
-  /** Resolves when the store has what the folder says. @throws ERR_MANIFEST_READ when the folder cannot be read */
+  /** What of the folder is passed over at present. */
+  get notes(): readonly ManifestNote[] {
+    return this.#notes
+  }
+
+  /**
+   * Resolves when the store has what the folder says.
+   * @throws ERR_MANIFEST_READ when the folder cannot be read and the store has no objects to go on with
+   */
   async start(): Promise<void> {
     const patience = performance.now() + START_PATIENCE_MS
     while ((await this.#folder.scan()).unsettled && performance.now() < patience) {
       await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
     }
     const { problem } = this.#folder
-    if (problem !== undefined) {
+    const isNew = MANIFEST_KINDS.every((kind) => this.#options.store.list(kind).length === 0)
+    if (problem !== undefined && isNew) {
       const message = `${problem.message}; make the folder, or name another one as manifests`
       throw new NatGwError('ERR_MANIFEST_READ', message, { path: this.#options.path })
     }
     await this.#apply()
     this.#report()
     for (const kind of MANIFEST_KINDS) {
-      // What was waiting for an object of its name to go can be created now.
-      const stop = this.#options.store.watch(kind, ({ type }) => {
-        if (type === 'deleted') this.#changed(0)
+      const stop = this.#options.store.watch(kind, (event) => {
+        this.#deletions.see(event)
+        // What was waiting for an object of its name to go can be created now.
+        if (event.type === 'deleted') this.#changed(0)
       })
       this.#stops.push(stop)
     }
     this.#schedule(RESCAN_MS)
+    this.#scheduleJudgement()
     this.#listen()
   }
 
@@ -90,6 +120,7 @@ export class ManifestWatcher {
     this.#watcher?.close()
     clearTimeout(this.#timer)
     await this.#pass
+    await this.#parser.close()
   }
 
   #changed(delay: number): void {
@@ -111,29 +142,63 @@ export class ManifestWatcher {
 
   async #run(): Promise<void> {
     const { changed, unsettled } = await this.#folder.scan()
-    const dirty = this.#dirty
+    const due = this.#dirty || performance.now() >= this.#judgeAt
     this.#dirty = false
-    if (changed || dirty) await this.#apply()
+    if (changed || due) await this.#apply()
     this.#report()
     this.#listen()
     this.#schedule(unsettled || this.#missed ? SETTLE_MS : RESCAN_MS)
+    this.#scheduleJudgement()
     this.#missed = false
   }
 
+  #scheduleJudgement(): void {
+    if (this.#judgeAt < Infinity) this.#schedule(Math.max(0, Math.ceil(this.#judgeAt - performance.now())))
+  }
+
   async #apply(): Promise<void> {
-    const plan = planOf(this.#folder.contents())
-    const { problems, again } = await this.#sync.apply(plan)
+    const turns = new Turns()
+    const plan = await planOf(this.#folder.contents(), turns)
+    const verdict = this.#judged(plan, await this.#sync.missing(plan, turns))
+    this.#judgeAt = verdict.again ?? Infinity
+    const { problems, again } = await this.#sync.apply(plan, verdict.remove, turns)
     this.#dirty ||= again
-    this.#found = [...plan.problems, ...problems]
+    const { path, times } = this.#options
+    const holds = verdict.holds.map((hold) => holdProblem(hold, path, times))
+    this.#found = [...plan.problems, ...holds, ...problems]
+  }
+
+  #judged(plan: Plan, missing: readonly string[]): Verdict {
+    const { changedAt, replacedAt, problem, allowsEmpty } = this.#folder
+    const verdict = this.#judge.observe({
+      now: performance.now(),
+      missing,
+      described: plan.wanted.size + plan.kept.size,
+      cutOff: plan.cutOff,
+      unread: plan.unread,
+      readable: problem === undefined,
+      changedAt,
+      replacedAt,
+      allowsEmpty,
+    })
+    const { remove } = verdict
+    const { log, path } = this.#options
+    if (remove.length > 0) log.info({ path }, `in no manifest any more, so deleted: ${namesOf(remove)}`)
+    return verdict
   }
 
   #report(): void {
     const { problem } = this.#folder
-    const next = problem === undefined ? this.#found : [problem, ...this.#found]
+    const next = [...(problem === undefined ? [] : [problem]), ...this.#found, ...this.#deletions.problems()]
+    const notes = this.#folder.notes()
     const before = new Set(this.#problems.map((problem) => describeProblem(problem)))
     const after = new Set(next.map((problem) => describeProblem(problem)))
+    const noted = new Set(this.#notes.map(describeNote))
     this.#problems = next
-    if (before.size !== after.size || [...after].some((text) => !before.has(text))) this.#options.onProblems(next)
+    this.#notes = notes
+    const same = before.size === after.size && [...after].every((text) => before.has(text))
+    const sameNotes = noted.size === notes.length && notes.every((note) => noted.has(describeNote(note)))
+    if (!same || !sameNotes) this.#options.onProblems(next, notes)
   }
 
   /** Hears of changes at once, where the kernel tells; the rescans find the rest. */
@@ -157,4 +222,8 @@ export class ManifestWatcher {
       forget(error)
     }
   }
+}
+
+function describeNote({ file, message }: ManifestNote): string {
+  return `${file}: ${message}`
 }

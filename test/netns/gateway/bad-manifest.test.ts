@@ -57,7 +57,7 @@ describe('a manifest that is wrong is named with field, value and remedy, and no
 
   test.for<[string, object | string, string[]]>([
     ['that is not YAML', 'kind: [', ['bad.yaml:', 'is not YAML']],
-    ['that is a list of nothing known', '- 1\n- 2\n', ['bad.yaml:1', 'apiVersion']],
+    ['that is a list of nothing known', '- 1\n- 2\n', ['bad.yaml', 'passed over', 'no resource']],
     ['of an unknown kind', { ...gatewayManifest(0), kind: 'NatGateway' }, ['bad.yaml', 'NatGateway', 'NATGateway']],
     [
       'of an unknown group',

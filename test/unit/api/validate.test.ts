@@ -72,12 +72,30 @@ describe('metadata', () => {
     ['{name: a, namespace: A}', 'metadata.namespace: "A" is not a DNS label;'],
     ['{name: a, labels: [b]}', 'metadata.labels: ["b"] is not a map; write name: "value" pairs'],
     ['{name: a, labels: {port: 80}}', 'metadata.labels.port: 80 is not text; put it in quotes: "80"'],
+    ['{name: a, labels: {"bad key!": x}}', 'metadata.labels.bad key!: "bad key!" is no key of a label; use letters'],
+    ['{name: a, labels: {"a/b/c": x}}', '"a/b/c" is no key of a label'],
+    ['{name: a, labels: {"/b": x}}', '"/b" is no key of a label; write a DNS subdomain before "/"'],
+    ['{name: a, labels: {"A.example/b": x}}', '"A.example/b" is no key of a label; write a DNS subdomain before "/"'],
+    [`{name: a, labels: {"b.example/${'k'.repeat(64)}": x}}`, 'use at most 63 characters after "/", not 64'],
+    ['{name: a, labels: {b: "x y"}}', 'metadata.labels.b: "x y" is no value of a label; use letters'],
+    ['{name: a, labels: {b: -x}}', '"-x" is no value of a label'],
+    [`{name: a, labels: {b: ${'v'.repeat(64)}}}`, 'use at most 63 characters, not 64; annotations take longer texts'],
+    ['{name: a, labels: {b: }}', 'metadata.labels.b: is empty; write "" for an empty text'],
+    ['{name: a, annotations: {"bad key!": x}}', '"bad key!" is no key of an annotation'],
+    [`{name: a, annotations: {b: ${'v'.repeat(262_144)}}}`, 'metadata.annotations: are 262145 bytes long'],
     ['{name: a, annotations: {b: {}}}', 'metadata.annotations.b: {} is not text; text is expected'],
     ['{name: a, lables: {}}', 'metadata.lables: is not a known field; did you mean labels?'],
     ['{generateName: a-}', 'metadata.generateName: is not supported here; give name'],
   ])('%s is refused', (metadata, message) => {
     const spec = '{type: Public, ipFamily: IPv4, networkRef: {name: blue}}'
     expect(refusals(document('NATGateway', spec, metadata)).join('\n')).toContain(message)
+  })
+
+  it('has labels and annotations as Kubernetes has them', () => {
+    const labels = { 'app.kubernetes.io/name': 'a-b_c.D9', plain: '', [`b.example/${'k'.repeat(63)}`]: 'v'.repeat(63) }
+    const annotations = { 'Upper.Example/Key': 'any text\n, of "any" shape', note: 'x'.repeat(200_000) }
+    const metadata = JSON.stringify({ name: 'a', labels, annotations })
+    expect(read(document('Network', '{}', metadata)).metadata).toMatchObject({ labels, annotations })
   })
 
   it('of Networks and NetworkInterfaces may have dots in the name', () => {

@@ -50,6 +50,7 @@ describe('a minimal configuration', () => {
         timers: { udp: 300, tcpEstablished: 7440, tcpTransitory: 240, icmp: 60 },
         xdpMode: 'auto',
         driftIntervalSeconds: 30,
+        manifestLimits: { fileBytes: 16777216, files: 200000 },
         limits: { maxSlices: 65536, maxInterfaces: 131072, maxSessions: 262144, maxDevices: 16384 },
         log: { level: 'info' },
       },
@@ -80,6 +81,7 @@ timers: {udp: 120, tcpEstablished: 7440, tcpTransitory: 240, icmp: 60}
 xdpMode: generic
 driftIntervalSeconds: 5
 limits: {maxSlices: 10, maxInterfaces: 20, maxSessions: 4096, maxDevices: 64}
+manifestLimits: {fileBytes: 1024, files: 1}
 log: {level: debug}
 `,
       FILE,
@@ -97,6 +99,7 @@ log: {level: debug}
     expect(config.stateFile).toBe('/etc/state')
     expect(config).toMatchObject({ instance: 'lab-1', xdpMode: 'generic', driftIntervalSeconds: 5 })
     expect(config.limits).toEqual({ maxSlices: 10, maxInterfaces: 20, maxSessions: 4096, maxDevices: 64 })
+    expect(config.manifestLimits).toEqual({ fileBytes: 1024, files: 1 })
     expect(config.log.level).toBe('debug')
   })
 })

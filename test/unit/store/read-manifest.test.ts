@@ -5,10 +5,13 @@ import { readManifest } from '../../../src/store/manifests/read-manifest.ts'
 const network = (name: string, spec = '{}') =>
   `apiVersion: networking.ironcore.dev/v1alpha1\nkind: Network\nmetadata:\n  name: ${name}\nspec: ${spec}\n`
 
-function entriesOf(text: string) {
-  const read = readManifest('a.yaml', text)
-  if ('problem' in read) throw new Error(describeProblem(read.problem))
-  return read.entries
+const read = (text: string | Buffer) => readManifest('a.yaml', Buffer.from(text)).text
+
+function entriesOf(text: string | Buffer) {
+  const said = read(text)
+  if ('problem' in said) throw new Error(describeProblem(said.problem))
+  if (!('entries' in said)) throw new Error(`is ${said.foreign}`)
+  return said.entries
 }
 
 const keys = (text: string) => entriesOf(text).map(({ id }) => id?.key)
@@ -73,8 +76,7 @@ spec:
     ['{"kind": ', 1],
     ['a: *nothing', 1],
   ])('that is not YAML has a syntax problem with its line: %j', (text, line) => {
-    const read = readManifest('a.yaml', text)
-    expect(read).toMatchObject({ problem: { code: 'ERR_MANIFEST_SYNTAX', file: 'a.yaml', line } })
+    expect(read(text)).toMatchObject({ problem: { code: 'ERR_MANIFEST_SYNTAX', file: 'a.yaml', line } })
   })
 
   it('that would unfold into a great many nodes is refused', () => {
@@ -83,6 +85,6 @@ spec:
       const [name, next] = [String.fromCharCode(97 + i), String.fromCharCode(98 + i)]
       bomb.push(`${next}: &${next} [${new Array(9).fill(`*${name}`).join(', ')}]`)
     }
-    expect(readManifest('a.yaml', bomb.join('\n'))).toMatchObject({ problem: { code: 'ERR_MANIFEST_SYNTAX' } })
+    expect(read(bomb.join('\n'))).toMatchObject({ problem: { code: 'ERR_MANIFEST_SYNTAX' } })
   })
 })

@@ -1,0 +1,47 @@
+import { MANIFEST_KINDS, keyOf } from '../../api/index.ts'
+import type { ManifestKind, ResourceOf } from '../../api/index.ts'
+import type { ResourceStore, WatchEvent } from '../store.ts'
+import { idOfText, idText } from './plan.ts'
+import type { ManifestProblem } from './problem.ts'
+
+/** Milliseconds that a deletion may take without a word: most are done at once. */
+const PATIENCE_MS = 2_000
+
+/** Knows the objects whose deletion was asked for and waits. */
+export class DeletionWatch {
+  readonly #store: ResourceStore
+  readonly #since = new Map<string, number>()
+
+  constructor(store: ResourceStore) {
+    this.#store = store
+    for (const kind of MANIFEST_KINDS) for (const object of store.list(kind)) this.#note(object)
+  }
+
+  /** To be told of every change. */
+  see({ type, kind, key, object }: WatchEvent<ManifestKind>): void {
+    if (type === 'deleted') this.#since.delete(idText({ kind, key }))
+    else this.#note(object)
+  }
+
+  /** What each object waits for that waits for long. */
+  problems(now = performance.now()): ManifestProblem[] {
+    return [...this.#since].flatMap(([text, since]) => {
+      const { kind, key } = idOfText(text)
+      const object = now - since < PATIENCE_MS ? undefined : this.#store.get(kind, key)
+      return object === undefined ? [] : [waitingProblem(text, object)]
+    })
+  }
+
+  #note({ kind, metadata }: ResourceOf<ManifestKind>): void {
+    if (metadata.deletionTimestamp === undefined) return
+    const text = idText({ kind, key: keyOf(metadata) })
+    if (!this.#since.has(text)) this.#since.set(text, performance.now())
+  }
+}
+
+function waitingProblem(object: string, { metadata, status }: ResourceOf<ManifestKind>): ManifestProblem {
+  const inUse = status?.conditions?.find(({ type, status: met }) => type === 'InUse' && met === 'True')
+  const what = inUse?.message ?? `is deleted once its finalizers are gone: ${(metadata.finalizers ?? []).join(', ')}`
+  const remedy = inUse === undefined ? 'see the log for what keeps them' : 'remove those too, or put its manifest back'
+  return { code: 'ERR_DELETION_WAITS', object, message: what, remedy, severity: 'warning' }
+}
