@@ -166,8 +166,8 @@ export class Agent {
     this.#keeper.releaseLeftovers()
     this.#cleanUps.push(
       listenToEvents(this.#dataplane.maps.events, {
-        onNeighbourMissing: (address) => {
-          this.#neighbourMissing(address)
+        onNeighbourMissing: (address, slice) => {
+          this.#neighbourMissing(address, slice)
         },
         onSliceFull: (slice, protocol) => {
           this.#report.sliceFull(this.#dataplane.maps.slices.get(slice), protocol)
@@ -199,11 +199,10 @@ export class Agent {
     this.#passes.askForChange()
   }
 
-  #neighbourMissing(address: number): void {
+  #neighbourMissing(address: number, slice: number): void {
     const uplink = this.#model.uplink()
     if (uplink === undefined) return
-    this.#keeper.missed(uplink.ifindex, address)
-    this.#passes.askForChange()
+    if (this.#keeper.missed(uplink.ifindex, address, slice)) this.#passes.askForChange()
   }
 
   async #bringUpToDate(verify: boolean): Promise<void> {

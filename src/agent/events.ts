@@ -4,8 +4,8 @@ import type { Event } from '../dataplane/generated/layouts.ts'
 import { RingBuffer } from '../native/load-native.ts'
 
 export interface EventHandlers {
-  /** A destination on the uplink's link that is not resolved; host-order u32. */
-  onNeighbourMissing: (address: number) => void
+  /** A destination on the uplink's link that is not resolved, host-order u32, and the slice whose traffic is for it. */
+  onNeighbourMissing: (address: number, slice: number) => void
   /** A slice all of whose ports of a protocol are in use; `slice` is its index. */
   onSliceFull: (slice: number, protocol: number) => void
 }
@@ -20,6 +20,6 @@ export function listenToEvents(map: BpfMap, handlers: EventHandlers): () => void
 }
 
 function dispatch({ type, slice, address, protocol }: Event, handlers: EventHandlers): void {
-  if (type === EventType.EVENT_NEIGHBOUR_MISSING) handlers.onNeighbourMissing(address)
+  if (type === EventType.EVENT_NEIGHBOUR_MISSING) handlers.onNeighbourMissing(address, slice)
   else if (type === EventType.EVENT_SLICE_FULL) handlers.onSliceFull(slice, protocol)
 }

@@ -1,6 +1,8 @@
 import type { Logger } from '../log/logger.ts'
 import type { Neighbour } from './netlink/model.ts'
 import { messageOf } from '../errors/errors.ts'
+import { MAX_ON_LINK_NEIGHBOURS } from './desired/uplink.ts'
+import { FairShare } from './fair-share.ts'
 import { neighbourKey, neighbourOfKey } from './netlink/model.ts'
 import { NEIGHBOUR_PROTOCOL } from './netlink/neighbours.ts'
 
@@ -19,6 +21,8 @@ const MISSED_IDLE = 60_000
 const FULL_PAUSE = 10_000
 /** Unanswered destinations remembered at once: a scan of the uplink's subnet shall not fill the kernel's table. */
 const MAX_MISSED = 256
+/** Neighbours on link that are next hops because traffic asked for them; uplink.ts has room for as many. */
+const MAX_ASKED_FOR = MAX_ON_LINK_NEIGHBOURS
 /** Requests of one tick. */
 const REQUESTS_PER_TICK = 2_000
 
@@ -48,7 +52,9 @@ export class NeighbourKeeper {
   /** When to look at a neighbour again; those that the kernel keeps by itself are not in here. */
   readonly #due = new Map<number, number>()
   #uplink: readonly number[] = []
-  #missed = 0
+  /** Keys that traffic asked for, with the slice that was first: unanswered ones, and all that are next hops or may be. */
+  readonly #missed = new FairShare<number>(MAX_MISSED)
+  readonly #askedFor = new FairShare<number>(MAX_ASKED_FOR)
   #pausedUntil = 0
 
   constructor(options: KeeperOptions) {
@@ -68,13 +74,25 @@ export class NeighbourKeeper {
     for (const key of this.#uplink) if (!present.has(key)) this.#change(key, { uplink: false })
     for (const key of keys) this.#change(key, { uplink: true })
     this.#uplink = keys
+    for (const key of this.#askedFor.places()) {
+      if (!present.has(key) && !this.#missed.has(key)) this.#askedFor.release(key)
+    }
   }
 
-  /** Traffic to a destination on link could not be sent because it is not resolved. */
-  missed(ifindex: number, address: number): void {
+  /**
+   * Traffic to a destination on link could not be sent because it is not resolved.
+   * @param slice whose traffic; each may have so many asked for as it leaves to others
+   * @returns whether it is asked for from now on, and was not before
+   */
+  missed(ifindex: number, address: number, slice: number): boolean {
     const key = neighbourKey(ifindex, address)
-    if (this.#kept.get(key)?.missedAt === undefined && this.#missed >= MAX_MISSED) return
+    const isNew = this.#kept.get(key)?.missedAt === undefined
+    if (isNew && !(this.#askedFor.take(key, slice) && this.#missed.take(key, slice))) {
+      if (!this.#uplink.includes(key)) this.#askedFor.release(key)
+      return false
+    }
     this.#change(key, { missedAt: this.#options.now() })
+    return isNew
   }
 
   /** To be called with the keys of neighbours whose entry changed. */
@@ -127,6 +145,7 @@ export class NeighbourKeeper {
     }
     if (kept.missedAt !== undefined && now - kept.missedAt > MISSED_IDLE) {
       this.#forgetMiss(key, kept)
+      if (!kept.uplink) this.#askedFor.release(key)
       if (!this.#kept.has(key)) return undefined
     }
     this.#ask(key, false, now)
@@ -137,7 +156,6 @@ export class NeighbourKeeper {
   #change(key: number, change: Partial<Kept>): void {
     const old = this.#kept.get(key)
     const kept = { inside: false, uplink: false, attempts: 0, ...old, ...change }
-    if (kept.missedAt !== undefined && old?.missedAt === undefined) this.#missed++
     if (kept.inside || kept.uplink || kept.missedAt !== undefined) {
       this.#kept.set(key, kept)
       if (old === undefined) this.#due.set(key, this.#options.now())
@@ -149,7 +167,7 @@ export class NeighbourKeeper {
   #forgetMiss(key: number, kept: Kept): void {
     if (kept.missedAt === undefined) return
     delete kept.missedAt
-    this.#missed--
+    this.#missed.release(key)
     if (!kept.inside && !kept.uplink) this.#drop(key)
   }
 

@@ -16,6 +16,15 @@ export interface GatewayConfig {
   stateFile: string
   /** Seconds. */
   timers: { udp: number; tcpEstablished: number; tcpTransitory: number; icmp: number }
+  /** Which packets prolong a UDP session: those in both directions, or only those from inside. */
+  udpRefresh: 'both' | 'outbound'
+  /** What one interface may take of what all share. */
+  perInterface: {
+    /** Sessions beyond the first of each mapping, as long as others leave as many. */
+    sessions: number
+    /** Also what is allowed at once after a pause; 0: any number. */
+    newFlowsPerSecond: number
+  }
   /** How programs are attached: `auto` tries native, then generic. */
   xdpMode: 'auto' | 'native' | 'generic'
   /** Seconds between comparisons of maps and attached programs with what they should be. */

@@ -62,6 +62,8 @@ function readConfig(file: Field, folder: string, warnings: string[]): GatewayCon
     'manifestLimits',
     'stateFile',
     'timers',
+    'udpRefresh',
+    'perInterface',
     'xdpMode',
     'driftIntervalSeconds',
     'limits',
@@ -75,6 +77,7 @@ function readConfig(file: Field, folder: string, warnings: string[]): GatewayCon
   const stateFile = fields.stateFile.absent
     ? defaultStateFile(instance ?? 'default')
     : fields.stateFile.text('the path of the state file')
+  const limits = complete(read.readLimits(fields.limits))
   checkDevicesDiffer(uplink, privateDevices)
   checkPrefixesDiffer(privateDevices, publicPrefixes)
   return complete({
@@ -90,9 +93,11 @@ function readConfig(file: Field, folder: string, warnings: string[]): GatewayCon
     manifestLimits: complete(read.readManifestLimits(fields.manifestLimits)),
     stateFile: stateFile === undefined ? undefined : resolve(folder, stateFile),
     timers: complete(read.readTimers(fields.timers, warnings)),
+    udpRefresh: fields.udpRefresh.oneOf('both', ['both', 'outbound'] as const),
+    perInterface: complete(read.readPerInterface(fields.perInterface, limits?.maxSessions)),
     xdpMode: fields.xdpMode.oneOf('auto', ['auto', 'native', 'generic'] as const),
     driftIntervalSeconds: fields.driftIntervalSeconds.wholeNumber(30, 1, 86_400, 'seconds'),
-    limits: complete(read.readLimits(fields.limits)),
+    limits,
     log: complete({
       level: fields.log.section('level').level.oneOf('info', ['trace', 'debug', 'info', 'warn', 'error'] as const),
     }),

@@ -129,6 +129,21 @@ export function readManifestLimits(field: Field): Complete<GatewayConfig['manife
   }
 }
 
+/** A slice has 64,512 ports at most, and mappings of UDP live for minutes: nobody opens so many flows for long. */
+const NEW_FLOWS_PER_SECOND = 20_000
+
+/** @param maxSessions of `limits`: one interface has a quarter, half of what is given out of them, where nothing is said */
+export function readPerInterface(
+  field: Field,
+  maxSessions = DEFAULT_LIMITS.maxSessions,
+): Complete<GatewayConfig['perInterface']> {
+  const section = field.section('sessions', 'newFlowsPerSecond')
+  return {
+    sessions: section.sessions.wholeNumber(Math.floor(maxSessions / 4), 0, 16_777_216),
+    newFlowsPerSecond: section.newFlowsPerSecond.wholeNumber(NEW_FLOWS_PER_SECOND, 0, 4_000_000),
+  }
+}
+
 export function readLimits(field: Field): Complete<GatewayConfig['limits']> {
   const limits = field.section('maxSlices', 'maxInterfaces', 'maxSessions', 'maxDevices')
   return {

@@ -1,7 +1,7 @@
 // Desired state → map entries, for everything whose entry follows from the object and its place alone.
 import { mapIpv4, parseIpv6 } from '../net/ipv6.ts'
 import { tryParseIpv4 } from '../net/ipv4.ts'
-import { AddressFlags, NextHopFlags, RouteFlags, SliceConstants, SliceFlags } from './generated/layouts.ts'
+import { AddressFlags, NextHopFlags, RouteFlags, SettingsFlags, SliceConstants, SliceFlags } from './generated/layouts.ts'
 import type {
   Address,
   HostAddressKey,
@@ -161,10 +161,11 @@ export function settingsEntry(desired: DesiredSettings, context: SettingsContext
     routeGeneration: context.routeGeneration,
     sliceCount: context.sliceCount,
     sessionMask: context.sessions - 1,
+    // Half: an open-addressed table finds a place in its window nearly always then.
     sessionCapacity: context.sessions / 2,
-    sliceSessions: context.sessions / 2,
-    newFlowRate: 0,
-    flags: 0,
+    sliceSessions: desired.perInterface.sessions,
+    newFlowRate: desired.perInterface.newFlowsPerSecond,
+    flags: desired.udpRefresh === 'outbound' ? SettingsFlags.SETTINGS_UDP_OUTBOUND_REFRESH : 0,
     sessionSecret: context.sessionSecret,
     hostFilter: context.hostFilter,
     enabled: desired.enabled ? 1 : 0,

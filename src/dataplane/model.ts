@@ -38,6 +38,10 @@ export interface DesiredSettings {
   uplinkMac: Uint8Array
   /** Seconds. */
   timers: { udp: number; tcpEstablished: number; tcpTransitory: number; icmp: number }
+  /** Which packets prolong a UDP session. */
+  udpRefresh: 'both' | 'outbound'
+  /** What one slice may take of what all share. */
+  perInterface: { sessions: number; newFlowsPerSecond: number }
 }
 
 export interface DesiredInterface {

@@ -72,7 +72,11 @@ async function startGateway(
   lab: Lab,
   { hosts, machines = false, portsPerInterface = 2048, config }: RouterOptions,
 ): Promise<Router> {
-  const files = writeGatewayConfig(lab, { publicPrefixes: [PUBLIC_PREFIX], ...config })
+  const files = writeGatewayConfig(lab, {
+    publicPrefixes: [PUBLIC_PREFIX],
+    perInterface: { newFlowsPerSecond: 0 },
+    ...config,
+  })
   const interfaces = Array.from({ length: hosts }, (_, index) =>
     interfaceManifest({ name: `host-${index}`, address: formatIpv4(FIRST_HOST + index), network: 0 }),
   )

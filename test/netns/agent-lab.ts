@@ -118,6 +118,8 @@ export class GatewayLab {
       manifestLimits: { fileBytes: 16_777_216, files: 200_000 },
       stateFile: '',
       timers: { udp: 300, tcpEstablished: 7440, tcpTransitory: 240, icmp: 60 },
+      udpRefresh: 'both',
+      perInterface: { sessions: 256, newFlowsPerSecond: 0 },
       xdpMode: 'auto',
       driftIntervalSeconds: 1,
       limits: { maxSlices: 1024, maxInterfaces: 1024, maxSessions: 1024, maxDevices: 1024 },

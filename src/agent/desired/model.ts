@@ -22,7 +22,7 @@ import { ObjectIndex } from './objects.ts'
 import { RouteTable } from './route-table.ts'
 import { uplinkState } from './uplink.ts'
 
-export type DesiredConfig = Pick<GatewayConfig, 'uplink' | 'private' | 'timers'>
+export type DesiredConfig = Pick<GatewayConfig, 'uplink' | 'private' | 'timers' | 'udpRefresh' | 'perInterface'>
 
 const NO_MAC = new Uint8Array(6)
 
@@ -176,6 +176,8 @@ export class DesiredModel {
         uplinkIfindex: uplink?.ifindex ?? 0,
         uplinkMac: uplink?.mac ?? NO_MAC,
         timers: this.#config.timers,
+        udpRefresh: this.#config.udpRefresh,
+        perInterface: this.#config.perInterface,
       },
       devices: this.#sides.flatMap(({ link, network }) => {
         const vni = this.#objects.vniOf(network)

@@ -15,7 +15,7 @@ export interface UplinkState {
 }
 
 /** Next hops the data plane can hold (MAX_NEXT_HOPS), less some for gateways that come later. */
-const MAX_ON_LINK_NEIGHBOURS = 960
+export const MAX_ON_LINK_NEIGHBOURS = 960
 
 /**
  * @param uplink absent while the device is

@@ -113,7 +113,14 @@ describe('a wanted neighbour', () => {
 })
 
 describe('a destination that traffic missed', () => {
-  const missed = (ip: string) => keeper.missed(UPLINK, parseIpv4(ip))
+  const ASKER = 3
+  const OTHER = 4
+  const missed = (ip: string, slice = ASKER) => keeper.missed(UPLINK, parseIpv4(ip), slice)
+  const scan = (slice: number, count = 1000) => {
+    let taken = 0
+    for (let i = 0; i < count; i++) if (missed(formatIpv4(parseIpv4('192.1.0.0') + slice * 4096 + i), slice)) taken++
+    return taken
+  }
 
   test('is asked for, and given up a minute after the last who asked', () => {
     missed('192.0.2.7')
@@ -131,12 +138,47 @@ describe('a destination that traffic missed', () => {
     expect(pass(1)).toEqual(['keep 192.0.2.7'])
   })
 
-  test('is one of 256 at most, so that a scan does not fill the kernel’s table', () => {
-    for (let i = 0; i < 1000; i++) keeper.missed(UPLINK, parseIpv4('192.0.0.0') + i)
-    expect(new Set(pass(20))).toHaveLength(256)
+  test('is one of 256 at most, so that scans do not fill the kernel’s table', () => {
+    for (let slice = 0; slice < 300; slice++) scan(slice, 200)
+    const asked = new Set(pass(20))
+    expect(asked.size).toBeGreaterThan(200)
+    expect(asked.size).toBeLessThanOrEqual(256)
     pass(100)
-    missed('192.0.2.7')
+    expect(missed('192.0.2.7')).toBe(true)
     expect(pass(1)).toEqual(['resolve 192.0.2.7'])
+  })
+
+  test('of a machine that scans leaves as many places to others, whose destinations are asked for at once', () => {
+    expect(scan(ASKER)).toBe(128)
+    expect(scan(ASKER)).toBe(0)
+    for (let i = 1; i <= 50; i++) expect(missed(`192.0.2.${i}`, OTHER)).toBe(true)
+    expect(pass(1).filter((each) => each.startsWith('resolve 192.0.2.'))).toHaveLength(50)
+  })
+
+  test('that is asked for again, by whomever, takes no second place', () => {
+    expect(missed('192.0.2.7')).toBe(true)
+    expect([missed('192.0.2.7'), missed('192.0.2.7', OTHER)]).toEqual([false, false])
+    expect(scan(ASKER)).toBe(127)
+  })
+
+  test('and answers takes a place among next hops, of which a machine has no more than it leaves to others', () => {
+    const keys: number[] = []
+    for (let round = 0; round < 20; round++) {
+      for (let i = 0; i < 100; i++) {
+        const ip = formatIpv4(parseIpv4('192.1.0.0') + round * 100 + i)
+        if (!missed(ip)) continue
+        answers(ip, UPLINK)
+        keys.push(neighbourKey(UPLINK, parseIpv4(ip)))
+      }
+      pass(1)
+      keeper.setUplink([...keys])
+    }
+    expect(keys).toHaveLength(480)
+    expect(missed('192.0.2.7', OTHER)).toBe(true)
+    // Those that are next hops no longer give their places back.
+    keeper.setUplink([])
+    pass(1)
+    expect(missed('192.0.2.9')).toBe(true)
   })
 })
 

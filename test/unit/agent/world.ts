@@ -138,6 +138,8 @@ export const ONE_DEVICE = {
   uplink: { interface: 'up0' },
   private: [{ interface: 'in0', network: { namespace: 'default', name: 'blue' }, prefixes: [] as string[] }],
   timers: TIMERS,
+  udpRefresh: 'both' as const,
+  perInterface: { sessions: 256, newFlowsPerSecond: 0 },
 }
 
 /** Two private devices in Network blue. */

@@ -48,6 +48,8 @@ describe('a minimal configuration', () => {
         manifests: '/etc/natgw/manifests',
         stateFile: '/var/lib/natgw/default/state',
         timers: { udp: 300, tcpEstablished: 7440, tcpTransitory: 240, icmp: 60 },
+        udpRefresh: 'both',
+        perInterface: { sessions: 65536, newFlowsPerSecond: 20000 },
         xdpMode: 'auto',
         driftIntervalSeconds: 30,
         manifestLimits: { fileBytes: 16777216, files: 200000 },
@@ -82,6 +84,8 @@ xdpMode: generic
 driftIntervalSeconds: 5
 limits: {maxSlices: 10, maxInterfaces: 20, maxSessions: 4096, maxDevices: 64}
 manifestLimits: {fileBytes: 1024, files: 1}
+udpRefresh: outbound
+perInterface: {newFlowsPerSecond: 0}
 log: {level: debug}
 `,
       FILE,
@@ -100,6 +104,8 @@ log: {level: debug}
     expect(config).toMatchObject({ instance: 'lab-1', xdpMode: 'generic', driftIntervalSeconds: 5 })
     expect(config.limits).toEqual({ maxSlices: 10, maxInterfaces: 20, maxSessions: 4096, maxDevices: 64 })
     expect(config.manifestLimits).toEqual({ fileBytes: 1024, files: 1 })
+    expect(config.udpRefresh).toBe('outbound')
+    expect(config.perInterface).toEqual({ sessions: 1024, newFlowsPerSecond: 0 })
     expect(config.log.level).toBe('debug')
   })
 })
@@ -180,6 +186,8 @@ describe('a wrong field is named with its line, its value and what would be righ
     ['ports backwards', 'publicPrefixes', '[{prefix: 192.0.2.1/32, ports: 3000-2000}]', 'first port is above the last'],
     ['shared that is a text', 'publicPrefixes', '[{prefix: 192.0.2.1/32, shared: "no"}]', '"no": true or false'],
     ['a timer as text', 'timers', '{udp: 5m}', '7: timers.udp: "5m": a whole number of seconds from 1 to 604800'],
+    ['a bound of less than nothing', 'perInterface', '{sessions: -1}', '7: perInterface.sessions: -1: a whole number'],
+    ['another direction of refresh', 'udpRefresh', 'inbound', '7: udpRefresh: "inbound": one of both, outbound'],
     ['a timer of 0', 'timers', '{icmp: 0}', '7: timers.icmp: 0: a whole number of seconds'],
     [
       'a half',

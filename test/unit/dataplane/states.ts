@@ -11,6 +11,8 @@ export function stateOf(parts: Partial<DesiredState> = {}): DesiredState {
       uplinkIfindex: 2,
       uplinkMac: MAC,
       timers: { udp: 300, tcpEstablished: 7440, tcpTransitory: 240, icmp: 60 },
+      udpRefresh: 'both',
+      perInterface: { sessions: 256, newFlowsPerSecond: 0 },
     },
     devices: [],
     interfaces: [],
