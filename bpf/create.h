@@ -135,11 +135,16 @@ static __always_inline int session_add(struct new_flow *flow, struct slot *slot,
 	struct flow_request *request = flow->request;
 	__u32 zero = 0, *total = bpf_map_lookup_elem(&session_use, &zero), index;
 	struct session *session;
+	__u16 flags = SLOT_SPILLED;
 	int found;
 
 	if (!session_allowed(flow->settings, flow->state))
 		return DROP_SESSION_LIMIT;
-	found = session_search_free(slot_index, request->destination, request->destination_port);
+	found = session_search_free(slot_index, request->destination, request->destination_port, 0);
+	if (found < 0) {
+		flags |= SLOT_SECOND;
+		found = session_search_free(slot_index, request->destination, request->destination_port, 1);
+	}
 	index = found;
 	session = found < 0 ? NULL : bpf_map_lookup_elem(&sessions, &index);
 	if (!session || !total)
@@ -147,7 +152,7 @@ static __always_inline int session_add(struct new_flow *flow, struct slot *slot,
 	if (compare_exchange(&session->claim, CLAIM_FREE, (live & ~3ull) | CLAIM_BUSY) != CLAIM_FREE)
 		return DROP_CONTENDED;
 	/* Counted before it is seen: no mapping or slice has more than is counted. */
-	slot->flags |= SLOT_SPILLED;
+	slot->flags |= flags;
 	fetch_add(&slot->spilled, 1);
 	fetch_add(&flow->state->sessions, 1);
 	fetch_add(total, 1);
@@ -173,7 +178,7 @@ static __always_inline int session_make(struct new_flow *flow, struct slot *slot
 			flow_session_init(flow, &slot->session);
 		return DROP_NONE;
 	}
-	found = session_search(slot_index, slot->generation, request->destination, request->destination_port);
+	found = session_search(slot, slot_index, request->destination, request->destination_port);
 	if (found >= 0)
 		return session_renew(flow, found, live);
 	if (own_alive)

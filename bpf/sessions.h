@@ -20,8 +20,8 @@ static __always_inline __u64 session_claim(__u32 slot, __u16 generation, __u64 s
 	return (__u64)slot << 32 | (__u64)(generation & GENERATION_MASK) << 2 | state;
 }
 
-/* Keyed, so that nobody can choose remotes that crowd a part of the table. */
-static __always_inline __u32 session_hash(__u64 secret, __u32 slot, __be32 remote, __be16 port)
+/* Two hashes, one in each half. Keyed, so that nobody can choose remotes that crowd a part of the table. */
+static __always_inline __u64 session_hash(__u64 secret, __u32 slot, __be32 remote, __be16 port)
 {
 	__u64 h = ((__u64)remote << 32 | slot) ^ secret;
 
@@ -32,7 +32,7 @@ static __always_inline __u32 session_hash(__u64 secret, __u32 slot, __be32 remot
 	h *= (secret | 1);
 	h ^= h >> 32;
 	h *= 0x9fb21c651e98df25ull;
-	return h >> 32;
+	return h ^ h >> 29;
 }
 
 /* The routes as they were when the next hop was found, and the next hop. */
@@ -56,15 +56,17 @@ static __always_inline int session_alive(const struct session_data *data, __u32 
 	return !time_reached(now, data->expires);
 }
 
-/* The index in the window of (slot, remote) whose claim is `want`, 0 for a free one; or -1. */
-static __always_inline int session_window(__u32 slot, __be32 remote, __u32 port, __u64 want)
+/* The index in a window of (slot, remote), the first or the second, whose claim is `want`, 0 for a free one; or -1. */
+static __always_inline int session_window(__u32 slot, __be32 remote, __u32 port, __u64 want, __u32 second)
 {
 	__u32 zero = 0, start;
 	struct settings *s = bpf_map_lookup_elem(&settings, &zero);
+	__u64 hash;
 
 	if (!s)
 		return -1;
-	start = session_hash(s->session_secret, slot, remote, port);
+	hash = session_hash(s->session_secret, slot, remote, port);
+	start = second ? hash : hash >> 32;
 	for (__u32 i = 0; i < SESSION_WINDOW; i++) {
 		__u32 index = (start + i) & s->session_mask;
 		struct session *session = bpf_map_lookup_elem(&sessions, &index);
@@ -81,15 +83,24 @@ static __always_inline int session_window(__u32 slot, __be32 remote, __u32 port,
  * The index of the spilled session of (slot, generation) with this remote, dead or alive, or -1. Functions that are
  * verified on their own, like slot_search().
  */
-__noinline int session_search(__u32 slot, __u32 generation, __be32 remote, __u32 port)
+__noinline int session_search_in(__u32 slot, __u32 generation, __be32 remote, __u32 port, __u32 second)
 {
-	return session_window(slot, remote, port, session_claim(slot, generation, CLAIM_LIVE));
+	return session_window(slot, remote, port, session_claim(slot, generation, CLAIM_LIVE), second);
 }
 
 /* The index of an entry that a session with this remote may take, or -1. */
-__noinline int session_search_free(__u32 slot, __be32 remote, __u32 port)
+__noinline int session_search_free(__u32 slot, __be32 remote, __u32 port, __u32 second)
 {
-	return session_window(slot, remote, port, CLAIM_FREE);
+	return session_window(slot, remote, port, CLAIM_FREE, second);
+}
+
+static __always_inline int session_search(const struct slot *slot, __u32 slot_index, __be32 remote, __u32 port)
+{
+	int found = session_search_in(slot_index, slot->generation, remote, port, 0);
+
+	if (found < 0 && slot->flags & SLOT_SECOND)
+		found = session_search_in(slot_index, slot->generation, remote, port, 1);
+	return found;
 }
 
 /* The live session of a mapping with this remote, or NULL. */
@@ -104,7 +115,7 @@ static __always_inline struct session_data *session_lookup(struct slot *slot, __
 		return session_alive(&slot->session, now) ? &slot->session : NULL;
 	if (!(slot->flags & SLOT_SPILLED))
 		return NULL;
-	found = session_search(slot_index, slot->generation, remote, port);
+	found = session_search(slot, slot_index, remote, port);
 	if (found < 0)
 		return NULL;
 	index = found;

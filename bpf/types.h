@@ -180,6 +180,7 @@ struct session_data {
 enum slot_flags {
 	SLOT_OVERFLOW = 1, /* outside its probe window: found by the links */
 	SLOT_SPILLED = 2,  /* has had more than one session: only a holder of the slice's lock may take it away */
+	SLOT_SECOND = 4,   /* one of them is where the second hash points, since there was no room where the first does */
 };
 
 /*

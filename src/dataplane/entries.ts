@@ -1,7 +1,14 @@
 // Desired state → map entries, for everything whose entry follows from the object and its place alone.
 import { mapIpv4, parseIpv6 } from '../net/ipv6.ts'
 import { tryParseIpv4 } from '../net/ipv4.ts'
-import { AddressFlags, NextHopFlags, RouteFlags, SettingsFlags, SliceConstants, SliceFlags } from './generated/layouts.ts'
+import {
+  AddressFlags,
+  NextHopFlags,
+  RouteFlags,
+  SettingsFlags,
+  SliceConstants,
+  SliceFlags,
+} from './generated/layouts.ts'
 import type {
   Address,
   HostAddressKey,

@@ -2,7 +2,7 @@
 import { getBytes, getCount, setBytes, setCount, u32Codec, u64Codec } from '../codec.ts'
 import type { Codec, MapLayout, MapShape, OuterMapLayout } from '../codec.ts'
 
-export const LAYOUT_HASH = '6406c26b83cb400db739ef82eec06c4d71b22ef3286b36144db9b8b62589675d'
+export const LAYOUT_HASH = 'db9a714208216ee54adac3d880931b6af0ee85215a469336489f3d1b684e920a'
 
 export const NatProtocol = {
   NAT_PROTOCOL_TCP: 0,
@@ -108,6 +108,7 @@ export const sessionRouteNames: Readonly<Record<number, string>> = {
 export const SlotFlags = {
   SLOT_OVERFLOW: 1,
   SLOT_SPILLED: 2,
+  SLOT_SECOND: 4,
 } as const
 export type SlotFlags = (typeof SlotFlags)[keyof typeof SlotFlags]
 
