@@ -6,7 +6,6 @@ import type { ResourceStore } from '../store/store.ts'
 import type { Built } from './desired/model.ts'
 import type { HostChange } from './host-network.ts'
 import type { Logger } from '../log/logger.ts'
-import { isDeepStrictEqual } from 'node:util'
 import { keyOf } from '../api/index.ts'
 import { openDataplane } from '../dataplane/loader.ts'
 import { DataplaneSync } from '../dataplane/sync.ts'
@@ -48,7 +47,6 @@ const TICK = 1_000
 /** What runs on a node: keeps maps and attached programs as the objects and the host's network demand. */
 export class Agent {
   readonly #config: GatewayConfig
-  readonly #log: Logger
   readonly #problems: ProblemSink
   /** For what may go wrong again and again. */
   readonly #repeated: RateLimitedLog
@@ -67,7 +65,6 @@ export class Agent {
   readonly #unreported = new Set<ObjectKey>()
   /** Objects that could not be understood. */
   readonly #ignored = new Set<string>()
-  #notes: readonly string[] = []
 
   /**
    * Loads, attaches and brings the maps into line before it returns.
@@ -88,7 +85,6 @@ export class Agent {
 
   private constructor({ config, store, objectPath, log, problems }: AgentOptions) {
     this.#config = config
-    this.#log = log
     this.#problems = problems
     this.#repeated = new RateLimitedLog(log)
     const now = (): number => performance.now()
@@ -175,6 +171,7 @@ export class Agent {
       }),
       every(TICK, () => {
         this.#keeper.tick()
+        this.#reportRoutes()
         if (this.#devices.retryDue()) this.#passes.askAtOnce()
       }),
       every(this.#config.driftIntervalSeconds * 1000, () => this.#passes.askToVerify()),
@@ -229,8 +226,12 @@ export class Agent {
     this.#keeper.setInside(built.insideNeighbours.added, built.insideNeighbours.removed)
     this.#keeper.setUplink(built.uplinkNeighbours)
     this.#keeper.tick()
-    this.#tellNotes(built.notes)
+    this.#reportRoutes()
     this.#bringIntoLine(built)
+  }
+
+  #reportRoutes(): void {
+    this.#problems.report('routes', this.#model.routeProblems(this.#keeper.silent()))
   }
 
   #bringIntoLine({ state, touched }: Built): void {
@@ -240,12 +241,6 @@ export class Agent {
     for (const key of changed) this.#unreported.add(key)
     this.#status.enqueue(this.#unreported)
     this.#unreported.clear()
-  }
-
-  #tellNotes(notes: readonly string[]): void {
-    if (isDeepStrictEqual(notes, this.#notes)) return
-    for (const note of notes) if (!this.#notes.includes(note)) this.#log.warn({}, note)
-    this.#notes = notes
   }
 }
 

@@ -15,6 +15,8 @@ const FIRST_RETRY = 1_000
 /** All traffic waits for a gateway, one machine's for an inside neighbour. */
 const LONGEST_RETRY = { uplink: 5_000, inside: 30_000 }
 const REPROBE = 15_000
+/** From here on a next hop that does not answer is a problem. */
+const SILENT_MS = 5_000
 /** A destination that was asked for and never answered is given up when nobody asks for it any more. */
 const MISSED_IDLE = 60_000
 /** After the kernel's neighbour table was found full. */
@@ -34,6 +36,8 @@ interface Kept {
   missedAt?: number
   /** Requests since it last was resolved. */
   attempts: number
+  /** When the first of these was. */
+  askedAt?: number
 }
 
 export interface KeeperOptions {
@@ -114,6 +118,15 @@ export class NeighbourKeeper {
     }
   }
 
+  /** Next hops on the uplink, by key, that have been asked for and have not answered for some seconds. */
+  silent(): number[] {
+    const { neighbours, now } = this.#options
+    return this.#uplink.filter((key) => {
+      const askedAt = this.#kept.get(key)?.askedAt
+      return askedAt !== undefined && now() - askedAt >= SILENT_MS && neighbours().get(key)?.mac === undefined
+    })
+  }
+
   /** Does what is due. To be called about once a second, and after changes. */
   tick(): void {
     const now = this.#options.now()
@@ -137,6 +150,7 @@ export class NeighbourKeeper {
     const resolved = entry?.mac !== undefined
     if (resolved) {
       kept.attempts = 0
+      delete kept.askedAt
       // From here on it is kept as a next hop, for as long as it answers.
       this.#forgetMiss(key, kept)
       if (!this.#kept.has(key) || entry.fixed || entry.managed) return undefined
@@ -149,7 +163,7 @@ export class NeighbourKeeper {
       if (!this.#kept.has(key)) return undefined
     }
     this.#ask(key, false, now)
-    kept.attempts++
+    if (kept.attempts++ === 0) kept.askedAt = now
     return now + Math.min(FIRST_RETRY * 2 ** (kept.attempts - 1), LONGEST_RETRY[kept.uplink ? 'uplink' : 'inside'])
   }
 

@@ -24,9 +24,9 @@ import type { Runs } from './placement.ts'
 
 const NO_MAC = new Uint8Array(6)
 
-/** A neighbour has an entry of its own per device: link-local next hops may look alike. */
-export function nextHopKey({ ifindex, address }: { ifindex: number; address: number }): number {
-  return ifindex * 2 ** 32 + address
+/** A neighbour has an entry of its own for each device, since link-local ones may look alike, and for each MTU of its routes. */
+export function nextHopKey({ ifindex, address, mtu }: { ifindex: number; address: number; mtu: number }): string {
+  return `${ifindex} ${address} ${mtu}`
 }
 
 export function nextHopEntry(hop: DesiredNextHop): NextHop {

@@ -80,7 +80,8 @@ export interface DesiredNextHop {
 export interface DesiredRoute {
   address: number
   prefixLength: number
-  /** `via`: `nextHop` is an address in nextHops; `on-link`: each destination is its own neighbour; `reject`: drop. */
+  /** `via`: `nextHop` and `mtu` are those of one of nextHops; `on-link`: each destination is its own neighbour; `reject`: drop. */
   type: 'via' | 'on-link' | 'reject'
   nextHop?: number
+  mtu?: number
 }

@@ -18,13 +18,13 @@ export function planRoutes(
   routes: readonly DesiredRoute[],
   plan: Plan,
 ): boolean {
-  const { byAddress, moved: hopsMoved } = assignIndexes(image, hops, plan)
+  const { indexes, moved: hopsMoved } = assignIndexes(image, hops, plan)
   let moved = hopsMoved
   const wanted = new Set<KeyId>()
   // Doors close first, so a reject route is there before another prefix opens.
   const ordered = [...routes.filter(({ type }) => type === 'reject'), ...routes.filter(({ type }) => type !== 'reject')]
   for (const route of ordered) {
-    const hop = route.type === 'via' ? byAddress.get(route.nextHop ?? -1) : 0
+    const hop = route.type === 'via' ? indexes.get(wayKey(route.nextHop ?? -1, route.mtu ?? -1)) : 0
     if (hop === undefined) {
       const target = `${formatIpv4(route.address)}/${route.prefixLength}`
       const via = route.nextHop === undefined ? 'nothing' : formatIpv4(route.nextHop)
@@ -57,14 +57,14 @@ function assignIndexes(
   image: MapImage,
   hops: readonly DesiredNextHop[],
   plan: Plan,
-): { byAddress: Map<number, number>; moved: boolean } {
-  const taken = new Map<number, number>()
+): { indexes: Map<string, number>; moved: boolean } {
+  const taken = new Map<string, number>()
   const used = new Set<number>()
   for (const [index, entry] of image.nextHops.entries()) {
     taken.set(nextHopKey(entry), index)
     used.add(index)
   }
-  const byAddress = new Map<number, number>()
+  const indexes = new Map<string, number>()
   let moved = false
   let candidate = FIRST_INDEX
   for (const hop of hops) {
@@ -89,7 +89,8 @@ function assignIndexes(
       moved = true
     }
     taken.delete(key)
-    byAddress.set(hop.address, byAddress.get(hop.address) ?? index)
+    const way = wayKey(hop.address, hop.mtu)
+    indexes.set(way, indexes.get(way) ?? index)
     const value = nextHopEntry(hop)
     if (!image.nextHops.holds(index, value)) plan.add({ kind: 'put', map: 'nextHops', key: index, value })
   }
@@ -97,5 +98,10 @@ function assignIndexes(
     plan.add({ kind: 'remove', map: 'nextHops', key: index })
     moved = true
   }
-  return { byAddress, moved }
+  return { indexes, moved }
+}
+
+/** What a route knows of its next hop. */
+function wayKey(address: number, mtu: number): string {
+  return `${address} ${mtu}`
 }

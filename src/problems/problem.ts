@@ -14,6 +14,12 @@ export type ProblemReason =
   | 'NoCarrier' // nothing at the far end
   | 'DeviceRenamed' // the configuration has its former name
   | 'DeviceNotConfigured' // it runs the program of private devices
+  | 'NoDefaultRoute' // no way out, or not to everywhere
+  | 'RouteElsewhere' // a route leads through another device than the uplink
+  | 'RouteNotFollowed' // of a kind that packets cannot follow
+  | 'RouteRejects' // the default route drops
+  | 'RouterSilent' // a next hop does not answer ARP
+  | 'NeighboursLeftOut' // no room for all on the uplink's own link
   | 'AddressTakenByHost' // NAT's alone, and the host has it
   | 'SharedAddressMissing' // shared with the host, which does not have it
   | 'LocalPortsOverlap' // connections of the host may take ports of NAT

@@ -5,7 +5,6 @@ import { unloadDataplane } from '../../src/dataplane/loader.ts'
 import { DataplaneMaps } from '../../src/dataplane/pinned-maps.ts'
 import { isAttached, pinnedLinks } from '../../src/dataplane/pins.ts'
 import { parseIpv4 } from '../../src/net/ipv4.ts'
-import type { LastingProblem } from '../../src/problems/problem.ts'
 import { natTable, network, networkId, networkInterface } from '../unit/agent/world.ts'
 import type { AgentProcess } from './agent-lab.ts'
 import { GatewayLab } from './agent-lab.ts'
@@ -74,17 +73,7 @@ const attached = () =>
     .map(({ role, ifindex }) => `${role} ${ifindex}`)
     .sort()
 
-async function problem(reason: string, expected = true): Promise<LastingProblem | undefined> {
-  const end = performance.now() + 10_000
-  for (;;) {
-    const found = (await agent?.problems())?.find((each) => each.reason === reason)
-    if ((found !== undefined) === expected || performance.now() > end) {
-      expect(found !== undefined, reason).toBe(expected)
-      return found
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-}
+const problem = (reason: string) => agent?.awaitProblem(reason)
 
 /** Packets on the internet's device that have the machine's own address for their source. */
 function leaks(): number {
@@ -137,7 +126,7 @@ describe('a device that is renamed', () => {
       expect(attached()).toEqual(before)
       expect(maps?.devices.get(lab.ifindex(device === 'in0' ? name : 'in0'))).toEqual({ vni: 7 })
       lab.namespaces.ip(lab.gateway, `link set ${name} name ${device}`)
-      await problem('DeviceRenamed', false)
+      await agent?.awaitNoProblem('DeviceRenamed')
       expect(attached()).toEqual(before)
     } finally {
       stop()

@@ -42,6 +42,15 @@ export class AgentProcess {
   counts = () => this.#ask({ do: 'counts' }) as Promise<AgentCounts>
   conditions = () => this.#ask({ do: 'conditions' }) as Promise<Conditions>
   problems = () => this.#ask({ do: 'problems' }) as Promise<LastingProblem[]>
+  /** @throws when it does not come within ten seconds */
+  awaitProblem(reason: string): Promise<LastingProblem> {
+    return this.#await(`problem ${reason}`, (problems) => problems.find((each) => each.reason === reason))
+  }
+
+  async awaitNoProblem(reason: string): Promise<void> {
+    await this.#await(`end of problem ${reason}`, (problems) => !problems.some((each) => each.reason === reason))
+  }
+
   log = () => this.#ask({ do: 'log' }) as Promise<LogLine[]>
 
   async stop(): Promise<number | null> {
@@ -52,6 +61,17 @@ export class AgentProcess {
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL')
     await this.#exit
+  }
+
+  async #await<T>(what: string, find: (problems: LastingProblem[]) => T | undefined): Promise<T> {
+    const end = performance.now() + 10_000
+    for (;;) {
+      const problems = await this.problems()
+      const found = find(problems)
+      if (found !== undefined && found !== false) return found
+      if (performance.now() > end) throw new Error(`did not come: ${what}; there are: ${JSON.stringify(problems)}`)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
   }
 
   #ask(request: Omit<Request, 'id'>): Promise<unknown> {

@@ -2,6 +2,7 @@ import type { ObjectKey } from '../../api/index.ts'
 import type { GatewayConfig } from '../../config/config.ts'
 import type { DesiredInterface, DesiredState } from '../../dataplane/model.ts'
 import type { Affected } from '../../dataplane/sync-failure.ts'
+import type { Problem } from '../../problems/problem.ts'
 import type { HostChange, HostSnapshot } from '../host-network.ts'
 import type { Link, Route } from '../netlink/model.ts'
 import type { BoundDevice } from './device-binding.ts'
@@ -19,6 +20,7 @@ import { hostAddresses } from './host-addresses.ts'
 import { NOTHING, interfaceResult } from './interfaces.ts'
 import { Ledger } from './ledger.ts'
 import { ObjectIndex } from './objects.ts'
+import { routeProblems } from './route-problems.ts'
 import { RouteTable } from './route-table.ts'
 import { uplinkState } from './uplink.ts'
 
@@ -35,8 +37,6 @@ export interface Built {
   insideNeighbours: { added: readonly number[]; removed: readonly number[] }
   /** Neighbours on the uplink that are next hops, by neighbourKey. */
   uplinkNeighbours: readonly number[]
-  /** What a person should know about the host's routes. */
-  notes: readonly string[]
 }
 
 /**
@@ -152,19 +152,12 @@ export class DesiredModel {
         this.#compute(record)
       }
     }
-    this.#uplink ??= uplinkState(
-      this.#host.routes,
-      this.#host.links,
-      this.#host.neighbours,
-      this.uplink(),
-      new Set(this.#sides.flatMap(({ link }) => (link ? [link.ifindex] : []))),
-    )
+    this.#uplink ??= uplinkState(this.#host.routes, this.#host.neighbours, this.uplink())
     return {
       state: this.#state(this.#uplink),
       touched,
       insideNeighbours: this.#ledger.takeWants(),
       uplinkNeighbours: this.#uplink.neighbours,
-      notes: this.#uplink.notes,
     }
   }
 
@@ -222,6 +215,23 @@ export class DesiredModel {
 
   #served(isAffected: (entry: DesiredInterface) => boolean): ObjectKey[] {
     return this.#ledger.present().flatMap((entry) => (entry.slice && isAffected(entry) ? [entry.name] : []))
+  }
+
+  /** Why packets do not get out, as of the last build. @param silent routers, by neighbourKey, that do not answer */
+  routeProblems(silent: readonly number[]): Problem[] {
+    const uplink = this.uplink()
+    if (this.#uplink === undefined) return []
+    const gateways = new Set(this.#host.routes.map(({ gateway }) => gateway))
+    return routeProblems({
+      state: this.#uplink,
+      links: this.#host.links,
+      uplink,
+      privateDevices: new Set(this.#sides.flatMap(({ link }) => (link ? [link.ifindex] : []))),
+      silentRouters: silent
+        .map(neighbourOfKey)
+        .filter(({ ifindex, address }) => ifindex === uplink?.ifindex && gateways.has(address))
+        .map(({ address }) => address),
+    })
   }
 
   /** Private devices, then the uplink. */

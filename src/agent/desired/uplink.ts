@@ -10,75 +10,70 @@ export interface UplinkState {
   nextHops: DesiredNextHop[]
   /** Keys of the neighbours in nextHops, which must be kept fresh. */
   neighbours: number[]
-  /** What a person should know about routes that cannot be used. */
-  notes: string[]
+  /** The routes packets can take; what each came to is in `routes`. */
+  effective: readonly Route[]
+  /** Neighbours on the uplink's own link for which there is no room. */
+  neighboursLeftOut: number
 }
 
+/** Bytes an IPv4 packet can have; devices may have a larger MTU. */
+const LARGEST_PACKET = 65_535
 /** Next hops the data plane can hold (MAX_NEXT_HOPS), less some for gateways that come later. */
 export const MAX_ON_LINK_NEIGHBOURS = 960
 
-/**
- * @param uplink absent while the device is
- * @param privateDevices by ifindex; what is routed through these is inside and never left by the uplink
- */
+/** @param uplink absent while the device is */
 export function uplinkState(
   routes: readonly Route[],
-  links: ReadonlyMap<number, Link>,
   neighbours: ReadonlyMap<number, Neighbour>,
   uplink: Link | undefined,
-  privateDevices: ReadonlySet<number>,
 ): UplinkState {
   const table = new RouteTable(routes)
+  const effective = table.effective()
   const byPrefix = new Map<string, DesiredRoute>()
-  const nextHops = new Map<number, DesiredNextHop>()
-  const notes: string[] = []
+  const nextHops = new Map<string, DesiredNextHop>()
 
-  const use = (address: number, mtu: number, through: Link): void => {
-    const key = neighbourKey(through.ifindex, address)
-    const mac = neighbours.get(key)?.mac
-    const known = nextHops.get(key)
-    nextHops.set(key, {
-      address,
+  const put = (
+    prefix: Pick<Route, 'address' | 'prefixLength'>,
+    way: Pick<DesiredRoute, 'type' | 'nextHop' | 'mtu'>,
+  ) => {
+    const { address, prefixLength } = prefix
+    byPrefix.set(formatCidr({ address, length: prefixLength }), { address, prefixLength, ...way })
+  }
+  // The MTU is the route's: a router that is the way to two destinations with two MTUs is two next hops.
+  const via = (neighbour: number, route: Route, through: Link): Pick<DesiredRoute, 'type' | 'nextHop' | 'mtu'> => {
+    const mtu = Math.min(route.mtu ?? through.mtu, through.mtu, LARGEST_PACKET)
+    const mac = neighbours.get(neighbourKey(through.ifindex, neighbour))?.mac
+    nextHops.set(`${neighbour} ${mtu}`, {
+      address: neighbour,
       ifindex: through.ifindex,
-      mtu: Math.min(mtu, known?.mtu ?? mtu),
+      mtu,
       sourceMac: through.mac,
       ...(mac === undefined ? {} : { destinationMac: mac }),
     })
+    return { type: 'via', nextHop: neighbour, mtu }
   }
 
-  for (const route of table.effective()) {
-    const { address, prefixLength } = route
-    const put = (way: Omit<DesiredRoute, 'address' | 'prefixLength'>): void => {
-      byPrefix.set(formatCidr({ address, length: prefixLength }), { address, prefixLength, ...way })
-    }
-    if (uplink === undefined || route.type === 'reject' || route.ifindex !== uplink.ifindex || route.gatewayIpv6) {
-      put({ type: 'reject' })
-      const note = refusalOf(route, links, uplink, privateDevices)
-      if (note !== undefined) notes.push(note)
-    } else if (route.gateway === undefined) {
-      put({ type: 'on-link' })
-    } else {
-      use(route.gateway, route.mtu ?? uplink.mtu, uplink)
-      put({ type: 'via', nextHop: route.gateway })
-    }
+  for (const route of effective) {
+    if (uplink === undefined || !leadsOut(route, uplink)) put(route, { type: 'reject' })
+    else if (route.gateway === undefined) put(route, { type: 'on-link' })
+    else put(route, via(route.gateway, route, uplink))
   }
-  if (uplink !== undefined) {
-    const onLink = onLinkNeighbours(neighbours, uplink.ifindex, table)
-    if (onLink.length > MAX_ON_LINK_NEIGHBOURS) {
-      notes.push(
-        `${uplink.name} has ${onLink.length} neighbours on link; traffic to all but ${MAX_ON_LINK_NEIGHBOURS} is dropped`,
-      )
-    }
-    for (const { address, route } of onLink.slice(0, MAX_ON_LINK_NEIGHBOURS)) {
-      use(address, route.mtu ?? uplink.mtu, uplink)
-      const prefix = formatCidr({ address, length: 32 })
-      byPrefix.set(prefix, { address, prefixLength: 32, type: 'via', nextHop: address })
-    }
-    if (![...byPrefix.values()].some((route) => route.type !== 'reject')) {
-      notes.push(`no route leads out of ${uplink.name}: all traffic from private machines is dropped`)
-    }
+  const onLink = uplink === undefined ? [] : onLinkNeighbours(neighbours, uplink.ifindex, table)
+  for (const { address, route } of onLink.slice(0, MAX_ON_LINK_NEIGHBOURS)) {
+    if (uplink !== undefined) put({ address, prefixLength: 32 }, via(address, route, uplink))
   }
-  return { routes: [...byPrefix.values()], nextHops: [...nextHops.values()], neighbours: [...nextHops.keys()], notes }
+  return {
+    routes: [...byPrefix.values()],
+    nextHops: [...nextHops.values()],
+    neighbours: [...new Set([...nextHops.values()].map(({ ifindex, address }) => neighbourKey(ifindex, address)))],
+    effective,
+    neighboursLeftOut: Math.max(0, onLink.length - MAX_ON_LINK_NEIGHBOURS),
+  }
+}
+
+/** Whether packets can follow a route. */
+export function leadsOut({ type, ifindex, gatewayIpv6 }: Route, uplink: Link): boolean {
+  return type === 'unicast' && ifindex === uplink.ifindex && gatewayIpv6 !== true
 }
 
 function onLinkNeighbours(neighbours: ReadonlyMap<number, Neighbour>, ifindex: number, table: RouteTable) {
@@ -89,17 +84,4 @@ function onLinkNeighbours(neighbours: ReadonlyMap<number, Neighbour>, ifindex: n
     if (route?.ifindex === ifindex && route.gateway === undefined && !route.gatewayIpv6) found.push({ address, route })
   }
   return found
-}
-
-function refusalOf(
-  route: Route,
-  links: ReadonlyMap<number, Link>,
-  uplink: Link | undefined,
-  privateDevices: ReadonlySet<number>,
-): string | undefined {
-  if (route.type === 'reject' || uplink === undefined || privateDevices.has(route.ifindex)) return undefined
-  const prefix = formatCidr({ address: route.address, length: route.prefixLength })
-  if (route.gatewayIpv6) return `route ${prefix}: an IPv6 next hop for IPv4 is not supported; traffic to it is dropped`
-  const device = links.get(route.ifindex)?.name ?? `device ${route.ifindex}`
-  return `route ${prefix} leads through ${device}, not the uplink ${uplink.name}; traffic to it is dropped`
 }

@@ -34,7 +34,7 @@ const onLo = (...interfaces: DesiredInterface[]): DesiredState =>
     interfaces: interfaces.map((each) => ({ ...each, ifindex: LO })),
     addresses: [addressOf(PUBLIC)],
     nextHops: [{ address: GATEWAY, ifindex: LO, mtu: 1500, sourceMac: MAC, destinationMac: MAC }],
-    routes: [{ address: 0, prefixLength: 0, type: 'via', nextHop: GATEWAY }],
+    routes: [{ address: 0, prefixLength: 0, type: 'via', nextHop: GATEWAY, mtu: 1500 }],
     hostAddresses: [{ address: '10.0.0.254', ifindex: LO }],
   })
 const send = (layer4: Parameters<typeof frame>[1], from = '10.0.0.1'): number =>

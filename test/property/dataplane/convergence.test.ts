@@ -67,6 +67,7 @@ function toState({ sizes, interfaces, hops, enabled }: Picture): DesiredState {
       prefixLength: 8,
       type: 'via',
       nextHop: address,
+      mtu: 1500,
     })),
   })
 }

@@ -111,7 +111,7 @@ class World {
 }
 
 const sorted = (model: DesiredModel) => {
-  const { state: built, uplinkNeighbours, notes } = model.build()
+  const { state: built, uplinkNeighbours } = model.build()
   // How one got there is what differs.
   const { derivation: _, ...state } = built
   return {
@@ -120,7 +120,7 @@ const sorted = (model: DesiredModel) => {
     addresses: state.addresses.toSorted((a, b) => a.address - b.address),
     findings: NAMES.map((each) => model.finding(`default/${each}`)),
     uplinkNeighbours,
-    notes,
+    problems: model.routeProblems([]),
   }
 }
 

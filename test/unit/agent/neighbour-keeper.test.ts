@@ -182,6 +182,25 @@ describe('a destination that traffic missed', () => {
   })
 })
 
+describe('a next hop on the uplink', () => {
+  test('is silent when it has not answered for five seconds, and until it does', () => {
+    keeper.setUplink([GATEWAY])
+    pass(4)
+    expect(keeper.silent()).toEqual([])
+    pass(3)
+    expect(keeper.silent()).toEqual([GATEWAY])
+    answers('192.0.2.254', UPLINK)
+    expect(keeper.silent()).toEqual([])
+    pass(1)
+    table.clear()
+    keeper.changed([GATEWAY])
+    pass(2)
+    expect(keeper.silent()).toEqual([])
+    pass(6)
+    expect(keeper.silent()).toEqual([GATEWAY])
+  })
+})
+
 describe('the kernel', () => {
   test('whose neighbour table is full is left in peace for ten seconds, and the user is told', () => {
     keeper.setInside([VM, GATEWAY], [])

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { routeProblems } from '../../../src/agent/desired/route-problems.ts'
 import { uplinkState } from '../../../src/agent/desired/uplink.ts'
 import type { Neighbour, Route } from '../../../src/agent/netlink/model.ts'
 import { neighbourKey } from '../../../src/agent/netlink/model.ts'
@@ -11,18 +12,27 @@ const OTHER = 9
 const GATEWAY = parseIpv4('192.0.2.254')
 const MAC = '02:00:00:00:02:54'
 
-function uplink(routes: Route[], neighbours: Neighbour[] = [], present = true) {
+function uplink(routes: Route[], neighbours: Neighbour[] = [], present = true, silent: number[] = []) {
   const links = [link(UPLINK, 'up0'), link(PRIVATE_A, 'in0'), link(OTHER, 'mgmt0')]
   const snapshot = host({ routes, neighbours, links })
   const device = present ? snapshot.links.get(UPLINK) : undefined
-  const state = uplinkState(routes, snapshot.links, snapshot.neighbours, device, new Set([PRIVATE_A]))
+  const state = uplinkState(routes, snapshot.neighbours, device)
   const ways = Object.fromEntries(
     state.routes.map(({ address, prefixLength, type, nextHop }) => [
       formatCidr({ address, length: prefixLength }),
       nextHop === undefined ? type : `${type} ${formatIpv4(nextHop)}`,
     ]),
   )
-  return { ...state, ways }
+  const privateDevices = new Set([PRIVATE_A])
+  const problems = routeProblems({
+    state,
+    links: snapshot.links,
+    uplink: device,
+    privateDevices,
+    silentRouters: silent,
+  })
+  const told = problems.map(({ severity, object, reason }) => `${severity} ${object} ${reason}`)
+  return { ...state, ways, told, problems }
 }
 
 describe('the way out', () => {
@@ -58,9 +68,24 @@ describe('the way out', () => {
     expect(uplink(routes.slice(2)).ways).toEqual({ '198.51.100.0/24': 'via 192.0.2.4' })
   })
 
-  test("a route's own MTU counts, the smallest of those by one gateway", () => {
-    const routes = [route('0.0.0.0/0', { gateway: GATEWAY }), route('10.9.0.0/16', { gateway: GATEWAY, mtu: 1400 })]
-    expect(uplink(routes).nextHops).toMatchObject([{ mtu: 1400 }])
+  test('has the MTU of the route, not of the router: one gateway with two MTUs is two next hops', () => {
+    const { routes, nextHops, neighbours } = uplink([
+      route('0.0.0.0/0', { gateway: GATEWAY }),
+      route('198.18.0.0/15', { gateway: GATEWAY, mtu: 1400 }),
+    ])
+    expect(routes).toMatchObject([
+      { address: 0, nextHop: GATEWAY, mtu: 1500 },
+      { address: parseIpv4('198.18.0.0'), nextHop: GATEWAY, mtu: 1400 },
+    ])
+    expect(nextHops).toMatchObject([
+      { address: GATEWAY, mtu: 1500 },
+      { address: GATEWAY, mtu: 1400 },
+    ])
+    expect(neighbours).toEqual([neighbourKey(UPLINK, GATEWAY)])
+  })
+
+  test('never has a larger MTU than the uplink', () => {
+    expect(uplink([route('0.0.0.0/0', { gateway: GATEWAY, mtu: 9000 })]).nextHops).toMatchObject([{ mtu: 1500 }])
   })
 
   test('never leads inside, nor where the administrator rejects', () => {
@@ -68,33 +93,82 @@ describe('the way out', () => {
       route('10.0.0.0/24', { ifindex: PRIVATE_A }),
       route('203.0.113.0/24', { type: 'reject', ifindex: 0 }),
     ]
-    const { ways, notes } = uplink([...routes, route('0.0.0.0/0', { gateway: GATEWAY })])
+    const { ways, told } = uplink([...routes, route('0.0.0.0/0', { gateway: GATEWAY })])
     expect(ways).toMatchObject({ '10.0.0.0/24': 'reject', '203.0.113.0/24': 'reject' })
-    expect(notes).toEqual([])
+    expect(told).toEqual([])
   })
 
-  test('by another device or an IPv6 next hop is not supported: dropped, and said', () => {
-    const { ways, notes } = uplink([
-      route('0.0.0.0/0', { gateway: GATEWAY }),
+  test('is closed for prefixes of other devices and IPv6 next hops', () => {
+    const { ways } = uplink([
       route('172.16.0.0/12', { ifindex: OTHER }),
       route('198.51.100.0/24', { gatewayIpv6: true }),
     ])
-    expect(ways).toMatchObject({ '172.16.0.0/12': 'reject', '198.51.100.0/24': 'reject' })
-    expect(notes[0]).toContain('172.16.0.0/12 leads through mgmt0')
-    expect(notes[1]).toContain('198.51.100.0/24')
-  })
-
-  test('is said to be missing where no route leads out', () => {
-    expect(uplink([route('10.0.0.0/24', { ifindex: PRIVATE_A })]).notes).toEqual([
-      'no route leads out of up0: all traffic from private machines is dropped',
-    ])
+    expect(ways).toEqual({ '172.16.0.0/12': 'reject', '198.51.100.0/24': 'reject' })
   })
 
   test('is closed while the uplink does not exist', () => {
     expect(uplink([route('172.16.0.0/12', { ifindex: OTHER })], [], false)).toMatchObject({
       ways: { '172.16.0.0/12': 'reject' },
       nextHops: [],
-      notes: [],
+      told: [],
     })
+  })
+})
+
+describe('status says why nobody, or not everything, gets out', () => {
+  const standard = route('0.0.0.0/0', { gateway: GATEWAY })
+
+  test.each<[string, Route[], string[]]>([
+    ['nothing while there is a default route by the uplink', [standard], []],
+    ['no default route', [route('192.0.2.0/24')], ['error device up0 NoDefaultRoute']],
+    [
+      'no default route, but others by a router',
+      [route('172.16.0.0/12', { gateway: GATEWAY })],
+      ['warning device up0 NoDefaultRoute'],
+    ],
+    [
+      'a default route by a management device',
+      [{ ...standard, ifindex: OTHER }],
+      ['error route default RouteElsewhere'],
+    ],
+    [
+      'a default route without a gateway there',
+      [route('0.0.0.0/0', { ifindex: OTHER })],
+      ['error route default RouteElsewhere'],
+    ],
+    [
+      'a default route with an IPv6 next hop',
+      [route('0.0.0.0/0', { gatewayIpv6: true })],
+      ['error route default RouteNotFollowed'],
+    ],
+    [
+      'a default route that rejects',
+      [route('0.0.0.0/0', { type: 'reject', ifindex: 0 })],
+      ['error route default RouteRejects'],
+    ],
+    [
+      'a destination by another device',
+      [standard, route('172.16.0.0/12', { ifindex: OTHER, gateway: GATEWAY })],
+      ['warning route 172.16.0.0/12 RouteElsewhere'],
+    ],
+    ['not the subnet of another device', [standard, route('172.16.0.0/12', { ifindex: OTHER })], []],
+    [
+      'a destination with an IPv6 next hop',
+      [standard, route('198.51.100.0/24', { gatewayIpv6: true })],
+      ['warning route 198.51.100.0/24 RouteNotFollowed'],
+    ],
+  ])('%s', (_, routes, expected) => {
+    expect(uplink(routes).told).toEqual(expected)
+  })
+
+  test('a router that does not answer', () => {
+    const { told, problems } = uplink([standard], [], true, [GATEWAY])
+    expect(told).toEqual(['error router 192.0.2.254 RouterSilent'])
+    expect(problems[0]?.message).toContain('does not answer ARP on up0')
+  })
+
+  test('a bounded number of destinations', () => {
+    const many = Array.from({ length: 100 }, (_, n) => route(`172.16.${n}.0/24`, { ifindex: OTHER, gateway: GATEWAY }))
+    expect(uplink([standard, ...many]).told).toHaveLength(20)
   })
 })

@@ -152,6 +152,7 @@ describe('routes', () => {
     prefixLength: 0,
     type: 'via' as const,
     nextHop: 0xc6336400 + nextHop,
+    mtu: 1500,
   })
   const generation = () => maps.image.settings.get(0)?.routeGeneration
 
@@ -184,6 +185,14 @@ describe('routes', () => {
     maps.apply(stateOf({ nextHops: [hop(3), hop(2)] }))
     expect(maps.image.nextHops.get(1)?.address).toBe(hop(3).address)
     expect(maps.image.nextHops.get(2)?.address).toBe(hop(2).address)
+  })
+
+  it('of two MTUs by one neighbour are two next hops, each with its own', () => {
+    const narrow = { ...route(1), address: 0xc6120000, prefixLength: 15, mtu: 1400 }
+    maps.apply(stateOf({ nextHops: [hop(1), { ...hop(1), mtu: 1400 }], routes: [route(1), narrow] }))
+    const mtuOf = ({ address, prefixLength }: typeof narrow) =>
+      maps.image.nextHops.get(maps.image.routes.get({ address, prefixLength })?.nextHop ?? 0)?.mtu
+    expect([mtuOf(route(1)), mtuOf(narrow)]).toEqual([1500, 1400])
   })
 
   it('to a neighbour that is not among the next hops are refused by name', () => {
