@@ -43,7 +43,9 @@ NetlinkSocket::NetlinkSocket(const Napi::CallbackInfo &info)
 		on_message_ = std::make_unique<LoopCallback>(FunctionArg(info[1], "onMessage"), "natgw.Netlink");
 	if (!info[2].IsUndefined())
 		on_overrun_ = std::make_unique<LoopCallback>(FunctionArg(info[2], "onOverrun"), "natgw.Netlink");
-	requests_ = OpenRouteSocket(false);
+	if (!info[3].IsUndefined())
+		protocol_ = static_cast<int>(Uint32Arg(info[3], "protocol", MAX_LINKS - 1));
+	requests_ = OpenNetlinkSocket(protocol_, false);
 	if (!requests_.Valid())
 		ThrowErrno(env, errno, "socket", "open a netlink socket");
 	if (groups.Length() == 0)
@@ -63,7 +65,7 @@ void NetlinkSocket::Join(const Napi::Array &groups)
 {
 	if (!on_message_)
 		ThrowArg(Env(), "groups need onMessage");
-	events_ = OpenRouteSocket(true);
+	events_ = OpenNetlinkSocket(protocol_, true);
 	if (!events_.Valid())
 		ThrowErrno(Env(), errno, "socket", "open a netlink socket");
 	for (uint32_t i = 0; i < groups.Length(); i++) {

@@ -5,6 +5,7 @@
 #include "poll.h"
 
 #include <cstdint>
+#include <linux/netlink.h>
 #include <memory>
 #include <napi.h>
 
@@ -31,6 +32,7 @@ class NetlinkSocket : public Napi::ObjectWrap<NetlinkSocket>, private Handle
 	void Join(const Napi::Array &groups);
 	void OnReadable();
 
+	int protocol_ = NETLINK_ROUTE;
 	UniqueFd requests_;
 	UniqueFd events_;
 	Poll poll_;

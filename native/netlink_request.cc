@@ -115,9 +115,9 @@ bool Gather(int fd, uint32_t sequence, bool until_end, NetlinkResult &result)
 
 } // namespace
 
-UniqueFd OpenRouteSocket(bool nonblocking)
+UniqueFd OpenNetlinkSocket(int protocol, bool nonblocking)
 {
-	UniqueFd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | (nonblocking ? SOCK_NONBLOCK : 0), NETLINK_ROUTE));
+	UniqueFd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | (nonblocking ? SOCK_NONBLOCK : 0), protocol));
 	if (!fd.Valid())
 		return fd;
 	const int on = 1;

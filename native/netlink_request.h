@@ -18,10 +18,10 @@ struct NetlinkResult {
 	std::vector<std::vector<uint8_t>> answers;
 };
 
-/** @returns an invalid descriptor and errno when it cannot be opened */
-UniqueFd OpenRouteSocket(bool nonblocking);
+/** @param protocol NETLINK_ROUTE, … @returns an invalid descriptor and errno when it cannot be opened */
+UniqueFd OpenNetlinkSocket(int protocol, bool nonblocking);
 
-/** Sends one rtnetlink request and waits for all of its answers. message is at least an nlmsghdr long. */
+/** Sends one request and waits for all of its answers. message is at least an nlmsghdr long. */
 NetlinkResult RunRequest(int fd, std::vector<uint8_t> message, uint32_t sequence);
 
 } // namespace natgw

@@ -72,6 +72,22 @@ export class Lab {
     return found
   }
 
+  /** A container of the gateway host, as Docker connects one: 172.17.0.2, whose way out is the host at 172.17.0.1. */
+  async addContainer(name = 'ctr'): Promise<Namespace> {
+    const container = new Namespace(name, `${prefixOf(this.id)}${name}`, this.folder, this.#services)
+    await addNamespace(container, false)
+    await addLink(this.gateway, name, container, 'eth0', 1500)
+    await this.gateway.ip(`addr add 172.17.0.1/16 dev ${name}`, `link set ${name} up`)
+    await container.ip(
+      'link set lo up',
+      'addr add 172.17.0.2/16 dev eth0',
+      'link set eth0 up',
+      'route add default via 172.17.0.1',
+    )
+    await prepareEnd(container)
+    return container
+  }
+
   /** Ends what was started in the lab, and takes it away. */
   async down(): Promise<void> {
     await Promise.all(this.#services.map((service) => service.stop()))

@@ -113,7 +113,7 @@ export class Agent {
         this.#model.isLocal(key) ? (this.#report.findingOf(key) ?? this.#model.finding(key)) : 'leave',
       log,
     })
-    this.#hostProblems = new HostProblems(config, problems)
+    this.#hostProblems = new HostProblems(config, problems, log)
     this.#passes = new Passes({
       run: (verify) => this.#bringUpToDate(verify),
       onSuccess: () => problems.report('pass', []),
@@ -158,7 +158,7 @@ export class Agent {
       )
     }
     await this.#passes.runNow()
-    this.#hostProblems.poll()
+    this.#hostProblems.poll(this.#model.uplink())
     this.#keeper.releaseLeftovers()
     this.#cleanUps.push(
       listenToEvents(this.#dataplane.maps.events, {
@@ -205,7 +205,7 @@ export class Agent {
   async #bringUpToDate(verify: boolean): Promise<void> {
     if (verify) {
       this.#host.refresh()
-      this.#hostProblems.poll()
+      this.#hostProblems.poll(this.#model.uplink())
     }
     // Maps before programs: one that is attached for the first time finds what it needs to let the host be reached.
     this.#settle()

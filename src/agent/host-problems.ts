@@ -1,10 +1,16 @@
 import type { GatewayConfig } from '../config/config.ts'
 import type { NatAddress } from '../config/host-address-problems.ts'
+import type { Logger } from '../log/logger.ts'
+import type { Problem } from '../problems/problem.ts'
 import type { ProblemSink } from '../problems/problem-list.ts'
 import type { HostSnapshot } from './host-network.ts'
+import type { Link } from './netlink/model.ts'
+import { readFileSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import { hostAddressProblems } from '../config/host-address-problems.ts'
 import { localPortProblems, readLocalPorts } from '../config/local-ports.ts'
+import { sourceNatProblems, unreadableRules } from '../config/source-nat.ts'
+import { SourceNatRules } from './netlink/nftables.ts'
 
 type Config = Pick<GatewayConfig, 'publicPrefixes'>
 
@@ -12,12 +18,15 @@ type Config = Pick<GatewayConfig, 'publicPrefixes'>
 export class HostProblems {
   readonly #config: Config
   readonly #problems: ProblemSink
+  readonly #log: Logger
+  readonly #sourceNat = new SourceNatRules()
   #links: HostSnapshot['links'] | undefined
   #addresses: HostSnapshot['addresses'] | undefined
   #natAddresses: readonly NatAddress[] = []
 
-  constructor(config: Config, problems: ProblemSink) {
+  constructor(config: Config, problems: ProblemSink, log: Logger) {
     this.#config = config
+    this.#log = log
     this.#problems = problems
   }
 
@@ -35,7 +44,31 @@ export class HostProblems {
   }
 
   /** Looks at what the kernel does not tell of by itself. */
-  poll(): void {
-    this.#problems.report('local ports', localPortProblems(this.#config.publicPrefixes, readLocalPorts()))
+  poll(uplink: Link | undefined): void {
+    const { publicPrefixes } = this.#config
+    if (!publicPrefixes.some(({ shared }) => shared)) return
+    this.#problems.report('local ports', localPortProblems(publicPrefixes, readLocalPorts()))
+    this.#problems.report('source nat', this.#sourceNatProblems(uplink))
+  }
+
+  #sourceNatProblems(uplink: Link | undefined): Problem[] {
+    const { publicPrefixes } = this.#config
+    const legacy = hasLegacyNatTable() ? unreadableRules(publicPrefixes, 'iptables-legacy') : []
+    if (uplink === undefined) return legacy
+    try {
+      return [...sourceNatProblems(publicPrefixes, this.#sourceNat.list(uplink)), ...legacy]
+    } catch (error) {
+      this.#log.debug({ err: error }, 'rules of nftables could not be read')
+      return [...unreadableRules(publicPrefixes, 'nftables'), ...legacy]
+    }
+  }
+}
+
+/** Of iptables-legacy, whose rules are not in nf_tables. */
+function hasLegacyNatTable(): boolean {
+  try {
+    return readFileSync('/proc/net/ip_tables_names', 'utf8').split('\n').includes('nat')
+  } catch {
+    return false
   }
 }

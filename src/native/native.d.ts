@@ -147,8 +147,11 @@ export declare class RingBuffer {
 
 /** NETLINK_ROUTE of the calling thread's network namespace: messages in, messages out, no meaning attached. */
 export declare class NetlinkSocket {
-  /** @param groups multicast groups (RTNLGRP_* numbers) whose messages go to onMessage */
-  constructor(groups: number[], onMessage?: (datagram: Uint8Array) => void, onOverrun?: () => void)
+  /**
+   * @param groups multicast groups (RTNLGRP_* numbers) whose messages go to onMessage
+   * @param protocol NETLINK_*; default NETLINK_ROUTE
+   */
+  constructor(groups: number[], onMessage?: (datagram: Uint8Array) => void, onOverrun?: () => void, protocol?: number)
   /**
    * Sends one request (nlmsghdr included, sequence number overwritten) and gathers its answers until NLMSG_DONE,
    * NLMSG_ERROR or the ACK; one answer for a GET with neither NLM_F_ACK nor NLM_F_DUMP. What is not a GET needs

@@ -23,6 +23,8 @@ export type ProblemReason =
   | 'AddressTakenByHost' // NAT's alone, and the host has it
   | 'SharedAddressMissing' // shared with the host, which does not have it
   | 'LocalPortsOverlap' // connections of the host may take ports of NAT
+  | 'SourceNatTakesPorts' // a rule of the host beside a shared address
+  | 'SourceNatUnknown' // rules that cannot be read
   | 'ProgramDetached' // a device without its program
   | 'SliceFull' // all ports of a protocol in use
   | 'NotAManifest' // another tool's file, or a subfolder, among the manifests

@@ -43,14 +43,19 @@ export function* messagesOf(datagram: Uint8Array): Generator<Message> {
 }
 
 /** Attributes from `offset` to the end, by type; of a type that comes twice the last. */
-export function attributesOf(bytes: Uint8Array, offset: number): Map<number, Uint8Array> {
+export function attributesOf(bytes: Uint8Array, offset = 0): Map<number, Uint8Array> {
+  return new Map(attributeList(bytes, offset))
+}
+
+/** Attributes from `offset` to the end, in their order. */
+export function attributeList(bytes: Uint8Array, offset = 0): [type: number, value: Uint8Array][] {
   const view = viewOf(bytes)
-  const found = new Map<number, Uint8Array>()
+  const found: [number, Uint8Array][] = []
   while (offset + ATTRIBUTE_HEADER_BYTES <= bytes.length) {
     const length = view.getUint16(offset, LITTLE)
     if (length < ATTRIBUTE_HEADER_BYTES || offset + length > bytes.length) break
     const type = view.getUint16(offset + 2, LITTLE) & ATTRIBUTE_TYPE_MASK
-    found.set(type, bytes.subarray(offset + ATTRIBUTE_HEADER_BYTES, offset + length))
+    found.push([type, bytes.subarray(offset + ATTRIBUTE_HEADER_BYTES, offset + length)])
     offset += aligned(length)
   }
   return found
@@ -99,6 +104,16 @@ export function u32(value: number): Uint8Array {
   const bytes = new Uint8Array(4)
   viewOf(bytes).setUint32(0, value, LITTLE)
   return bytes
+}
+
+/** Network order. */
+export function readBe16(bytes: Uint8Array, offset = 0): number {
+  return viewOf(bytes).getUint16(offset)
+}
+
+/** Network order. */
+export function readBe32(bytes: Uint8Array, offset = 0): number {
+  return viewOf(bytes).getUint32(offset)
 }
 
 /** An attribute of four bytes in network order as an address. */

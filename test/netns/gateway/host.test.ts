@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { isWithin, useGateway } from '../../support/gateway-lab.ts'
+import { isWithin, readProblems, useGateway } from '../../support/gateway-lab.ts'
 import {
   ask,
   DNS_ADDRESS,
@@ -125,5 +125,44 @@ describe(`a public address that the host shares with NAT, which has ports ${NAT_
         expect(answers.filter(({ reply }) => !isWithin(slice, reply?.split(' ')[0] ?? ''))).toEqual([])
       }
     }
+  })
+})
+
+describe('containers of the host behind masquerade, beside a shared address', () => {
+  const [first, last] = [40_000, 49_999]
+  const wide = { prefix: `${GATEWAY_UPLINK}/32`, ports: `${first}-${last}`, shared: true }
+  /** What docs/configuration.md gives. */
+  const RIGHT = 'meta l4proto { tcp, udp, icmp } masquerade to :50000-60999'
+  let container: Namespace
+  const gateway = useGateway({ config: { publicPrefixes: [wide], driftIntervalSeconds: 1 } }, async (gateway) => {
+    const { lab } = gateway
+    await startEchoServer(lab.internet, DNS_ADDRESS, 7)
+    await lab.gateway.sysctl(`net.ipv4.ip_local_reserved_ports=${first}-${last}`)
+    container = await lab.addContainer()
+    await gateway.serve()
+  })
+  const masquerade = (rule: string) =>
+    gateway().lab.gateway.run(
+      'nft',
+      `add table ip nat; add chain ip nat post { type nat hook postrouting priority 100; }; flush chain ip nat post; ` +
+        `add rule ip nat post ip saddr 172.17.0.0/16 oifname up0 ${rule}`,
+    )
+  const reasons = async () => (await readProblems(gateway())).map(({ reason }) => reason)
+
+  test('a rule without ports is named once it is there, and breaks connections from ports of NAT', async () => {
+    await masquerade('masquerade')
+    await expect.poll(reasons, { timeout: 5_000 }).toEqual(['SourceNatTakesPorts'])
+    expect(await connects(container, DNS_ADDRESS, 7, first + 5)).not.toContain('hello')
+    expect(await connects(container, DNS_ADDRESS, 7, last + 5)).toContain(`${GATEWAY_UPLINK}:${last + 5} hello`)
+  })
+
+  test('the rule of the documentation gives connections other ports, and the problem is over', async () => {
+    await masquerade(RIGHT)
+    await expect.poll(reasons, { timeout: 5_000 }).toEqual([])
+    for (const source of [first + 6, last + 6]) {
+      expect(await connects(container, DNS_ADDRESS, 7, source)).toMatch(/^192\.0\.2\.\d+:(5\d|60)\d{3} hello/)
+    }
+    expect(await container.run('ping', '-c', '1', '-W', '2', DNS_ADDRESS)).toContain(' 0% packet loss')
+    expect(readFileSync('docs/configuration.md', 'utf8')).toContain(RIGHT)
   })
 })
