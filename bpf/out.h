@@ -10,9 +10,28 @@
 #include "sessions.h"
 #include "slots.h"
 
+#define WAY_TO_HOST DROP_REASONS
+
+/* The next hop of a living session's remote, judged as that of a new flow: an index, or the negative of a drop reason or
+ * of WAY_TO_HOST. */
+__noinline int way_out(__be32 remote, __u32 slice_index)
+{
+	struct slice *slice = bpf_map_lookup_elem(&slices, &slice_index);
+	__u32 zero = 0;
+	struct settings *s = bpf_map_lookup_elem(&settings, &zero);
+
+	if (!slice || !s)
+		return -DROP_NO_SLICE;
+	if (host_has_ipv4(remote))
+		return -WAY_TO_HOST;
+	if (destination_refused(slice->vni, remote))
+		return -DROP_DESTINATION;
+	return route_lookup(remote, slice_index, s->hz);
+}
+
 /*
- * The way out to the session's remote as it is now. Sessions keep the index of their next hop and look again when routes
- * changed; nothing but their remote decides which it is.
+ * The way out to the session's remote as it is now. Sessions keep the index of their next hop and are judged again when
+ * routes changed, or what an address is; nothing but their remote decides. One whose remote is not outside any more ends.
  */
 static __always_inline struct next_hop *session_next_hop(const struct settings *s, struct session_data *session,
 							 __u32 slice_index, int *reason)
@@ -21,9 +40,11 @@ static __always_inline struct next_hop *session_next_hop(const struct settings *
 	struct next_hop *hop;
 
 	if (!likely(route_is_current(word, generation))) {
-		int found = route_lookup(session->remote, slice_index, s->hz);
+		int found = way_out(session->remote, slice_index);
 
 		if (found < 0) {
+			if (found == -WAY_TO_HOST || found == -DROP_DESTINATION)
+				WRITE_ONCE(session->expires, now_jiffies());
 			*reason = -found;
 			return NULL;
 		}
@@ -51,7 +72,7 @@ static __always_inline int out_translate(const struct settings *s, struct packet
 	struct next_hop *hop = session_next_hop(s, out->session, out->slice_index, &reason);
 
 	if (!hop)
-		return drop(reason);
+		return reason == WAY_TO_HOST ? to_host() : drop(reason);
 	if (p->length > hop->mtu)
 		return drop(DROP_TOO_BIG);
 	session_touch(s, out->session, p, data_end, now, 1);
@@ -149,7 +170,7 @@ static __noinline int out_icmp_error(const struct settings *s, struct packet *p,
 		return drop(DROP_TTL_EXPIRED);
 	hop = session_next_hop(s, session, slice_index, &reason);
 	if (!hop)
-		return drop(reason);
+		return reason == WAY_TO_HOST ? to_host() : drop(reason);
 	if (p->length > hop->mtu)
 		return drop(DROP_TOO_BIG);
 	quote_rewrite_destination(p, &quote, data_end, slice->public_address, bpf_htons(slice->first_port + offset));

@@ -42,7 +42,7 @@ struct settings {
 	__u32 tcp_transitory;  /* jiffies; RFC 5382 REQ-5 */
 	__u32 icmp_timeout;    /* jiffies; RFC 5508 REQ-2 */
 	__u32 grace; /* jiffies from expiry to the port being free: longer than any packet is under way in a program */
-	__u32 route_generation; /* raised when `routes` changed: sessions look their next hop up again */
+	__u32 route_generation; /* raised when `routes` changed, or what an address is: sessions are judged again */
 	__u32 slice_count;	/* slices[0 … slice_count − 1] may be in use */
 	__u32 session_mask;	/* entries of `sessions` − 1; a power of two less one */
 	__u32 enabled;		/* 0: private traffic is dropped (DROP_DISABLED), the uplink goes to the host */

@@ -3,6 +3,7 @@ import { NatGwError, messageOf } from '../errors/errors.ts'
 import { formatIpv4 } from '../net/ipv4.ts'
 import { changeOf } from './change.ts'
 import type { Change } from './change.ts'
+import { destinationsChange } from './destinations.ts'
 import { addressEntry, hostAddressKey, hostFilter, settingsEntry } from './entries.ts'
 import type { SettingsContext } from './entries.ts'
 import type { Settings } from './generated/layouts.ts'
@@ -44,7 +45,7 @@ export function planChanges(
   const rerouted = planRoutes(image, desired.nextHops, desired.routes, plan)
   planDevices(context, desired.devices, plan)
   planHostAddresses(context, desired.hostAddresses, plan)
-  planSettings(context, desired, rerouted, plan)
+  planSettings(context, desired, rerouted || destinationsChange(image, plan.operations, desired.routes), plan)
   return { plan, compareAll: surprised || plan.failures.length > 0 }
 }
 
@@ -145,12 +146,14 @@ function planHostAddresses({ image }: PlanContext, addresses: DesiredState['host
   }
 }
 
-function planSettings(context: PlanContext, desired: DesiredState, rerouted: boolean, plan: Plan): void {
+/** @param judgeAgain sessions must look up again where they lead, and whether they may */
+function planSettings(context: PlanContext, desired: DesiredState, judgeAgain: boolean, plan: Plan): void {
   const { image, placement, hz, sessions, randomSecret } = context
   const current = image.settings.get(0)
   const generation = current?.routeGeneration ?? 0
-  // Odd while routes are being rewritten: what sessions remember meanwhile, even through a crash, is not trusted after.
-  const rewriting = isOdd(generation) || rerouted
+  // Odd while what sessions are judged by is rewritten: what they remember meanwhile, even through a crash, is not trusted
+  // after.
+  const rewriting = isOdd(generation) || judgeAgain
   if (current !== undefined && rewriting && !isOdd(generation)) {
     const enabled = desired.settings.enabled ? current.enabled : 0
     const marked: Settings = { ...current, enabled, routeGeneration: generation + 1 }
@@ -167,7 +170,13 @@ function planSettings(context: PlanContext, desired: DesiredState, rerouted: boo
     sessionSecret: current === undefined ? randomSecret() : current.sessionSecret,
     hostFilter: hostFilter(desired.hostAddresses.map(({ address }) => address)),
   })
-  if (!image.settings.holds(0, value)) plan.add({ kind: 'put', map: 'settings', key: 0, value })
+  if (image.settings.holds(0, value)) return
+  // The host filter is judged by as well, and a program may see one field of an entry before another.
+  if (rewriting && current !== undefined && current.hostFilter !== value.hostFilter) {
+    const filtered = { ...value, enabled: current.enabled, routeGeneration: generation + (isOdd(generation) ? 0 : 1) }
+    plan.add({ kind: 'put', map: 'settings', key: 0, value: filtered })
+  }
+  plan.add({ kind: 'put', map: 'settings', key: 0, value })
 }
 
 function isOdd(generation: number): boolean {

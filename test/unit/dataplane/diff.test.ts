@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { SliceConstants, SliceFlags } from '../../../src/dataplane/generated/layouts.ts'
+import type { DesiredState } from '../../../src/dataplane/model.ts'
 import { addressOf, interfaceOf, MAC, PUBLIC, stateOf } from './states.ts'
 import { MemoryMaps, outline } from './memory-maps.ts'
 
@@ -198,5 +199,51 @@ describe('routes', () => {
   it('to a neighbour that is not among the next hops are refused by name', () => {
     const plan = maps.apply(stateOf({ routes: [route(7)] }))
     expect(plan.failures[0]?.message).toBe('route 0.0.0.0/0 leads to 198.51.100.7, which is not among the next hops')
+  })
+})
+
+describe('living sessions are judged again', () => {
+  const generation = () => maps.image.settings.get(0)?.routeGeneration ?? 0
+  const everywhere = { address: 0, prefixLength: 0, type: 'via' as const, nextHop: 0xc6336401 }
+  const hop = { address: 0xc6336401, ifindex: 2, mtu: 1500, sourceMac: MAC, destinationMac: MAC }
+  const inside = { address: 0x0a000000, prefixLength: 8, type: 'reject' as const }
+  const way = { nextHops: [hop], routes: [everywhere] }
+
+  it.each<[string, Partial<DesiredState>]>([
+    ['an interface', { interfaces: [interfaceOf(1)] }],
+    ['a NAT address', { addresses: [addressOf(PUBLIC)] }],
+    ['an address of the host', { hostAddresses: [{ address: '203.0.113.5', ifindex: 2 }] }],
+  ])('when the destination may have become %s', (_, parts) => {
+    maps.apply(stateOf(way))
+    const first = generation()
+    maps.apply(stateOf({ ...way, ...parts }))
+    expect(generation()).toBe(first + 2)
+    maps.apply(stateOf({ ...way, ...parts }))
+    expect(generation()).toBe(first + 2)
+    maps.apply(stateOf(way))
+    expect(generation()).toBe(first + 2)
+  })
+
+  it('by a filter that is there before they are', () => {
+    maps.apply(stateOf(way))
+    const seen: (readonly [number, bigint])[] = []
+    maps.apply(stateOf({ ...way, hostAddresses: [{ address: '203.0.113.5', ifindex: 2 }] }), () => {
+      const { routeGeneration, hostFilter } = maps.image.settings.get(0)!
+      seen.push([routeGeneration % 2, hostFilter])
+    })
+    expect(seen[0]).toEqual([1, 0n])
+    expect(seen.at(-2)?.[0]).toBe(1)
+    expect(seen.at(-2)?.[1]).not.toBe(0n)
+    expect(seen.at(-1)?.[0]).toBe(0)
+  })
+
+  it('not for interfaces where no flow leads, however many come and go, nor for IPv6 addresses of the host', () => {
+    const routes = [everywhere, inside]
+    maps.apply(stateOf({ ...way, routes }))
+    const first = generation()
+    const interfaces = Array.from({ length: 200 }, (_, n) => interfaceOf(n + 1))
+    maps.apply(stateOf({ ...way, routes, interfaces }))
+    maps.apply(stateOf({ ...way, routes, hostAddresses: [{ address: 'fd00::1', ifindex: 2 }] }))
+    expect(generation()).toBe(first)
   })
 })

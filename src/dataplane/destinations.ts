@@ -1,0 +1,59 @@
+// What a destination is (an inside address, NAT's, the host's, or simply outside) decides whether a flow may go there. A flow
+// that began before that changed has to be judged again.
+import { prefixOf } from '../net/cidr.ts'
+import type { HostAddressKey } from './generated/layouts.ts'
+import type { MapImage } from './image.ts'
+import type { DesiredRoute } from './model.ts'
+import type { Operation } from './operations.ts'
+
+/**
+ * Whether an address that a living session may have as its remote becomes something else than outside. What is routed
+ * nowhere outside, as inside prefixes are where their device is known to the kernel, no session has: interfaces that come
+ * and go there cost the flows of others nothing.
+ */
+export function destinationsChange(
+  image: MapImage,
+  operations: readonly Operation[],
+  routes: readonly DesiredRoute[],
+): boolean {
+  let isReachable: ((address: number) => boolean) | undefined
+  return operations.some((operation) => {
+    if (operation.kind !== 'put') return false
+    switch (operation.map) {
+      case 'addresses':
+        return !image.addresses.has(operation.key)
+      case 'hostAddresses':
+        return isIpv4(operation.key) && !image.hostAddresses.has(operation.key)
+      case 'interfaces': {
+        if (image.interfaces.has(operation.key)) return false
+        isReachable ??= reachability(routes)
+        return isReachable(operation.key.address)
+      }
+      default:
+        return false
+    }
+  })
+}
+
+/** ::ffff:a.b.c.d */
+function isIpv4({ address }: HostAddressKey): boolean {
+  return address.subarray(0, 12).every((byte, index) => byte === (index < 10 ? 0 : 0xff))
+}
+
+/** By the longest prefix, as the programs look. */
+function reachability(routes: readonly DesiredRoute[]): (address: number) => boolean {
+  const byLength = new Map<number, Map<number, boolean>>()
+  for (const { address, prefixLength, type } of routes) {
+    const ofLength = byLength.get(prefixLength) ?? new Map<number, boolean>()
+    byLength.set(prefixLength, ofLength)
+    ofLength.set(address, type !== 'reject')
+  }
+  const lengths = [...byLength.keys()].sort((a, b) => b - a)
+  return (address) => {
+    for (const length of lengths) {
+      const found = byLength.get(length)?.get(prefixOf(address, length).address)
+      if (found !== undefined) return found
+    }
+    return false
+  }
+}
