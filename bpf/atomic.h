@@ -32,14 +32,18 @@
 #define store_release(pointer, value) ((void)__sync_lock_test_and_set(pointer, value))
 
 /*
- * `pointer` again, so that what is read through it is read after `word` was. BPF has no acquiring load below -mcpu=v4;
- * CPUs that reorder loads still keep one whose address depends on another in its place.
+ * 0, but known only once `word` was read. Added to what leads to other data (an address, an index), it keeps the loads in
+ * order: BPF has no acquiring load below -mcpu=v4, and CPUs that reorder loads do not overtake one whose address they wait
+ * for.
  */
-#define after_load(pointer, word)                                                                                      \
+#define load_dependency(word)                                                                                          \
 	({                                                                                                             \
 		__u64 dependency = (word);                                                                             \
 		asm volatile("%0 &= 0" : "+r"(dependency));                                                            \
-		(__typeof__(pointer))((void *)(pointer) + dependency);                                                 \
+		dependency;                                                                                            \
 	})
+
+/* `pointer`, through which everything is read after `word` was: what a store_release of `word` made visible. */
+#define load_acquire(pointer, word) ((__typeof__(pointer))((void *)(pointer) + load_dependency(word)))
 
 #endif

@@ -33,6 +33,7 @@ static __always_inline int landing_find(const struct address *address, __be32 pu
 	struct slice *slice;
 	struct slot *slot;
 	struct run run;
+	__u64 claim;
 
 	if (port < address->first_port || port > address->last_port || !size)
 		return DROP_NOT_A_SLICE;
@@ -44,7 +45,11 @@ static __always_inline int landing_find(const struct address *address, __be32 pu
 	if (offset >= slice->size || !run_open(&run, slice, protocol))
 		return DROP_NOT_A_SLICE;
 	slot = run_slot(&run, offset);
-	if (!slot || !slot_alive(slot, now) || claim_address(slot->claim) != slice->inside_address)
+	if (!slot)
+		return DROP_NO_MAPPING;
+	claim = READ_ONCE(slot->claim);
+	slot = load_acquire(slot, claim);
+	if (!slot_alive(slot, now) || claim_address(claim) != slice->inside_address)
 		return DROP_NO_MAPPING;
 	found->slice = slice;
 	found->slot = slot;
@@ -53,20 +58,21 @@ static __always_inline int landing_find(const struct address *address, __be32 pu
 }
 
 /* Checks that the way in is open; DROP_NONE or why not. */
-static __always_inline int way_in(const struct packet *p, const struct slice *slice)
+static __always_inline int way_in(const struct packet *p, const struct slice *slice, struct link_layer *link)
 {
-	if (!(slice->flags & SLICE_REACHABLE))
+	*link = link_layer_read(slice->destination_mac);
+	if (!(link_flags(link) & SLICE_REACHABLE))
 		return DROP_NO_NEIGHBOUR;
 	if (p->ip->ttl <= 1)
 		return DROP_TTL_EXPIRED;
-	if (p->length > slice->mtu)
+	if (p->length > link_mtu(link))
 		return DROP_TOO_BIG;
 	return DROP_NONE;
 }
 
-static __always_inline int in_deliver(struct packet *p, const struct slice *slice)
+static __always_inline int in_deliver(struct packet *p, const struct slice *slice, const struct link_layer *link)
 {
-	ethernet_rewrite(p->eth, slice->destination_mac);
+	ethernet_rewrite(p->eth, link);
 	count_packet(COUNTER_IN_PACKETS, p->length);
 	return bpf_redirect(slice->ifindex, 0);
 }
@@ -77,6 +83,7 @@ static __always_inline int in_flow(const struct settings *s, const struct addres
 	__u32 now = now_jiffies();
 	struct session_data *session;
 	struct landing landing = {};
+	struct link_layer link;
 	int reason;
 
 	if (p->protocol == NAT_PROTOCOL_ICMP && p->icmp_type == ICMP_ECHO)
@@ -93,18 +100,19 @@ static __always_inline int in_flow(const struct settings *s, const struct addres
 				 p->protocol == NAT_PROTOCOL_ICMP ? 0 : p->source, now);
 	if (!session)
 		return drop(DROP_FILTERED);
-	reason = way_in(p, landing.slice);
+	reason = way_in(p, landing.slice, &link);
 	if (reason != DROP_NONE)
 		return drop(reason);
 	session_touch(s, session, p, data_end, now, 0);
 	destination_rewrite(p, landing.slice->inside_address, claim_port(landing.slot->claim));
-	return in_deliver(p, landing.slice);
+	return in_deliver(p, landing.slice, &link);
 }
 
 /* Neither refreshes nor ends the session it is about (RFC 5508 REQ-6, RFC 5382 REQ-10); any router may send it. */
 static __noinline int in_icmp_error(const struct address *address, struct packet *p, void *data_end)
 {
 	struct landing landing = {};
+	struct link_layer link;
 	struct quote quote;
 	__u32 now = now_jiffies();
 	int reason;
@@ -117,13 +125,13 @@ static __noinline int in_icmp_error(const struct address *address, struct packet
 	if (!session_lookup(landing.slot, landing.slot_index, quote.ip->daddr,
 			    quote.protocol == NAT_PROTOCOL_ICMP ? 0 : quote.destination, now))
 		return drop(DROP_ICMP_NO_SESSION);
-	reason = way_in(p, landing.slice);
+	reason = way_in(p, landing.slice, &link);
 	if (reason != DROP_NONE)
 		return drop(reason);
 	quote_rewrite_source(p, &quote, data_end, landing.slice->inside_address, claim_port(landing.slot->claim));
 	error_destination_rewrite(p, landing.slice->inside_address);
 	count(COUNTER_ICMP_ERRORS, 1);
-	return in_deliver(p, landing.slice);
+	return in_deliver(p, landing.slice, &link);
 }
 
 #endif

@@ -34,7 +34,7 @@ __noinline int way_out(__be32 remote, __u32 slice_index)
  * routes changed, or what an address is; nothing but their remote decides. One whose remote is not outside any more ends.
  */
 static __always_inline struct next_hop *session_next_hop(const struct settings *s, struct session_data *session,
-							 __u32 slice_index, int *reason)
+							 __u32 slice_index, struct link_layer *link, int *reason)
 {
 	__u32 generation = s->route_generation, word = READ_ONCE(session->route), index;
 	struct next_hop *hop;
@@ -54,7 +54,10 @@ static __always_inline struct next_hop *session_next_hop(const struct settings *
 	*reason = DROP_NO_NEIGHBOUR;
 	index = word & (MAX_NEXT_HOPS - 1);
 	hop = bpf_map_lookup_elem(&next_hops, &index);
-	return hop && (hop->flags & NEXT_HOP_RESOLVED) ? hop : NULL;
+	if (!hop)
+		return NULL;
+	*link = link_layer_read(hop->destination_mac);
+	return link_flags(link) & NEXT_HOP_RESOLVED ? hop : NULL;
 }
 
 /* A session and where it is. */
@@ -68,16 +71,17 @@ struct outgoing {
 static __always_inline int out_translate(const struct settings *s, struct packet *p, const void *data_end,
 					 const struct outgoing *out, __u32 now)
 {
+	struct link_layer link;
 	int reason;
-	struct next_hop *hop = session_next_hop(s, out->session, out->slice_index, &reason);
+	struct next_hop *hop = session_next_hop(s, out->session, out->slice_index, &link, &reason);
 
 	if (!hop)
 		return reason == WAY_TO_HOST ? to_host() : drop(reason);
-	if (p->length > hop->mtu)
+	if (p->length > link_mtu(&link))
 		return drop(DROP_TOO_BIG);
 	session_touch(s, out->session, p, data_end, now, 1);
 	source_rewrite(p, out->slice->public_address, bpf_htons(out->slice->first_port + out->offset));
-	ethernet_rewrite(p->eth, hop->destination_mac);
+	ethernet_rewrite(p->eth, &link);
 	count_packet(COUNTER_OUT_PACKETS, p->length);
 	return bpf_redirect(hop->ifindex, 0);
 }
@@ -144,6 +148,7 @@ static __always_inline int out_flow(struct settings *s, struct packet *p, const 
 static __noinline int out_icmp_error(const struct settings *s, struct packet *p, void *data_end,
 				     const struct slice *slice, __u32 slice_index)
 {
+	struct link_layer link;
 	struct quote quote;
 	__u32 now = now_jiffies(), start, offset;
 	struct session_data *session;
@@ -168,14 +173,14 @@ static __noinline int out_icmp_error(const struct settings *s, struct packet *p,
 		return host_or_drop(p->ip->daddr, DROP_ICMP_DESTINATION);
 	if (p->ip->ttl <= 1)
 		return drop(DROP_TTL_EXPIRED);
-	hop = session_next_hop(s, session, slice_index, &reason);
+	hop = session_next_hop(s, session, slice_index, &link, &reason);
 	if (!hop)
 		return reason == WAY_TO_HOST ? to_host() : drop(reason);
-	if (p->length > hop->mtu)
+	if (p->length > link_mtu(&link))
 		return drop(DROP_TOO_BIG);
 	quote_rewrite_destination(p, &quote, data_end, slice->public_address, bpf_htons(slice->first_port + offset));
 	error_source_rewrite(p, slice->public_address);
-	ethernet_rewrite(p->eth, hop->destination_mac);
+	ethernet_rewrite(p->eth, &link);
 	count(COUNTER_ICMP_ERRORS, 1);
 	count_packet(COUNTER_OUT_PACKETS, p->length);
 	return bpf_redirect(hop->ifindex, 0);

@@ -39,15 +39,51 @@ static __always_inline __u32 ttl_decrement(struct iphdr *ip)
 	return csum_delta16(old, *word);
 }
 
-/* `macs`: destination, then source, aligned to four bytes: three words instead of twelve bytes. */
-static __always_inline void ethernet_rewrite(struct ethhdr *eth, const __u8 *macs)
+/*
+ * The two words of a slice or a next hop that may change under a program: a MAC each, with the flags and the MTU behind
+ * it. Read once, so that what was checked is what is used.
+ */
+struct link_layer {
+	__u64 destination; /* MAC, flags */
+	__u64 source;	   /* MAC, MTU */
+};
+
+_Static_assert(offsetof(struct slice, destination_mac) % 8 == 0 && offsetof(struct slice, source_mac) % 8 == 0 &&
+		       offsetof(struct next_hop, destination_mac) % 8 == 0 &&
+		       offsetof(struct next_hop, source_mac) % 8 == 0 &&
+		       offsetof(struct slice, flags) == offsetof(struct slice, destination_mac) + 6 &&
+		       offsetof(struct slice, mtu) == offsetof(struct slice, source_mac) + 6 &&
+		       offsetof(struct next_hop, flags) == offsetof(struct next_hop, destination_mac) + 6 &&
+		       offsetof(struct next_hop, mtu) == offsetof(struct next_hop, source_mac) + 6,
+	       "a MAC and what stands behind it are one aligned word");
+
+/* `macs`: the field destination_mac of a slice or a next hop. */
+static __always_inline struct link_layer link_layer_read(const __u8 *macs)
 {
-	const __u32 *from = (const __u32 *)macs;
+	const __u64 *words = (const __u64 *)macs;
+	struct link_layer read = {.destination = READ_ONCE(words[0]), .source = READ_ONCE(words[1])};
+
+	return read;
+}
+
+static __always_inline __u32 link_flags(const struct link_layer *link)
+{
+	return link->destination >> 48;
+}
+
+static __always_inline __u32 link_mtu(const struct link_layer *link)
+{
+	return link->source >> 48;
+}
+
+/* Twelve bytes as three words. */
+static __always_inline void ethernet_rewrite(struct ethhdr *eth, const struct link_layer *link)
+{
 	__u32 *to = (__u32 *)eth;
 
-	to[0] = from[0];
-	to[1] = from[1];
-	to[2] = from[2];
+	to[0] = link->destination;
+	to[1] = (__u32)(link->destination >> 32 & 0xffff) | (__u32)link->source << 16;
+	to[2] = link->source >> 16;
 }
 
 /* Applies a delta to the checksum of the layer-4 header, which is known to lie within the frame. */

@@ -61,7 +61,7 @@ static __always_inline int session_window(__u32 slot, __be32 remote, __u32 port,
 {
 	__u32 zero = 0, start;
 	struct settings *s = bpf_map_lookup_elem(&settings, &zero);
-	__u64 hash;
+	__u64 hash, claim;
 
 	if (!s)
 		return -1;
@@ -73,8 +73,12 @@ static __always_inline int session_window(__u32 slot, __be32 remote, __u32 port,
 
 		if (!session)
 			return -1;
-		if (READ_ONCE(session->claim) == want && (!want || session_is(&session->session, remote, port)))
-			return index;
+		claim = READ_ONCE(session->claim);
+		if (claim != want)
+			continue;
+		session = load_acquire(session, claim);
+		if (!want || session_is(&session->session, remote, port))
+			return index + load_dependency(claim);
 	}
 	return -1;
 }

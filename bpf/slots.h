@@ -77,8 +77,12 @@ static __always_inline __u32 run_start(const struct run *run, __u64 secret, __be
 static __always_inline struct slot *slot_of(const struct run *run, __u32 offset, __u64 endpoint)
 {
 	struct slot *slot = run_slot(run, offset);
+	__u64 claim;
 
-	return slot && claim_endpoint(READ_ONCE(slot->claim)) == endpoint ? slot : NULL;
+	if (!slot)
+		return NULL;
+	claim = READ_ONCE(slot->claim);
+	return claim_endpoint(claim) == endpoint ? load_acquire(slot, claim) : NULL;
 }
 
 /* The offset of the endpoint's slot within its window or a little beyond, or -1. Compares four inside ports at a time. */

@@ -111,9 +111,10 @@ struct slice {
 	__u32 ifindex; /* device of the owner */
 	__u16 first_port;
 	__u16 size;		 /* ports */
+	/* Two words of eight bytes, each read and written at once: programs go on while the neighbour changes. */
 	__u8 destination_mac[6]; /* inside next hop */
-	__u8 source_mac[6];	 /* of `ifindex` */
 	__u16 flags;		 /* enum slice_flags */
+	__u8 source_mac[6];	 /* of `ifindex` */
 	__u16 mtu;		 /* of `ifindex` */
 	__u32 generation;	 /* raised each time the slice gets another owner */
 	__u32 reserved;
@@ -235,12 +236,14 @@ enum next_hop_flags {
 	NEXT_HOP_RESOLVED = 1,
 };
 
+/* An index stays with its neighbour, so that `ifindex` never changes while programs read the entry. */
 struct next_hop {
-	__u32 ifindex;
+	/* Two words of eight bytes, as in struct slice. */
 	__u8 destination_mac[6];
+	__u16 flags; /* enum next_hop_flags */
 	__u8 source_mac[6];
 	__u16 mtu;
-	__u16 flags;	/* enum next_hop_flags */
+	__u32 ifindex;
 	__be32 address; /* the neighbour, for people and for read-back */
 };
 

@@ -27,6 +27,7 @@ static __always_inline int stages(struct xdp_md *ctx, int last)
 	void *data, *data_end;
 	struct packet p = {};
 	struct source source = {};
+	struct link_layer link;
 	struct slice *slice;
 	struct slot *slot;
 	struct run run;
@@ -69,8 +70,8 @@ static __always_inline int stages(struct xdp_md *ctx, int last)
 		return XDP_ABORTED;
 	CUT(5, session->expires);
 
-	hop = session_next_hop(settings, session, source.slice_index, &reason);
-	if (!hop || p.length > hop->mtu)
+	hop = session_next_hop(settings, session, source.slice_index, &link, &reason);
+	if (!hop || p.length > link_mtu(&link))
 		return XDP_ABORTED;
 	session_touch(settings, session, &p, data_end, now, 1);
 	CUT(6, hop->ifindex);
@@ -78,7 +79,7 @@ static __always_inline int stages(struct xdp_md *ctx, int last)
 	source_rewrite(&p, slice->public_address, bpf_htons(slice->first_port + offset));
 	CUT(7, p.ip->check);
 
-	ethernet_rewrite(p.eth, hop->destination_mac);
+	ethernet_rewrite(p.eth, &link);
 	count_packet(COUNTER_OUT_PACKETS, p.length);
 	return bpf_redirect(hop->ifindex, 0);
 }

@@ -35,6 +35,7 @@ export const PHASES = [
   'routes',
   'old-routes',
   'old-next-hops',
+  'fill-slices',
   'slices',
   'addresses',
   'host-addresses',

@@ -195,7 +195,12 @@ export class SlicePlanner {
     }
     for (const position of identity.runs) this.#needChunk(position >>> 16)
     const value = sliceEntry(desired, slice, identity)
-    if (!this.#image.slices.holds(index, value)) this.#plan.add({ kind: 'put', map: 'slices', key: index, value })
+    if (this.#image.slices.holds(index, value)) return
+    // A program may see one word of an entry before another: nothing of a new owner's may be missing once it is open.
+    if (identity.secret !== current.secret) {
+      this.#plan.add({ kind: 'put', map: 'slices', key: index, value: closedSlice(value) }, 'fill-slices')
+    }
+    this.#plan.add({ kind: 'put', map: 'slices', key: index, value })
   }
 
   #needChunk(number: number): void {

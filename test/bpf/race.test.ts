@@ -26,22 +26,19 @@ interface Result {
 }
 
 async function worker(cpu: number, milliseconds: number, remotes = 1, endpoints = ENDPOINTS): Promise<Result> {
-  const script = new URL('../support/race-worker.ts', import.meta.url).pathname
-  const child = spawn(process.execPath, [
-    script,
-    gateway.instance,
-    String(cpu),
-    String(milliseconds),
-    String(endpoints),
-    String(remotes),
-  ])
+  return (await runWorker('race-worker', cpu, milliseconds, endpoints, remotes)) as Result
+}
+
+async function runWorker(name: string, ...numbers: number[]): Promise<unknown> {
+  const script = new URL(`../support/${name}.ts`, import.meta.url).pathname
+  const child = spawn(process.execPath, [script, gateway.instance, ...numbers.map(String)])
   let text = ''
   let errors = ''
   child.stdout.on('data', (data: Buffer) => (text += data.toString()))
   child.stderr.on('data', (data: Buffer) => (errors += data.toString()))
   const [code] = (await once(child, 'close')) as [number]
   expect(code, errors).toBe(0)
-  return JSON.parse(text) as Result
+  return JSON.parse(text)
 }
 
 const endpointOf = (claim: bigint): number => Number((claim >> 16n) & 0xffffn)
@@ -172,4 +169,32 @@ it('sessions that are made, renewed and taken away at once are counted right, an
   expect(gateway.spilled()).toEqual([])
   expect(gateway.plane.maps.sliceStates.get(0)!.sessions).toBe(0)
   expect(gateway.plane.maps.sessionUse.get(0)).toBe(0)
+})
+
+it('a neighbour that changes its MAC is sent frames with the old one or the new one, and with flags that go with it', async () => {
+  const OLD = '0e:00:00:00:00:01'
+  const NEW = '16:f1:f2:f3:f4:f5'
+  const bytes = (mac: string) => Uint8Array.from(mac.split(':'), (pair) => parseInt(pair, 16))
+  const { nextHops, slices } = gateway.plane.maps
+  const hop = nextHops.get(0)!
+  const slice = slices.get(0)!
+  const external = gateway.fromPrivate(frame({ from: '10.0.0.1', to: '203.0.113.5' }, udp(40000, 53))).read.sourcePort
+  let running = true
+  const changing = (async () => {
+    for (let turn = 0; running; turn++) {
+      for (let n = 0; n < 200; n++) {
+        // Old, gone, new, gone: a frame with no MAC would show that its flags were read apart from it.
+        const mac = bytes([OLD, '00:00:00:00:00:00', NEW, '00:00:00:00:00:00'][n & 3]!)
+        const open = n & 1 ? 0 : 1
+        nextHops.set(0, { ...hop, destinationMac: mac, flags: open })
+        slices.set(0, { ...slice, destinationMac: mac, flags: 1 | (open << 1) })
+      }
+      await sleep(0)
+    }
+  })()
+  const seen = (await runWorker('mac-worker', 1, 4000, external)) as { out: string[]; in: string[]; sent: number }
+  running = false
+  await changing
+  expect(seen.out).toEqual([OLD, NEW])
+  expect(seen.in).toEqual([OLD, NEW])
 })

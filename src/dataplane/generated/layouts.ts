@@ -2,7 +2,7 @@
 import { getBytes, getCount, setBytes, setCount, u32Codec, u64Codec } from '../codec.ts'
 import type { Codec, MapLayout, MapShape, OuterMapLayout } from '../codec.ts'
 
-export const LAYOUT_HASH = 'db9a714208216ee54adac3d880931b6af0ee85215a469336489f3d1b684e920a'
+export const LAYOUT_HASH = 'a3aa981e127dfb44e1657720ca4fb73d0396524c8f8f76ebc526d7ba00f1ea8b'
 
 export const NatProtocol = {
   NAT_PROTOCOL_TCP: 0,
@@ -404,8 +404,8 @@ export interface Slice {
   firstPort: number
   size: number
   destinationMac: Uint8Array
-  sourceMac: Uint8Array
   flags: number
+  sourceMac: Uint8Array
   mtu: number
   generation: number
 }
@@ -423,8 +423,8 @@ export const sliceCodec: Codec<Slice> = {
     view.setUint16(at + 36, value.firstPort, true)
     view.setUint16(at + 38, value.size, true)
     setBytes(view, at + 40, 6, value.destinationMac)
-    setBytes(view, at + 46, 6, value.sourceMac)
-    view.setUint16(at + 52, value.flags, true)
+    view.setUint16(at + 46, value.flags, true)
+    setBytes(view, at + 48, 6, value.sourceMac)
     view.setUint16(at + 54, value.mtu, true)
     view.setUint32(at + 56, value.generation, true)
     view.setUint32(at + 60, 0, true)
@@ -440,8 +440,8 @@ export const sliceCodec: Codec<Slice> = {
       firstPort: view.getUint16(at + 36, true),
       size: view.getUint16(at + 38, true),
       destinationMac: getBytes(view, at + 40, 6),
-      sourceMac: getBytes(view, at + 46, 6),
-      flags: view.getUint16(at + 52, true),
+      flags: view.getUint16(at + 46, true),
+      sourceMac: getBytes(view, at + 48, 6),
       mtu: view.getUint16(at + 54, true),
       generation: view.getUint32(at + 56, true),
     }
@@ -643,30 +643,30 @@ export const routeCodec: Codec<Route> = {
 }
 
 export interface NextHop {
-  ifindex: number
   destinationMac: Uint8Array
+  flags: number
   sourceMac: Uint8Array
   mtu: number
-  flags: number
+  ifindex: number
   address: number
 }
 export const nextHopCodec: Codec<NextHop> = {
   size: 24,
   encode(view, at, value) {
-    view.setUint32(at, value.ifindex, true)
-    setBytes(view, at + 4, 6, value.destinationMac)
-    setBytes(view, at + 10, 6, value.sourceMac)
-    view.setUint16(at + 16, value.mtu, true)
-    view.setUint16(at + 18, value.flags, true)
+    setBytes(view, at, 6, value.destinationMac)
+    view.setUint16(at + 6, value.flags, true)
+    setBytes(view, at + 8, 6, value.sourceMac)
+    view.setUint16(at + 14, value.mtu, true)
+    view.setUint32(at + 16, value.ifindex, true)
     view.setUint32(at + 20, value.address, false)
   },
   decode(view, at) {
     return {
-      ifindex: view.getUint32(at, true),
-      destinationMac: getBytes(view, at + 4, 6),
-      sourceMac: getBytes(view, at + 10, 6),
-      mtu: view.getUint16(at + 16, true),
-      flags: view.getUint16(at + 18, true),
+      destinationMac: getBytes(view, at, 6),
+      flags: view.getUint16(at + 6, true),
+      sourceMac: getBytes(view, at + 8, 6),
+      mtu: view.getUint16(at + 14, true),
+      ifindex: view.getUint32(at + 16, true),
       address: view.getUint32(at + 20, false),
     }
   },

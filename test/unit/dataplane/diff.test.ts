@@ -12,6 +12,24 @@ beforeEach(() => {
 const oneSlice = () => stateOf({ interfaces: [interfaceOf(1, 1024)], addresses: [addressOf(PUBLIC)] })
 
 describe('the order of operations', () => {
+  it('opens a slice of a new owner once all of it is there, and one that stays at once', () => {
+    const isOpen = (flags = 0) => (flags & SliceFlags.SLICE_ACTIVE) !== 0
+    const seen: unknown[] = []
+    const look = () => {
+      const slice = maps.image.slices.get(0)
+      if (slice !== undefined) seen.push([isOpen(slice.flags), slice.insideAddress & 255, slice.size, slice.vni])
+    }
+    maps.apply(oneSlice(), look)
+    expect(seen[0]).toEqual([false, 1, 64, 100])
+    expect(seen.at(-1)).toEqual([true, 1, 64, 100])
+    const unreachable = structuredClone(oneSlice())
+    delete unreachable.interfaces[0]!.slice!.link
+    seen.length = 0
+    maps.apply(unreachable, look)
+    maps.apply(oneSlice(), look)
+    expect(seen.every((each) => (each as boolean[])[0])).toBe(true)
+  })
+
   it('opens the door last: slice, address, device, then interface, then settings', () => {
     const plan = maps.apply({ ...oneSlice(), devices: [{ ifindex: 5, vni: 100 }] })
     expect(outline(plan)).toEqual([
