@@ -1,4 +1,4 @@
-# The gateway as an image. Run it with the network namespace and the BPF file system of the host:
+# The gateway as an image, with natgw on PATH. Run it with the network namespace and the BPF file system of the host:
 #   docker run --privileged --network host -v /sys/fs/bpf:/sys/fs/bpf -v /etc/natgw:/etc/natgw \
 #     -v /var/lib/natgw:/var/lib/natgw IMAGE
 
@@ -41,5 +41,7 @@ COPY --from=ts /src/node_modules node_modules
 COPY --from=ts /src/dist dist
 COPY --from=native /src/build/Release/natgw.node build/Release/natgw.node
 COPY --from=bpf /src/build/bpf build/bpf
-ENTRYPOINT ["node", "/opt/natgw/dist/cli/main.js"]
-CMD ["run", "--config", "/etc/natgw/gateway.yaml"]
+COPY bin bin
+RUN ln -s /opt/natgw/bin/natgw /usr/local/bin/natgw
+ENTRYPOINT ["natgw"]
+CMD ["run"]

@@ -56,6 +56,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports)
 	exports.Set("RingBuffer", RingBuffer::Define(env));
 	exports.Set("NetlinkSocket", NetlinkSocket::Define(env));
 	DefineSystem(env, exports);
+	DefineService(env, exports);
 	return exports;
 }
 

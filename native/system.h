@@ -7,5 +7,6 @@ namespace natgw
 {
 
 void DefineSystem(Napi::Env env, Napi::Object exports);
+void DefineService(Napi::Env env, Napi::Object exports);
 
 } // namespace natgw

@@ -43,6 +43,8 @@ export interface AgentCounts {
 
 /** Milliseconds. */
 const TICK = 1_000
+/** Longer than any pass takes, with every device busy. */
+const LONGEST_PASS_MS = 300_000
 
 /** What runs on a node: keeps maps and attached programs as the objects and the host's network demand. */
 export class Agent {
@@ -131,6 +133,11 @@ export class Agent {
       repairs: { entries: repairedEntries, programs: this.#devices.repairs },
       statusWrites: this.#status.writes,
     }
+  }
+
+  /** False when a pass does not end: the loop turns, and nothing is kept up to date any more. */
+  isAlive(): boolean {
+    return this.#passes.runningForMs < LONGEST_PASS_MS
   }
 
   /** Programs and maps stay pinned: traffic goes on, and the kernel goes on keeping neighbours. */

@@ -9,12 +9,18 @@ export class Coalesced {
   #dueAt = Infinity
   #endedAt = -Infinity
   #running: Promise<void> | undefined
+  #startedAt = 0
   #closed = false
 
   /** @param onError told what `body` throws; it may ask for another run */
   constructor(body: () => Promise<void> | void, onError: (error: unknown) => void) {
     this.#body = body
     this.#onError = onError
+  }
+
+  /** How long the present run has taken; 0 when there is none. */
+  get runningForMs(): number {
+    return this.#running === undefined ? 0 : performance.now() - this.#startedAt
   }
 
   /** The sooner of this and what was asked for already counts. */
@@ -39,6 +45,7 @@ export class Coalesced {
   async runNow(): Promise<void> {
     clearTimeout(this.#timer)
     this.#dueAt = Infinity
+    this.#startedAt = performance.now()
     const run = (async () => this.#body())()
     this.#running = run.catch(() => undefined)
     try {

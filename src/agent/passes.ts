@@ -30,6 +30,11 @@ export class Passes {
     )
   }
 
+  /** How long the present pass has taken; 0 when there is none. */
+  get runningForMs(): number {
+    return this.#runs.runningForMs
+  }
+
   /** Something changed. */
   askForChange(): void {
     this.#runs.askSpaced(SPACING_MS)

@@ -76,8 +76,8 @@ function commandsOf(env: CliEnv, call: Call): Command {
     .description('run the gateway that a configuration file describes, until SIGTERM')
     .addOption(new Option('-c, --config <file>', 'gateway.yaml').default(env.defaultConfig))
     .action(async ({ config }: { config: string }) => {
-      env.beforeRun?.()
-      await (await import('./run.ts')).run(env, config)
+      const longLived = await env.longLived?.()
+      call.status = await (await import('./run.ts')).run(env, config, longLived)
     })
 
   program

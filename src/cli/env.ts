@@ -1,6 +1,8 @@
 // Everything outside of itself that a command line touches. With it a whole call of natgw is a function call.
 import type { Writable } from 'node:stream'
 import { messageOf, NatGwError } from '../errors/errors.ts'
+import type { ServiceManager } from './service-manager.ts'
+import type { Signals } from './stop-signals.ts'
 
 export interface CliEnv {
   /** Arguments after the program's name. */
@@ -11,12 +13,17 @@ export interface CliEnv {
   columns: number
   /** Asks a person and returns the answer. Absent where nobody can answer: stdin is no terminal. */
   ask?: (question: string) => Promise<string>
-  /** Called before a command that stays; it may begin the process again. */
-  beforeRun?: () => void
+  /** What a command needs that stays until it is told to end. */
+  longLived?: () => Promise<LongLived>
   /** Holds what belongs to running processes. */
   runFolder: string
   /** The configuration file that is used where none is named. */
   defaultConfig: string
+}
+
+export interface LongLived {
+  signals?: Signals
+  serviceManager?: ServiceManager
 }
 
 /** The reader of a pipe has gone away (`natgw sessions | head -1`): there is nothing left to do, and nothing to report. */

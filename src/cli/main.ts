@@ -1,21 +1,20 @@
 #!/usr/bin/env node
-// The process of natgw: what it is given by the system, to the command line as a function.
-import { createInterface } from 'node:readline/promises'
-import { runCli } from './cli.ts'
-import { Output } from './env.ts'
-import type { CliEnv } from './env.ts'
+// The process of natgw: what it is given by the system, to the command line as a function. What a process that stays needs
+// first is imported first, all else later: a signal can come at any moment.
 import { ensureHeapOptions } from './heap.ts'
+import { listenToSignals } from './stop-signals.ts'
 
-const env: CliEnv = {
-  argv: process.argv.slice(2),
-  stdout: new Output(process.stdout),
-  stderr: new Output(process.stderr),
-  columns: process.stdout.isTTY ? process.stdout.columns : 80,
-  ...(process.stdin.isTTY ? { ask } : {}),
-  beforeRun: ensureHeapOptions,
-  runFolder: '/run/natgw',
-  defaultConfig: '/etc/natgw/gateway.yaml',
-}
+const argv = process.argv.slice(2)
+const stays = argv[0] === 'run'
+/** Only until the addon is loaded: process.exit() would wait for file operations that hang. */
+let exit: (status: number) => never = (status) => process.exit(status)
+// Before anybody listens: a signal that is heard and not yet acted upon would be lost with the old program.
+if (stays) ensureHeapOptions()
+const signals = stays ? listenToSignals(() => exit(1)) : undefined
+
+const { createInterface } = await import('node:readline/promises')
+const { runCli } = await import('./cli.ts')
+const { Output } = await import('./env.ts')
 
 async function ask(question: string): Promise<string> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
@@ -26,4 +25,26 @@ async function ask(question: string): Promise<string> {
   }
 }
 
-process.exitCode = await runCli(env)
+const stderr = new Output(process.stderr)
+
+/** What only a process that stays needs. */
+async function longLived() {
+  if (signals === undefined) return {}
+  const { ServiceManager } = await import('./service-manager.ts')
+  const { exitNow, sendDatagram } = await import('../native/load-native.ts')
+  exit = exitNow
+  const onError = (message: string) => void stderr.note(`natgw: ${message}`)
+  return { signals, serviceManager: new ServiceManager(process.env, process.pid, { send: sendDatagram, onError }) }
+}
+
+process.exitCode = await runCli({
+  argv,
+  stdout: new Output(process.stdout),
+  stderr,
+  columns: process.stdout.isTTY ? process.stdout.columns : 80,
+  ...(process.stdin.isTTY ? { ask } : {}),
+  runFolder: '/run/natgw',
+  defaultConfig: '/etc/natgw/gateway.yaml',
+  longLived,
+})
+if (stays) exit(process.exitCode)

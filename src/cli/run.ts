@@ -1,103 +1,55 @@
-// `natgw run`: the object graph of a standalone gateway, and its orderly end.
-import { pino, type Logger } from 'pino'
-import { Agent } from '../agent/agent.ts'
-import { runCleanUps } from '../errors/clean-ups.ts'
-import { NatGwError, messageOf } from '../errors/errors.ts'
-import { loadConfig, type LoadedConfig } from '../config/load.ts'
-import { startControllers } from '../controllers/manager.ts'
-import { preflight } from '../dataplane/preflight.ts'
-import type { Problem } from '../problems/problem.ts'
-import { ProblemList } from '../problems/problem-list.ts'
-import { ProblemPublisher } from '../problems/published.ts'
-import { asProblem, LocalStore, noteAsProblem } from '../store/local.ts'
-import { examineHost } from './examine-host.ts'
-import type { CliEnv } from './env.ts'
-import { lockInstance } from './instance.ts'
-import { OBJECT_PATH } from './paths.ts'
-import { endOn, endOnUnexpected } from './unexpected.ts'
-import { RunFolder } from './run-folder.ts'
+// `natgw run`: from the start to the end, which a signal can ask for at any moment.
+import { resolve } from 'node:path'
+import { CleanUps } from './clean-ups.ts'
+import type { CliEnv, LongLived } from './env.ts'
+import { startGateway } from './gateway.ts'
+import type { RunningGateway } from './gateway.ts'
+import type { ServiceManager } from './service-manager.ts'
 
-/** Resolves at an orderly end. @throws NatGwError for whatever keeps the gateway from starting */
-export async function run(env: CliEnv, configPath: string): Promise<void> {
-  const loaded = await loadConfig(configPath)
-  const { config } = loaded
-  preflight()
-  // Synchronous: a line that was logged is not lost with the process.
-  const log = pino(
-    { level: config.log.level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
-    pino.destination({ sync: true }),
-  )
-  endOnUnexpected(log)
+/** @returns the exit status of an end that was asked for. @throws NatGwError for whatever keeps the gateway from starting */
+export async function run(env: CliEnv, configPath: string, longLived: LongLived = {}): Promise<number> {
+  const cleanUps = new CleanUps()
   try {
-    await serve(env, configPath, loaded, log)
+    await serve(env, resolve(configPath), cleanUps, longLived)
   } catch (error) {
-    if (error instanceof NatGwError) throw error
-    endOn(log, error)
+    await end(env, cleanUps, longLived)
+    throw error
   }
+  return end(env, cleanUps, longLived)
 }
 
-async function serve(env: CliEnv, configPath: string, { config, warnings }: LoadedConfig, log: Logger): Promise<void> {
-  const ended = untilSignal()
-  const cleanUps: (() => Promise<void> | void)[] = []
-  try {
-    const { pool, notes } = examineHost(config)
-    const runFolder = new RunFolder(env.runFolder, config.instance)
-    cleanUps.push(await lockInstance({ instance: config.instance, runFolder }))
-    runFolder.writeRecord({ config: configPath, stateFile: config.stateFile })
-    const problems = new ProblemList(log)
-    const publisher = new ProblemPublisher(runFolder.problemsPath, problems, log)
-    cleanUps.push(
-      () => problems.close(),
-      () => publisher.close(),
-    )
-    problems.report('configuration', warnings.map(configWarning(configPath)))
-    for (const note of notes) log.warn({}, note)
-    const store = await LocalStore.open({
-      manifests: config.manifests,
-      stateFile: config.stateFile,
-      log,
-      limits: config.manifestLimits,
-      onProblems: (found, notes) => {
-        problems.report('manifests', [...found.map(asProblem), ...notes.map(noteAsProblem)])
-      },
-    })
-    cleanUps.push(() => store.close())
-    const agent = await Agent.start({
-      config,
-      store,
-      objectPath: OBJECT_PATH,
-      log: log.child({ component: 'agent' }),
-      problems,
-    })
-    cleanUps.push(() => agent.stop())
-    const controllers = await startControllers(store, pool, log.child({ component: 'controllers' }))
-    cleanUps.push(() => controllers.stop())
-    log.info({ instance: config.instance, pid: process.pid }, 'gateway is serving')
-    const signal = await ended
-    log.info(
-      { signal, counts: agent.counts() },
-      'ending; the programs go on with what they know, `natgw unload` takes them away',
-    )
-  } finally {
-    // What ended the run is told, not hidden behind what failed after it.
-    await runCleanUps(cleanUps).catch((error: unknown) =>
-      log.error({ err: error }, `clean-up failed: ${messageOf(error)}`),
-    )
+async function serve(
+  env: CliEnv,
+  configPath: string,
+  cleanUps: CleanUps,
+  { serviceManager, signals }: LongLived,
+): Promise<void> {
+  const starting = startGateway(env.runFolder, configPath, cleanUps)
+  const gateway = await Promise.race([starting, signals?.stop ?? starting])
+  if (typeof gateway === 'string') {
+    // What the start still waits for, a disk for one, is not waited for; nothing more comes of it.
+    starting.catch(() => undefined)
+    await env.stderr.note(`natgw: ${gateway} came before the gateway served`)
+    return
   }
+  const { config, log } = gateway
+  log.info({ instance: config.instance, pid: process.pid }, 'gateway is serving')
+  signals?.onHangUp(() => void reload(gateway, serviceManager))
+  serviceManager?.ready(`serving instance ${config.instance}`, gateway.isAlive)
+  const signal = await signals?.stop
+  const message = 'ending; XDP programs stay attached and keep translating, `natgw unload` removes them'
+  log.info({ signal, counts: gateway.counts() }, message)
 }
 
-function configWarning(path: string): (message: string) => Problem {
-  return (message) => ({
-    reason: 'ConfigWarning',
-    severity: 'warning',
-    object: `file ${path}`,
-    message,
-    remedy: 'see docs/configuration.md',
-  })
+async function reload(gateway: RunningGateway, serviceManager: ServiceManager | undefined): Promise<void> {
+  serviceManager?.reloading()
+  await gateway.reload()
+  serviceManager?.reloaded()
 }
 
-function untilSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal))
-  })
+async function end(env: CliEnv, cleanUps: CleanUps, { serviceManager }: LongLived): Promise<number> {
+  serviceManager?.stopping()
+  const failures = await cleanUps.run()
+  for (const failure of failures) await env.stderr.note(`natgw: ${failure}`)
+  return failures.length === 0 ? 0 : 1
 }

@@ -1,6 +1,7 @@
 // The one place where what nobody foresaw ends: a line of the log, and the end of the process.
 import type { Logger } from 'pino'
 import { messageOf } from '../errors/errors.ts'
+import { exitNow } from '../native/load-native.ts'
 
 /** Exit status for a fault in natgw itself (EX_SOFTWARE). A service manager starts it again; traffic goes on meanwhile. */
 export const EXIT_UNEXPECTED = 70
@@ -11,7 +12,7 @@ export function endOn(log: Logger, error: unknown): never {
     { err: error },
     `unexpected, please report it: ${messageOf(error)}; the programs go on with what they know until natgw is started again`,
   )
-  process.exit(EXIT_UNEXPECTED)
+  return exitNow(EXIT_UNEXPECTED)
 }
 
 /** From here on nothing that is thrown unseen ends outside of the log. */

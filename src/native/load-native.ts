@@ -42,6 +42,8 @@ export const {
   lockFile,
   isFileLocked,
   unlockFile,
+  sendDatagram,
+  exitNow,
   fileSystemType,
   mountBpffs,
   ifIndex,

@@ -173,6 +173,13 @@ export declare function lockFile(path: string): number
 /** Whether somebody holds the lock of lockFile(). Makes no file; a lockFile() in the same instant may be refused. */
 export declare function isFileLocked(path: string): boolean
 export declare function unlockFile(fd: number): void
+/**
+ * Sends one datagram to a unix socket without waiting. @param socket a path, or `@name` in the abstract namespace
+ * @throws EAGAIN when its receiver does not keep up, ECONNREFUSED and ENOENT when there is none
+ */
+export declare function sendDatagram(socket: string, message: string): void
+/** Ends the process at once. process.exit() waits for file operations that hang. */
+export declare function exitNow(status: number): never
 /** @returns f_type of statfs(2), e.g. 0xcafe4a11 for bpffs */
 export declare function fileSystemType(path: string): number
 /** Mounts a BPF file system on the folder, unless it is one already. */

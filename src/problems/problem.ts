@@ -8,6 +8,9 @@ export type ProblemReason =
   | 'PassFailed' // maps are not up to date
   | 'ObjectIgnored' // an object the agent cannot use
   | 'NamesMissing' // the state file cannot be read
+  | 'ConfigChanged' // gateway.yaml was edited since natgw read it
+  | 'ConfigInvalid' // gateway.yaml was read again and has mistakes
+  | 'ConfigNeedsRestart' // gateway.yaml was read again, and part of it waits for a restart
   | 'ConfigWarning' // allowed in gateway.yaml, hardly meant
   | 'DeviceMissing' // of the configuration
   | 'DeviceDown' // IFF_UP is not set

@@ -1,0 +1,120 @@
+// The object graph of a standalone gateway.
+import { pino } from 'pino'
+import { Agent } from '../agent/agent.ts'
+import type { AgentCounts } from '../agent/agent.ts'
+import type { GatewayConfig } from '../config/config.ts'
+import { loadConfig, type LoadedConfig } from '../config/load.ts'
+import { startControllers } from '../controllers/manager.ts'
+import { NatGwError } from '../errors/errors.ts'
+import { preflight } from '../dataplane/preflight.ts'
+import type { Problem } from '../problems/problem.ts'
+import { ProblemList } from '../problems/problem-list.ts'
+import { ProblemPublisher } from '../problems/published.ts'
+import { asProblem, LocalStore, noteAsProblem } from '../store/local.ts'
+import { Ended } from './clean-ups.ts'
+import type { CleanUps } from './clean-ups.ts'
+import { ConfigReload } from './config-reload.ts'
+import { examineHost } from './examine-host.ts'
+import { lockInstance } from './instance.ts'
+import { OBJECT_PATH } from './paths.ts'
+import { RunFolder } from './run-folder.ts'
+import { checkStatePlace } from './state-place.ts'
+import { endOn, endOnUnexpected } from './unexpected.ts'
+
+export interface RunningGateway {
+  config: GatewayConfig
+  log: pino.Logger
+  counts: () => AgentCounts
+  isAlive: () => boolean
+  /** Reads the configuration file again. */
+  reload: () => Promise<void>
+}
+
+/**
+ * @param runPath folder for what belongs to running processes
+ * @param configPath absolute
+ * @param cleanUps gets what has to be undone, as soon as it has to be
+ * @throws NatGwError for whatever keeps the gateway from starting
+ */
+export async function startGateway(runPath: string, configPath: string, cleanUps: CleanUps): Promise<RunningGateway> {
+  const loaded = await loadConfig(configPath)
+  preflight()
+  checkStatePlace(loaded.config.stateFile)
+  // Synchronous: a line that was logged is not lost with the process.
+  const log = pino(
+    { level: loaded.config.log.level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    pino.destination({ sync: true }),
+  )
+  endOnUnexpected(log)
+  try {
+    return await startParts(runPath, configPath, loaded, cleanUps, log)
+  } catch (error) {
+    if (error instanceof NatGwError || error instanceof Ended) throw error
+    endOn(log, error)
+  }
+}
+
+async function startParts(
+  runPath: string,
+  configPath: string,
+  { config, warnings }: LoadedConfig,
+  cleanUps: CleanUps,
+  log: pino.Logger,
+): Promise<RunningGateway> {
+  const { pool, notes } = examineHost(config)
+  const runFolder = new RunFolder(runPath, config.instance)
+  await cleanUps.add('giving back the lock', await lockInstance({ instance: config.instance, runFolder }))
+  runFolder.writeRecord({ config: configPath, stateFile: config.stateFile })
+  const problems = new ProblemList(log)
+  const publisher = new ProblemPublisher(runFolder.problemsPath, problems, log)
+  await cleanUps.add('publishing problems', () => {
+    publisher.close()
+    problems.close()
+  })
+  problems.report('configuration', warnings.map(configWarning(configPath)))
+  for (const note of notes) log.warn({}, note)
+  const store = await LocalStore.open({
+    manifests: config.manifests,
+    stateFile: config.stateFile,
+    log,
+    limits: config.manifestLimits,
+    onProblems: (found, notes) => {
+      problems.report('manifests', [...found.map(asProblem), ...notes.map(noteAsProblem)])
+    },
+  })
+  await cleanUps.add('closing the store', () => store.close())
+  const agentLog = log.child({ component: 'agent' })
+  const agent = await Agent.start({ config, store, objectPath: OBJECT_PATH, log: agentLog, problems })
+  await cleanUps.add('stopping the agent', () => agent.stop())
+  const controllerLog = log.child({ component: 'controllers' })
+  const controllers = await startControllers(store, pool, controllerLog)
+  await cleanUps.add('stopping the controllers', () => controllers.stop())
+  const reload = new ConfigReload({
+    path: configPath,
+    running: config,
+    apply: (next) => {
+      for (const each of [log, agentLog, controllerLog]) each.level = next.log.level
+    },
+    problems,
+    log,
+  })
+  await reload.start()
+  await cleanUps.add('watching the configuration file', () => reload.close())
+  return {
+    config,
+    log,
+    counts: () => agent.counts(),
+    isAlive: () => agent.isAlive(),
+    reload: () => reload.reload(),
+  }
+}
+
+function configWarning(path: string): (message: string) => Problem {
+  return (message) => ({
+    reason: 'ConfigWarning',
+    severity: 'warning',
+    object: `file ${path}`,
+    message,
+    remedy: 'see docs/configuration.md',
+  })
+}
