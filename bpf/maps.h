@@ -74,6 +74,14 @@ struct {
 	__type(value, struct host_address);
 } host_addresses SEC(".maps");
 
+/* The network namespace of the instance, by the number of its inode. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} loss_scope SEC(".maps");
+
 /* ---- written by the programs ---- */
 
 /* The slot arena. The agent adds chunks; bpf/arena.h says what is where in one. */
@@ -129,6 +137,14 @@ struct {
 	__type(key, __u32); /* enum drop_reason */
 	__type(value, __u64);
 } drops SEC(".maps");
+
+/* Packets lost behind the redirect (bpf/losses.h). */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct loss_key);
+	__type(value, __u64);
+} losses SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -10,6 +10,7 @@
 #include "out.h"
 #include "in.h"
 #include "arp.h"
+#include "losses.h"
 #include "source.h"
 #include "sweep.h"
 
@@ -36,6 +37,7 @@ const enum route_flags *anchor_route_flags __attribute__((unused));
 const enum next_hop_flags *anchor_next_hop_flags __attribute__((unused));
 const enum counter *anchor_counter __attribute__((unused));
 const enum drop_reason *anchor_drop_reason __attribute__((unused));
+const enum loss_error *anchor_loss_error __attribute__((unused));
 const enum event_type *anchor_event_type __attribute__((unused));
 
 static __always_inline struct settings *settings_get(void)

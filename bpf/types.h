@@ -308,6 +308,16 @@ enum drop_reason {
 	DROP_REASONS,
 };
 
+enum loss_error {
+	LOSS_QUEUE_FULL = 0, /* the device took less than it was given; else a positive errno */
+};
+
+/* What the kernel lost behind the redirect. */
+struct loss_key {
+	__u32 ifindex; /* of the device that was to send it */
+	__u32 error;   /* errno, or enum loss_error */
+};
+
 enum event_type {
 	EVENT_NEIGHBOUR_MISSING = 1, /* address: a destination on link that is not resolved */
 	EVENT_SLICE_FULL = 2,	     /* slice, protocol */

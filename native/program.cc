@@ -74,6 +74,7 @@ Napi::Function BpfProgram::Define(Napi::Env env)
 			       InstanceAccessor<&BpfProgram::Info>("info"),
 			       InstanceMethod<&BpfProgram::TestRun>("testRun"),
 			       InstanceMethod<&BpfProgram::AttachXdp>("attachXdp"),
+			       InstanceMethod<&BpfProgram::AttachTracepoint>("attachTracepoint"),
 			       InstanceMethod<&BpfProgram::Pin>("pin"),
 			       InstanceMethod<&BpfProgram::Close>("close"),
 			   });
@@ -213,6 +214,16 @@ Napi::Value BpfProgram::AttachXdp(const Napi::CallbackInfo &info)
 		ThrowErrno(env, -link, "xdp_attach",
 			   "attach program " + name_ + " to device " + std::to_string(ifindex) + " in " + mode +
 			       " mode");
+	return NewFromFd(env, AddonData::Of(env).link, UniqueFd(link));
+}
+
+Napi::Value BpfProgram::AttachTracepoint(const Napi::CallbackInfo &info)
+{
+	Napi::Env env = info.Env();
+	// The program itself was loaded for its tracepoint.
+	int link = bpf_raw_tracepoint_open(nullptr, Fd());
+	if (link < 0)
+		ThrowErrno(env, -link, "bpf_raw_tracepoint_open", "attach program " + name_ + " to its tracepoint");
 	return NewFromFd(env, AddonData::Of(env).link, UniqueFd(link));
 }
 

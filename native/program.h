@@ -36,6 +36,7 @@ class BpfProgram : public Napi::ObjectWrap<BpfProgram>, private Handle
 	Napi::Value Info(const Napi::CallbackInfo &info);
 	Napi::Value TestRun(const Napi::CallbackInfo &info);
 	Napi::Value AttachXdp(const Napi::CallbackInfo &info);
+	Napi::Value AttachTracepoint(const Napi::CallbackInfo &info);
 	void Pin(const Napi::CallbackInfo &info);
 	void Close(const Napi::CallbackInfo &info);
 

@@ -8,6 +8,7 @@ import type { HostChange } from './host-network.ts'
 import type { Logger } from '../log/logger.ts'
 import { keyOf } from '../api/index.ts'
 import { openDataplane } from '../dataplane/loader.ts'
+import { readLosses } from '../dataplane/losses.ts'
 import { DataplaneSync } from '../dataplane/sync.ts'
 import { runCleanUps } from '../errors/clean-ups.ts'
 import { RateLimitedLog, causeOf } from '../log/rate-limited-log.ts'
@@ -19,6 +20,7 @@ import { listenToEvents } from './events.ts'
 import { HostNetwork } from './host-network.ts'
 import { hostUnreadable, objectIgnored, passFailed } from './agent-problems.ts'
 import { HostProblems } from './host-problems.ts'
+import { LossWatch } from './loss-watch.ts'
 import { NeighbourKeeper } from './neighbour-keeper.ts'
 import { Passes } from './passes.ts'
 import { StatusWriter } from './status-writer.ts'
@@ -59,6 +61,7 @@ export class Agent {
   readonly #keeper: NeighbourKeeper
   readonly #sync: DataplaneSync
   readonly #report: SyncReport
+  readonly #losses: LossWatch
   readonly #status: StatusWriter
   readonly #hostProblems: HostProblems
   readonly #passes: Passes
@@ -109,6 +112,7 @@ export class Agent {
     })
     this.#sync = new DataplaneSync(this.#dataplane)
     this.#report = new SyncReport(log)
+    this.#losses = new LossWatch(now)
     this.#status = new StatusWriter({
       store,
       findingOf: (key) =>
@@ -179,6 +183,7 @@ export class Agent {
       every(TICK, () => {
         this.#keeper.tick()
         this.#reportRoutes()
+        this.#reportLosses()
         if (this.#devices.retryDue()) this.#passes.askAtOnce()
       }),
       every(this.#config.driftIntervalSeconds * 1000, () => this.#passes.askToVerify()),
@@ -235,6 +240,12 @@ export class Agent {
     this.#keeper.tick()
     this.#reportRoutes()
     this.#bringIntoLine(built)
+  }
+
+  #reportLosses(): void {
+    const { links } = this.#host.snapshot()
+    const lost = this.#losses.look(readLosses(this.#dataplane.maps), (ifindex) => links.get(ifindex)?.name)
+    this.#problems.report('losses', lost)
   }
 
   #reportRoutes(): void {

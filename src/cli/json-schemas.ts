@@ -83,6 +83,15 @@ const drops: Described<DropsView> = object('what the programs counted since thei
     'every reason, those with 0 included',
     object('', { reason: text('as in packet-flow.md, without `DROP_`, in lower case'), packets: integer('packets') }),
   ),
+  lost: list(
+    'packets that were translated and sent on, and that the kernel lost after that',
+    object('', {
+      device: text('that was to send them'),
+      ifindex: integer('number that the kernel gave it'),
+      error: text('name of the errno, or `QUEUE_FULL`'),
+      packets: integer('packets'),
+    }),
+  ),
   counters: {
     type: 'object',
     description: 'every counter of the programs by its name',

@@ -1,4 +1,7 @@
 // The commands that show: slices and drops; sessions and status have files of their own. They read; they work whether or not the agent runs.
+import { listHost } from '../agent/list-host.ts'
+import { explainLoss, readLosses } from '../dataplane/losses.ts'
+import type { DataplaneMaps } from '../dataplane/pinned-maps.ts'
 import { readCounters, readDrops } from '../dataplane/readers.ts'
 import type { CliEnv } from './env.ts'
 import { inspect, sliceRows, whyNoSlices } from './inspect.ts'
@@ -58,8 +61,19 @@ export interface DropsView {
   /** Since the maps were made. */
   translated: { out: Traffic; in: Traffic }
   dropped: { reason: string; packets: number }[]
+  /** Translated, sent on, and lost by the kernel behind the redirect. */
+  lost: LostRow[]
   /** Every counter of the programs by its name. */
   counters: Record<string, number>
+}
+
+interface LostRow {
+  /** That was to send them; `(ifindex 7, gone)` when it is not there any more. */
+  device: string
+  ifindex: number
+  /** Name of an errno, or QUEUE_FULL. */
+  error: string
+  packets: number
 }
 
 interface Traffic {
@@ -77,6 +91,9 @@ export async function showDrops(env: CliEnv, options: ShowOptions): Promise<void
   const dropped = view.dropped.filter(({ packets }) => packets > 0).sort((a, b) => b.packets - a.packets)
   if (dropped.length === 0) await env.stdout.print('nothing was dropped')
   await writeTable(env.stdout, dropColumns, dropped)
+  const lost = view.lost.toSorted((a, b) => b.packets - a.packets)
+  if (lost.length > 0) await env.stdout.print('lost by the kernel after they were translated:')
+  await writeTable(env.stdout, lostColumns, lost)
   await env.stdout.print(`translated: ${translated.out.packets} packets out, ${translated.in.packets} in`)
 }
 
@@ -89,9 +106,27 @@ function dropsView({ plane: { maps } }: Inspection): DropsView {
   return {
     translated: { out: traffic('out'), in: traffic('in') },
     dropped: Object.entries(readDrops(maps)).map(([reason, packets]) => ({ reason, packets })),
+    lost: lostRows(maps),
     counters,
   }
 }
+
+function lostRows(maps: DataplaneMaps): LostRow[] {
+  const losses = readLosses(maps)
+  const names = losses.length === 0 ? new Map<number, string>() : deviceNames()
+  return losses.map(({ ifindex, error, packets }) => {
+    return { device: names.get(ifindex) ?? `(ifindex ${ifindex}, gone)`, ifindex, error, packets }
+  })
+}
+
+const deviceNames = (): Map<number, string> => new Map(listHost().links.map(({ ifindex, name }) => [ifindex, name]))
+
+const lostColumns: Column<LostRow>[] = [
+  { title: 'DEVICE', value: ({ device }) => device },
+  { title: 'ERROR', value: ({ error }) => error },
+  { title: 'PACKETS', value: ({ packets }) => packets },
+  { title: 'BECAUSE', value: ({ error, device }) => explainLoss(error, device).meaning },
+]
 
 const dropColumns: Column<DropsView['dropped'][number]>[] = [
   { title: 'REASON', value: ({ reason }) => reason },

@@ -1,5 +1,5 @@
 // Brings an instance of the data plane into the kernel: checks, loads, pins, takes over what an earlier run left.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { NatGwError, messageOf } from '../errors/errors.ts'
@@ -18,6 +18,7 @@ import {
   removeEmptyFolders,
   removeLayout,
   removePin,
+  TRACEPOINTS,
   replacePin,
 } from './pins.ts'
 import { DataplaneMaps } from './pinned-maps.ts'
@@ -35,6 +36,9 @@ export interface DataplaneLimits {
   maxDevices: number
 }
 
+/** Count what the kernel loses behind the redirect (bpf/losses.h). */
+const LOSS_PROGRAMS = ['nat_lost_redirect', 'nat_lost_bulk', 'nat_lost_generic'] as const
+
 export const PROGRAMS = [
   'nat_from_private',
   'nat_from_uplink',
@@ -43,6 +47,7 @@ export const PROGRAMS = [
   'nat_flush',
   'nat_clock',
   'nat_sweep',
+  ...LOSS_PROGRAMS,
 ] as const
 export type ProgramName = (typeof PROGRAMS)[number]
 
@@ -98,6 +103,7 @@ export function openDataplane(options: OpenOptions): Dataplane {
   const attachments = new Attachments(instance, programs, olderLayouts)
   const replacedPrograms = attachments.replacePrograms()
   startSweep(programs.nat_start_sweep)
+  countLosses(instance, maps, programs, olderLayouts)
   const known = maps.settings.get(0)?.hz ?? 0
 
   return {
@@ -265,6 +271,26 @@ function openObject(path: string): BpfObject {
       { path },
       { cause: error },
     )
+  }
+}
+
+/** Attaches what counts losses, before what an earlier load attached ends. */
+function countLosses(
+  instance: string,
+  maps: DataplaneMaps,
+  programs: Readonly<Record<ProgramName, BpfProgram>>,
+  olderLayouts: readonly string[],
+): void {
+  maps.lossScope.set(0, statSync('/proc/thread-self/ns/net').ino)
+  for (const name of LOSS_PROGRAMS) {
+    const link = programs[name].attachTracepoint()
+    try {
+      replacePin(link, join(layoutFolder(instance), TRACEPOINTS, name))
+    } finally {
+      link.close()
+    }
+    // What an older build attached would go on counting into maps that nobody reads.
+    for (const layout of olderLayouts) removePin(join(layoutFolder(instance, layout), TRACEPOINTS, name))
   }
 }
 

@@ -20,6 +20,8 @@ export class DataplaneMaps {
   readonly routes
   readonly nextHops
   readonly hostAddresses
+  readonly losses
+  readonly lossScope
   readonly counters: CounterMap
   readonly drops: CounterMap
   /** Map of maps: chunk number → inner array of slots. */
@@ -43,6 +45,8 @@ export class DataplaneMaps {
     this.routes = this.#open(layouts.routes)
     this.nextHops = this.#open(layouts.nextHops)
     this.hostAddresses = this.#open(layouts.hostAddresses)
+    this.lossScope = this.#open(layouts.lossScope)
+    this.losses = this.#open(layouts.losses)
     this.counters = new CounterMap(this.#openRaw(counters.name), counters, this.#path(counters.name))
     this.drops = new CounterMap(this.#openRaw(drops.name), drops, this.#path(drops.name))
     this.slotChunks = this.#openRaw(slotChunks.name)

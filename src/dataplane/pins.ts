@@ -1,4 +1,4 @@
-// Where things live in bpffs: /sys/fs/bpf/natgw/<instance>/<layout>/{maps,programs,links}/<name>.
+// Where things live in bpffs: /sys/fs/bpf/natgw/<instance>/<layout>/{maps,programs,links,tracepoints}/<name>.
 // bpffs refuses names with a dot, so there is none in any of them.
 import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,6 +7,8 @@ import { BpfLink, fileSystemType, mountBpffs } from '../native/load-native.ts'
 import { INSTANCE_NAME, isInstanceName } from '../net/names.ts'
 import { LAYOUT_HASH } from './generated/layouts.ts'
 
+/** Folder of the links that count losses. */
+export const TRACEPOINTS = 'tracepoints'
 export const BPFFS = '/sys/fs/bpf'
 const BPF_FS_MAGIC = 0xcafe4a11
 const LAYOUT_DIGITS = 12
@@ -64,7 +66,7 @@ export function isBpffs(): boolean {
 }
 
 export function createFolders(instance: string): void {
-  for (const kind of ['maps', 'programs', 'links']) {
+  for (const kind of ['maps', 'programs', 'links', TRACEPOINTS]) {
     mkdirSync(join(layoutFolder(instance), kind), { recursive: true, mode: 0o700 })
   }
 }

@@ -98,6 +98,8 @@ export declare class BpfProgram {
   }
   /** Attaches to a device of the calling thread's network namespace. @param mode 'native' | 'generic' */
   attachXdp(ifindex: number, mode: 'native' | 'generic'): BpfLink
+  /** Attaches a tp_btf program to the tracepoint that it names. */
+  attachTracepoint(): BpfLink
   pin(path: string): void
   close(): void
 }

@@ -2,7 +2,7 @@
 import { getBytes, getCount, setBytes, setCount, u32Codec, u64Codec } from '../codec.ts'
 import type { Codec, MapLayout, MapShape, OuterMapLayout } from '../codec.ts'
 
-export const LAYOUT_HASH = 'a3aa981e127dfb44e1657720ca4fb73d0396524c8f8f76ebc526d7ba00f1ea8b'
+export const LAYOUT_HASH = '7e4c2e5d7c77b2c08f80ea9dc841bbb3d66d720b891c8e1d4726bd23251be036'
 
 export const NatProtocol = {
   NAT_PROTOCOL_TCP: 0,
@@ -223,6 +223,14 @@ export const dropReasonNames: Readonly<Record<number, string>> = {
   28: 'icmp_destination',
   29: 'session_limit',
   30: 'flow_rate',
+}
+
+export const LossError = {
+  LOSS_QUEUE_FULL: 0,
+} as const
+export type LossError = (typeof LossError)[keyof typeof LossError]
+export const lossErrorNames: Readonly<Record<number, string>> = {
+  0: 'queue_full',
 }
 
 export const EventType = {
@@ -702,6 +710,24 @@ export const hostAddressCodec: Codec<HostAddress> = {
   },
 }
 
+export interface LossKey {
+  ifindex: number
+  error: number
+}
+export const lossKeyCodec: Codec<LossKey> = {
+  size: 8,
+  encode(view, at, value) {
+    view.setUint32(at, value.ifindex, true)
+    view.setUint32(at + 4, value.error, true)
+  },
+  decode(view, at) {
+    return {
+      ifindex: view.getUint32(at, true),
+      error: view.getUint32(at + 4, true),
+    }
+  },
+}
+
 export interface Event {
   type: number
   slice: number
@@ -803,6 +829,8 @@ export const maps = {
   events: { name: 'events', type: 27, keySize: 0, valueSize: 0, maxEntries: 262144, flags: 0 } satisfies MapShape,
   hostAddresses: { name: 'host_addresses', type: 1, keySize: 16, valueSize: 4, maxEntries: 4096, flags: 0, key: hostAddressKeyCodec, value: hostAddressCodec } satisfies MapLayout<HostAddressKey, HostAddress>,
   interfaces: { name: 'interfaces', type: 1, keySize: 8, valueSize: 8, maxEntries: 131072, flags: 1, key: interfaceKeyCodec, value: interfaceCodec } satisfies MapLayout<InterfaceKey, Interface>,
+  lossScope: { name: 'loss_scope', type: 2, keySize: 4, valueSize: 4, maxEntries: 1, flags: 0, key: u32Codec, value: u32Codec } satisfies MapLayout<number, number>,
+  losses: { name: 'losses', type: 1, keySize: 8, valueSize: 8, maxEntries: 8192, flags: 0, key: lossKeyCodec, value: u64Codec } satisfies MapLayout<LossKey, bigint>,
   nextHops: { name: 'next_hops', type: 2, keySize: 4, valueSize: 24, maxEntries: 1024, flags: 0, key: u32Codec, value: nextHopCodec } satisfies MapLayout<number, NextHop>,
   routes: { name: 'routes', type: 11, keySize: 8, valueSize: 4, maxEntries: 65536, flags: 1, key: routeKeyCodec, value: routeCodec } satisfies MapLayout<RouteKey, Route>,
   sessionUse: { name: 'session_use', type: 2, keySize: 4, valueSize: 4, maxEntries: 1, flags: 0, key: u32Codec, value: u32Codec } satisfies MapLayout<number, number>,
