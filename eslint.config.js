@@ -11,7 +11,7 @@ const allowed = {
   api: ['net', 'errors'],
   allocation: ['net', 'api', 'errors'],
   problems: ['api', 'log', 'time', 'errors'],
-  store: ['net', 'api', 'document', 'problems', 'log', 'time', 'errors'],
+  store: ['net', 'api', 'document', 'native', 'problems', 'log', 'time', 'errors'],
   controllers: ['net', 'api', 'store', 'allocation', 'problems', 'log', 'time', 'errors'],
   native: ['errors'],
   dataplane: ['net', 'api', 'allocation', 'native', 'errors'],

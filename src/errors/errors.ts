@@ -16,6 +16,7 @@ export type ErrorCode =
   | 'ERR_CONFLICT' // resourceVersion out of date
   | 'ERR_STATE_CORRUPT' // the state file is cut short or damaged
   | 'ERR_STATE_VERSION' // the state file is from a newer version
+  | 'ERR_STATE_LOCKED' // another process writes the state file
   | 'ERR_STATE_WRITE' // the state file cannot be written (disk full, permissions)
   | 'ERR_CONFIG_READ'
   | 'ERR_CONFIG_INVALID'

@@ -9,6 +9,7 @@ import type { ManifestNote, ManifestProblem } from './manifests/problem.ts'
 import { MemoryStore } from './memory.ts'
 import { realDisk } from './state/disk.ts'
 import type { Disk } from './state/disk.ts'
+import type { OpenedState } from './state/state-file.ts'
 import { StateFile } from './state/state-file.ts'
 
 export type { ManifestNote, ManifestProblem } from './manifests/problem.ts'
@@ -20,7 +21,7 @@ export interface LocalStoreOptions {
   limits?: FolderLimits
   /** How long objects are kept that are in no manifest any more. */
   removalTimes?: RemovalTimes
-  /** File that keeps all objects; made when it is not there. One process at a time: the caller holds a lock. */
+  /** File that keeps all objects; made when it is not there. One process at a time: it is locked while it is open. */
   stateFile: string
   log: StoreLog
   /** Called with all problems, and with what of the folder is passed over, whenever they are others than before. */
@@ -40,11 +41,7 @@ export class LocalStore extends MemoryStore {
   readonly #state: StateFile
   readonly #manifests: ManifestWatcher
 
-  private constructor(
-    state: StateFile,
-    opened: Awaited<ReturnType<typeof StateFile.open>>,
-    options: LocalStoreOptions,
-  ) {
+  private constructor(state: StateFile, opened: OpenedState, options: LocalStoreOptions) {
     super({
       objects: opened.objects,
       resourceVersion: opened.resourceVersion,
@@ -58,7 +55,7 @@ export class LocalStore extends MemoryStore {
 
   /**
    * Resolves when the state is read and the manifests are applied to it.
-   * @throws ERR_STATE_CORRUPT, ERR_STATE_VERSION, ERR_STATE_WRITE, ERR_MANIFEST_READ
+   * @throws ERR_STATE_CORRUPT, ERR_STATE_VERSION, ERR_STATE_LOCKED, ERR_STATE_WRITE, ERR_MANIFEST_READ
    */
   static async open(options: LocalStoreOptions): Promise<LocalStore> {
     const { stateFile, log } = options

@@ -1,4 +1,5 @@
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readFile, realpath, rename, rm } from 'node:fs/promises'
+import { lockStateFile } from './lock.ts'
 
 /** A file open for writing. */
 export interface DiskFile {
@@ -11,6 +12,10 @@ export interface DiskFile {
 
 /** Every effect the state file has. What a crash may leave behind is what a prefix of these leaves behind. */
 export interface Disk {
+  /** The path with every symbolic link followed; as it is where nothing is there yet. */
+  resolve(path: string): Promise<string>
+  /** Keeps others from writing the file. @returns function that lets them. @throws ERR_STATE_LOCKED */
+  lock(path: string): () => void
   /** @returns the bytes, undefined when there is no such file */
   read(path: string): Promise<Buffer | undefined>
   /** A new, empty file, readable by its owner only; an old one of the name is emptied. */
@@ -25,6 +30,15 @@ export interface Disk {
 }
 
 export const realDisk: Disk = {
+  async resolve(path) {
+    try {
+      return await realpath(path)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return path
+      throw error
+    }
+  },
+  lock: lockStateFile,
   async read(path) {
     try {
       return await readFile(path)

@@ -12,8 +12,17 @@ const LEAST_ROOM_BYTES = 1024 * 1024
 /** Zeros written at once. */
 const ZEROS = Buffer.alloc(1024 * 1024)
 
+/** A file that is open, and what was in it. */
+export interface OpenedState {
+  file: StateFile
+  objects: Resource[]
+  resourceVersion: number
+  tornBytes: number
+}
+
 /**
- * Keeps objects in one file, each group of changes in one record that is on the medium before `commit` resolves.
+ * Keeps objects in one file, each group of changes in one record that is on the medium before `commit` resolves. One
+ * process writes it at a time: it holds a lock from `open` to `close`.
  *
  * Room for records is reserved beforehand, so that a disk that fills up does not stop small changes and a file that was
  * cut is known by its size. When the room is used up, a new file with the objects alone takes the place of the old one
@@ -24,36 +33,46 @@ export class StateFile {
   readonly #disk: Disk
   readonly #path: string
   readonly #image: Image
+  readonly #unlock: () => void
   #file: DiskFile | undefined
   #fileSize = 0
   #end = 0
   #marks = 0
 
-  private constructor(disk: Disk, path: string, image: Image) {
+  private constructor(disk: Disk, path: string, image: Image, unlock: () => void) {
     this.#disk = disk
     this.#path = path
     this.#image = image
+    this.#unlock = unlock
   }
 
   /**
    * Opens the file, or makes it. What an unacknowledged write left at its end is taken away.
-   * @throws ERR_STATE_CORRUPT, ERR_STATE_VERSION, ERR_STATE_WRITE; the file is as it was then
+   * @throws ERR_STATE_CORRUPT, ERR_STATE_VERSION, ERR_STATE_LOCKED, ERR_STATE_WRITE; the file is as it was then
    */
-  static async open(
-    path: string,
-    disk: Disk,
-  ): Promise<{ file: StateFile; objects: Resource[]; resourceVersion: number; tornBytes: number }> {
+  static async open(givenPath: string, disk: Disk): Promise<OpenedState> {
+    const path = await inWords(givenPath, 'found', () => disk.resolve(givenPath))
+    const unlock = await inWords(path, 'locked', async () => {
+      await disk.makeDirectory(dirname(path))
+      return disk.lock(path)
+    })
+    try {
+      return await StateFile.#openLocked(path, disk, unlock)
+    } catch (error) {
+      unlock()
+      throw error
+    }
+  }
+
+  static async #openLocked(path: string, disk: Disk, unlock: () => void): Promise<OpenedState> {
     const bytes = await inWords(path, 'read', () => disk.read(path))
     if (bytes === undefined) {
-      const file = new StateFile(disk, path, { objects: new Map(), resourceVersion: 0 })
-      await inWords(path, 'written', async () => {
-        await disk.makeDirectory(dirname(path))
-        await file.#rewrite([], 0)
-      })
+      const file = new StateFile(disk, path, { objects: new Map(), resourceVersion: 0 }, unlock)
+      await inWords(path, 'written', () => file.#rewrite([], 0))
       return { file, objects: [], resourceVersion: 0, tornBytes: 0 }
     }
     const { objects, resourceVersion, end, fileSize, tornBytes } = readState(bytes, path)
-    const file = new StateFile(disk, path, { objects, resourceVersion })
+    const file = new StateFile(disk, path, { objects, resourceVersion }, unlock)
     await inWords(path, 'written', () => file.#resume(end, fileSize, tornBytes))
     return { file, objects: [...objects.values()], resourceVersion, tornBytes }
   }
@@ -72,7 +91,16 @@ export class StateFile {
     applyChanges(this.#image, changes, resourceVersion)
   }
 
+  /** No further calls. */
   async close(): Promise<void> {
+    try {
+      await this.#closeFile()
+    } finally {
+      this.#unlock()
+    }
+  }
+
+  async #closeFile(): Promise<void> {
     const file = this.#file
     this.#file = undefined
     await file?.close()
@@ -149,11 +177,11 @@ export class StateFile {
       await this.#disk.syncDirectory(dirname(this.#path))
     } catch (error) {
       await file.close().catch(() => undefined)
-      if (renamed) await this.close()
+      if (renamed) await this.#closeFile()
       else await this.#disk.remove(this.#newPath).catch(() => undefined)
       throw error
     }
-    await this.close()
+    await this.#closeFile()
     this.#file = file
     this.#fileSize = fileSize
     this.#end = end
@@ -169,7 +197,11 @@ async function writeZeros(file: DiskFile, from: number, to: number): Promise<voi
     await file.write(ZEROS.subarray(0, Math.min(ZEROS.length, to - at)), at)
 }
 
-async function inWords<T>(path: string, verb: 'read' | 'written', action: () => Promise<T>): Promise<T> {
+async function inWords<T>(
+  path: string,
+  verb: 'found' | 'locked' | 'read' | 'written',
+  action: () => Promise<T>,
+): Promise<T> {
   try {
     return await action()
   } catch (error) {

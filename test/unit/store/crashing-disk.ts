@@ -38,6 +38,15 @@ export class CrashingDisk implements Disk {
     return Buffer.from(this.#inodes.get(path)?.bytes ?? [])
   }
 
+  resolve(path: string): Promise<string> {
+    return Promise.resolve(path)
+  }
+
+  /** A crash gives a lock back, and this disk only crashes. */
+  lock(): () => void {
+    return () => undefined
+  }
+
   read(path: string): Promise<Buffer | undefined> {
     return Promise.resolve(this.#inodes.has(path) ? this.bytesOf(path) : undefined)
   }
