@@ -30,30 +30,39 @@ interface PoolRange extends AddressRange {
 
 /**
  * The public addresses there are: every address of the prefixes, first and last included (they are routed to the host,
- * not a subnet it sits in), less the reserved ones. An address of two prefixes belongs to the first.
+ * not a subnet it sits in). An address of two prefixes belongs to the first.
+ *
+ * A reserved one is not given out, but whoever has it keeps it: prefixes are what the user says, reservations are what the
+ * host happened to need when the pool was made, and that alone must not move slices.
  */
 export class IpPool {
-  /** Addresses in the pool, given out or not. */
+  /** Addresses that can be given out, or are. */
   readonly size: number
+  /** All addresses of the prefixes. */
   readonly #ranges: readonly PoolRange[]
+  /** Those that are not reserved. */
+  readonly #free: readonly PoolRange[]
 
   /**
    * @param prefixes in order of preference
-   * @param reserved addresses and CIDRs never to be given out
+   * @param reserved addresses and CIDRs not to be given out
    * @throws ERR_INVALID_FIELD for what is not an IPv4 prefix
    */
   constructor(prefixes: readonly PoolPrefix[], reserved: readonly string[] = []) {
     const holes = reserved.map((text) => rangeOf(text.includes('/') ? text : `${text}/32`))
     const ranges: PoolRange[] = []
     for (const source of prefixes) {
-      const free = [...ranges, ...holes].reduce(without, [rangeOf(source.prefix)])
-      ranges.push(...free.map((range) => ({ ...range, source })))
+      const own = ranges.reduce(without, [rangeOf(source.prefix)])
+      ranges.push(...own.map((range) => ({ ...range, source })))
     }
     this.#ranges = ranges
-    this.size = ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0)
+    this.#free = ranges.flatMap(({ source, ...range }) =>
+      holes.reduce(without, [range]).map((rest) => ({ ...rest, source })),
+    )
+    this.size = this.#free.reduce((sum, { first, last }) => sum + last - first + 1, 0)
   }
 
-  /** @returns the address as it is configured; undefined when the pool does not have it */
+  /** @returns the address as it is configured, reserved or not; undefined when no prefix has it */
   find(ip: string): PoolAddress | undefined {
     const address = tryParseIpv4(ip)
     if (address === undefined) return undefined
@@ -66,7 +75,7 @@ export class IpPool {
    * Costs a call of `isTaken` for each taken address that stands before it, however large the prefix.
    */
   next(isTaken: (ip: string) => boolean, ports = 1): PoolAddress | undefined {
-    for (const range of this.#ranges) {
+    for (const range of this.#free) {
       if (!hasPorts(range, ports)) continue
       for (let address = range.first; address <= range.last; address++) {
         if (!isTaken(formatIpv4(address))) return poolAddress(address, range)
@@ -77,7 +86,7 @@ export class IpPool {
 
   /** Whether any address, taken or not, has at least so many ports. */
   offers(ports: number): boolean {
-    return this.#ranges.some((range) => hasPorts(range, ports))
+    return this.#free.some((range) => hasPorts(range, ports))
   }
 }
 

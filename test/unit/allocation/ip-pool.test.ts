@@ -29,7 +29,14 @@ describe('a pool of public addresses', () => {
     const pool = new IpPool([prefix('198.51.100.0/29')], ['198.51.100.0', '198.51.100.4/30'])
     expect(drain(pool)).toEqual(['198.51.100.1', '198.51.100.2', '198.51.100.3'])
     expect(pool.size).toBe(3)
-    expect(pool.find('198.51.100.5')).toBeUndefined()
+  })
+
+  it('knows a reserved address for who has it already, and no address outside of its prefixes', () => {
+    const pool = new IpPool([prefix('198.51.100.0/29')], ['198.51.100.5', '192.0.2.1'])
+    expect(pool.find('198.51.100.5')).toMatchObject({ ip: '198.51.100.5', shared: false })
+    expect(drain(pool)).not.toContain('198.51.100.5')
+    expect(pool.find('198.51.100.8')).toBeUndefined()
+    expect(pool.find('192.0.2.1')).toBeUndefined()
   })
 
   it('takes an address that two prefixes have from the first', () => {
