@@ -100,6 +100,17 @@ export class LaggingStore implements ResourceStore {
     return Promise.resolve()
   }
 
+  /** Resolves when the cache shows all that is written by now. */
+  async caughtUp(): Promise<void> {
+    let seen: Promise<void>[]
+    do {
+      seen = [...this.#arrivals.values()]
+      await Promise.all(seen)
+      // The server delivers its events on turns of their own.
+      for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
+    } while ([...this.#arrivals.values()].some((arrival) => !seen.includes(arrival)))
+  }
+
   /** How many requests there were whose name begins so. */
   count(name: string): number {
     return [...this.requests].reduce((sum, [each, count]) => sum + (each.startsWith(name) ? count : 0), 0)

@@ -118,26 +118,30 @@ function expectGatewayRight(store: ResourceStore, gateway: NATGateway, pool: IpP
   }
 }
 
-/** Of the interfaces with one address in one Network exactly one is accepted: none is older. */
-export function expectAddressesRight(store: ResourceStore): void {
+/**
+ * Of the interfaces with one address in one Network exactly one is accepted: who had it, as long as it is there.
+ * @param before uids of who had each address. @returns who has it now
+ */
+export function expectAddressesRight(store: ResourceStore, before: ReadonlyMap<string, string>): Map<string, string> {
   const contests = new Map<string, NetworkInterface[]>()
   for (const each of store.list('NetworkInterface')) {
     const name = `${networkKeyOf(each)} ${each.spec.ips[0]?.value}`
     contests.set(name, [...(contests.get(name) ?? []), each])
   }
+  const holders = new Map<string, string>()
   for (const [name, rivals] of contests) {
     const winners = rivals.filter((each) => conditionOf(each, 'Accepted')?.status === 'True')
     expect(winners, name).toHaveLength(1)
-    for (const each of rivals) expect(age(winners[0]!)).toBeLessThanOrEqual(age(each))
+    const { uid } = winners[0]!.metadata
+    holders.set(name, uid)
+    const former = rivals.find(({ metadata }) => metadata.uid === before.get(name))
+    if (former !== undefined) expect(uid, `${name} was ${former.metadata.name}'s`).toBe(former.metadata.uid)
   }
+  return holders
 }
 
 export function wants(each: NetworkInterface): boolean {
   return conditionOf(each, 'Accepted')?.status === 'True' && each.spec.virtualIP === undefined
-}
-
-function age({ metadata }: NetworkInterface): number {
-  return Date.parse(metadata.creationTimestamp)
 }
 
 function conditionOf(object: NATGateway | NetworkInterface, type: string) {
