@@ -92,8 +92,9 @@ export class ManifestFolder {
    * @returns whether files were read or are gone, and whether some are still changing: scan again after SETTLE_MS
    */
   async scan(): Promise<{ changed: boolean; unsettled: boolean }> {
-    const result = { changed: false, unsettled: false }
+    const before = this.#stateOfAll()
     const listing = await this.#list()
+    const result = { changed: this.#stateOfAll() !== before, unsettled: false }
     if (listing === undefined) return result
     const names = new Set([...this.#files.keys(), ...listing.stamps.keys()])
     // One after the other: reading is work, and others are to have their turn in between.
@@ -105,6 +106,11 @@ export class ManifestFolder {
     }
     if (!result.unsettled) this.replacedAt = Math.min(this.replacedAt, performance.now())
     return result
+  }
+
+  /** What counts of the folder beside its files. */
+  #stateOfAll(): string {
+    return [this.problem?.message, this.allowsEmpty, this.#listing?.surplus[0]].join()
   }
 
   async #list(): Promise<Listing | undefined> {
