@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { quoteValue } from '../api/index.ts'
+import { decodeText } from '../document/encoding.ts'
 import { messageOf, NatGwError } from '../errors/errors.ts'
 import { formatCidr, overlaps, type Prefix } from '../net/cidr.ts'
 import { defaultStateFile, type GatewayConfig } from './config.ts'
@@ -20,14 +21,17 @@ export interface LoadedConfig {
  */
 export async function loadConfig(path: string): Promise<LoadedConfig> {
   const file = resolve(path)
-  let text: string
+  let bytes: Uint8Array
   try {
-    text = await readFile(file, 'utf8')
+    bytes = await readFile(file)
   } catch (error) {
     const remedy = 'give the path of a readable gateway.yaml with --config'
     throw new NatGwError('ERR_CONFIG_READ', `${file} cannot be read: ${messageOf(error)}; ${remedy}`, { file })
   }
-  return parseConfig(text, file)
+  const decoded = decodeText(bytes)
+  if ('text' in decoded) return parseConfig(decoded.text, file)
+  const { message, remedy } = decoded.problem
+  throw new NatGwError('ERR_CONFIG_READ', `${file} ${message}; ${remedy}`, { file })
 }
 
 /**
@@ -37,7 +41,7 @@ export async function loadConfig(path: string): Promise<LoadedConfig> {
 export function parseConfig(text: string, file: string): LoadedConfig {
   const source = new Source(text)
   const warnings: string[] = []
-  const config = source.problems.length === 0 ? readConfig(new Field(source), dirname(file), warnings) : undefined
+  const config = source.readable ? readConfig(new Field(source), dirname(file), warnings) : undefined
   if (source.problems.length === 0 && config !== undefined) return { config, warnings }
   const problems = source.problems.sort((a, b) => a.line - b.line)
   const heading = `${file} is not valid (${problems.length} problem${problems.length === 1 ? '' : 's'}):`

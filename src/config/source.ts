@@ -1,7 +1,9 @@
-import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Document } from 'yaml'
+import { LineCounter, parseDocument, type Document } from 'yaml'
+import { ambiguousValues } from '../document/dialects.ts'
+import { offsetOf, type Path } from '../document/positions.ts'
+import { messageOf } from '../errors/errors.ts'
 
-/** Where a value is in the file: keys and indexes from the top. */
-export type Path = readonly (string | number)[]
+export type { Path } from '../document/positions.ts'
 
 export interface Problem {
   /** 1-based. */
@@ -16,45 +18,47 @@ export interface Problem {
 
 /** A YAML text that knows the line of each of its values, and gathers what is wrong with them. */
 export class Source {
-  readonly value: unknown
+  readonly value: unknown = undefined
   readonly problems: Problem[] = []
   readonly #document: Document.Parsed
   readonly #lines: LineCounter
 
   constructor(text: string) {
     this.#lines = new LineCounter()
-    this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: true })
-    for (const { message, pos } of this.#document.errors) {
-      this.problems.push({ line: this.#lines.linePos(pos[0]).line, field: '', value: undefined, text: message })
+    const options = { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: true, merge: true }
+    this.#document = parseDocument(text, options)
+    for (const { message, pos } of this.#document.errors) this.#reportWhole(pos[0], message)
+    if (this.problems.length > 0) return
+    try {
+      for (const { path, value, message, remedy } of ambiguousValues(this.#document)) {
+        this.report(path, value, `${message}; ${remedy}`)
+      }
+      this.value = this.#document.toJS({ maxAliasCount: 100 }) as unknown
+    } catch (failure) {
+      this.#reportWhole(0, messageOf(failure))
     }
-    this.value = this.problems.length === 0 ? (this.#document.toJS() as unknown) : undefined
   }
 
+  /** Whether what was found wrong so far leaves values to look at. */
+  get readable(): boolean {
+    return this.value !== undefined
+  }
+
+  #reportWhole(offset: number, text: string): void {
+    this.problems.push({ line: this.#lineAt(offset), field: '', value: undefined, text })
+  }
+
+  /** The first thing that is said of a value counts: the rest often follows from it. */
   report(path: Path, value: unknown, text: string): void {
-    this.problems.push({ line: this.#lineOf(path), field: formatPath(path), value, text })
+    const field = formatPath(path)
+    if (field !== '' && this.problems.some((each) => each.field === field)) return
+    // Of what is missing: the line of the section that should hold it.
+    this.problems.push({ line: this.#lineAt(offsetOf(this.#document, path, 0)), field, value, text })
   }
 
-  /** Of what is missing: the line of the section that should hold it. */
-  #lineOf(path: Path): number {
-    let node: unknown = this.#document.contents
-    let offset = 0
-    for (const step of path) {
-      if (isMap(node)) {
-        const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === step)
-        if (pair === undefined) break
-        offset = (isScalar(pair.key) && pair.key.range?.[0]) || offset
-        node = pair.value
-      } else if (isSeq(node)) {
-        node = node.items[Number(step)]
-        offset = rangeStart(node) ?? offset
-      } else break
-    }
+  #lineAt(offset: number): number {
     return this.#lines.linePos(offset).line || 1
   }
-}
-
-function rangeStart(node: unknown): number | undefined {
-  return isScalar(node) || isMap(node) || isSeq(node) ? node.range?.[0] : undefined
 }
 
 function formatPath(path: Path): string {

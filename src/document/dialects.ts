@@ -52,7 +52,7 @@ function scalarProblem(node: Scalar, isKey: boolean): Problem | undefined {
   const there = readAsKubectl(source)
   const quoted = JSON.stringify(source)
   if (!Object.is(there, value)) {
-    const meanings = `${source} is ${describe(there)} to kubectl and ${describe(value)} to YAML 1.2`
+    const meanings = `${source} is ${describe(there)} to YAML 1.1, as kubectl reads, and ${describe(value)} to YAML 1.2`
     const number = typeof there === 'number' && Number.isInteger(there) ? ` or ${there}` : ''
     return { message: isKey ? `the key ${meanings}` : meanings, remedy: `write ${quoted}${number}` }
   }

@@ -4,10 +4,17 @@ import type { Document, Node } from 'yaml'
 /** Where a value is in a document: keys and indexes from the top. */
 export type Path = readonly (string | number)[]
 
-/** Offset in the text of the node at a path, or of the last one on the way that is there. */
-export function offsetOf(document: Document.Parsed, path: Path): number {
+/**
+ * Offset in the text of the node at a path, or of the last one on the way that is there.
+ * @param start where none is there
+ */
+export function offsetOf(
+  document: Document.Parsed,
+  path: Path,
+  start = document.contents?.range?.[0] ?? document.range[0],
+): number {
   let node: Node | null = document.contents
-  let offset = node?.range?.[0] ?? document.range[0]
+  let offset = start
   for (const step of path) {
     const next = stepInto(node, step)
     if (next === undefined) break

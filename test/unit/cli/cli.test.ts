@@ -97,7 +97,7 @@ it('commands that show make no file, nor does unloading leave one', async () => 
 function gatewayYaml(instance: string): string {
   return `instance: ${instance}
 uplink: {interface: eth0}
-private: [{interface: eth1, network: n}]
+private: [{interface: eth1, network: net}]
 publicPrefixes: [198.51.100.0/29]
 manifests: manifests
 `

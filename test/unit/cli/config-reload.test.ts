@@ -9,7 +9,7 @@ import { ProblemList } from '../../../src/problems/problem-list.ts'
 
 const YAML = `
 uplink: {interface: eth0}
-private: [{interface: eth1, network: n}]
+private: [{interface: eth1, network: net}]
 publicPrefixes: [198.51.100.0/29]
 manifests: manifests
 `

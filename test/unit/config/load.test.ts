@@ -1,6 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { loadConfig, parseConfig } from '../../../src/config/load.ts'
 import { NatGwError } from '../../../src/errors/errors.ts'
@@ -143,13 +143,13 @@ describe('a wrong field is named with its line, its value and what would be righ
     [
       'a private device that is the uplink',
       'private',
-      '[{interface: eth0, network: n}]',
+      '[{interface: eth0, network: net}]',
       '5: private[0].interface: "eth0": is the uplink too; a device is one or the other',
     ],
     [
       'a private device listed twice',
       'private',
-      '[{interface: a, network: n}, {interface: a, network: m}]',
+      '[{interface: a, network: net}, {interface: a, network: m}]',
       '5: private[1].interface: "a": is listed before; a device belongs to one Network',
     ],
     [
@@ -171,13 +171,13 @@ describe('a wrong field is named with its line, its value and what would be righ
     [
       'a public prefix inside of the private side',
       'private',
-      '[{interface: a, network: n, prefixes: [198.51.0.0/16]}]',
+      '[{interface: a, network: net, prefixes: [198.51.0.0/16]}]',
       '3: publicPrefixes[0]: "198.51.100.0/29": overlaps the private prefix 198.51.0.0/16; give public addresses only',
     ],
     [
       'prefixes of one Network that overlap',
       'private',
-      '[{interface: a, network: n, prefixes: [10.0.0.0/8]}, {interface: b, network: n, prefixes: [10.1.0.0/16]}]',
+      '[{interface: a, network: net, prefixes: [10.0.0.0/8]}, {interface: b, network: net, prefixes: [10.1.0.0/16]}]',
       'private[1].prefixes[0]: "10.1.0.0/16": overlaps 10.0.0.0/8, given before for the same Network',
     ],
     ['ports below 1024', 'publicPrefixes', '[{prefix: 192.0.2.1/32, ports: 80-2000}]', `"80-2000": ${port}`],
@@ -197,6 +197,19 @@ describe('a wrong field is named with its line, its value and what would be righ
     ],
     ['an unknown mode', 'xdpMode', 'fast', '7: xdpMode: "fast": one of auto, native, generic is expected'],
     ['an instance that is a path', 'instance', '../x', '7: instance: "../x": a name of up to 32 lower-case letters'],
+    [
+      'an octal number',
+      'limits',
+      '{maxSlices: 0100}',
+      '7: limits.maxSlices: "0100": 0100 is 64 to YAML 1.1, as kubectl',
+    ],
+    ['a number with _', 'limits', '{maxSlices: 1_000}', 'limits.maxSlices: "1_000": 1_000 is 1000 to YAML 1.1'],
+    [
+      'yes',
+      'publicPrefixes',
+      '[{prefix: 192.0.2.1/32, shared: yes}]',
+      '"yes": yes is true to YAML 1.1, as kubectl reads,',
+    ],
     ['a limit below its range', 'limits', '{maxSlices: 0}', '7: limits.maxSlices: 0: a whole number from 1 to 4194304'],
   ]
   it.each(cases)('%s', (_, name, yaml, expected) => {
@@ -210,6 +223,16 @@ describe('a wrong field is named with its line, its value and what would be righ
 })
 
 describe('a broken file', () => {
+  it('in another encoding is refused with its name', async () => {
+    const file = join(await mkdtemp(join(tmpdir(), 'natgw-config-')), 'gateway.yaml')
+    await writeFile(file, Buffer.from(MINIMAL, 'utf16le'))
+    const message = expect.stringMatching(
+      /gateway\.yaml is UTF-16 \(little-endian\) text.*; save the file as UTF-8/,
+    ) as string
+    await expect(loadConfig(file)).rejects.toMatchObject({ code: 'ERR_CONFIG_READ', message })
+    await rm(dirname(file), { recursive: true })
+  })
+
   it('gives every problem at once, in the order of the lines', () => {
     const problems = problemsOf(`
 uplink: {interface: ""}

@@ -44,12 +44,12 @@ describe('kubectl reads a plain scalar', () => {
   })
 })
 
-describe('a document that means one thing to kubectl and another to YAML 1.2', () => {
+describe('a document that means one thing to YAML 1.1, as kubectl reads, and another to YAML 1.2', () => {
   it.each([
-    ['ports: 0100', 'ports: 0100 is 64 to kubectl and 100 to YAML 1.2; write "0100" or 64'],
-    ['ports: 1_024', 'ports: 1_024 is 1024 to kubectl and text to YAML 1.2; write "1_024" or 1024'],
-    ['a: {b: [1, yes]}', 'a.b.1: yes is true to kubectl and text to YAML 1.2; write "yes"'],
-    ['on: 1', 'on: the key on is true to kubectl and text to YAML 1.2; write "on"'],
+    ['ports: 0100', 'ports: 0100 is 64 to YAML 1.1, as kubectl reads, and 100 to YAML 1.2; write "0100" or 64'],
+    ['ports: 1_024', 'ports: 1_024 is 1024 to YAML 1.1, as kubectl reads, and text to YAML 1.2; write "1_024" or 1024'],
+    ['a: {b: [1, yes]}', 'a.b.1: yes is true to YAML 1.1, as kubectl reads, and text to YAML 1.2; write "yes"'],
+    ['on: 1', 'on: the key on is true to YAML 1.1, as kubectl reads, and text to YAML 1.2; write "on"'],
     ['1e3: 1', '1000: the key 1e3 is a number; write "1e3"'],
     ['a: !!binary aGk=', /^a: has the tag tag:yaml.org,2002:binary, .*; write it without a tag$/],
     ['a: !mine {}', /^a: has the tag !mine/],

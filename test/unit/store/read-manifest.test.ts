@@ -69,6 +69,60 @@ spec:
     expect(problems(list)[0]).toMatch(/^a\.yaml:11: NetworkInterface default\/nic: spec\.ips\[1\]\.value/)
   })
 
+  it('may be a list of one kind, whose items need not say it again', () => {
+    const items = [{ metadata: { name: 'a' } }, { kind: 'Network', metadata: { name: 'b' } }]
+    const list = { apiVersion: 'networking.ironcore.dev/v1alpha1', kind: 'NetworkList', items }
+    expect(keys(JSON.stringify(list))).toEqual(['default/a', 'default/b'])
+  })
+
+  it('may merge maps, as kubectl does', () => {
+    const merging = `apiVersion: networking.ironcore.dev/v1alpha1
+kind: NATGateway
+metadata: {name: gw, annotations: &common {team: blue}, labels: {<<: *common, tier: "1"}}
+spec:
+  <<: [{type: Public, ipFamily: IPv4}, {ipFamily: IPv6}]
+  portsPerNetworkInterface: 64
+  networkRef: {name: net}
+`
+    expect(problems(merging)).toEqual([])
+    expect(entriesOf(merging)[0]?.object).toMatchObject({
+      metadata: { labels: { team: 'blue', tier: '1' } },
+      spec: { ipFamily: 'IPv4', portsPerNetworkInterface: 64 },
+    })
+  })
+
+  it('tells the place of a value that kubectl reads in another way, and how to write it', () => {
+    const gateway = `apiVersion: networking.ironcore.dev/v1alpha1
+kind: NATGateway
+metadata: {name: gw, labels: {on: "1", a: yes}}
+spec:
+  type: Public
+  ipFamily: IPv4
+  portsPerNetworkInterface: 0100
+  networkRef: {name: blue}
+`
+    const expected = (first: number) => [
+      `a.yaml:${first + 2}: NATGateway default/gw: metadata.labels.on: the key on is true to YAML 1.1, as kubectl reads, and text to YAML 1.2; write "on"`,
+      `a.yaml:${first + 2}: NATGateway default/gw: metadata.labels.a: yes is true to YAML 1.1, as kubectl reads, and text to YAML 1.2; write "yes"`,
+      `a.yaml:${first + 6}: NATGateway default/gw: spec.portsPerNetworkInterface: 0100 is 64 to YAML 1.1, as kubectl reads, and 100 to YAML 1.2; write "0100" or 64`,
+    ]
+    expect(problems(gateway)).toEqual(expected(1))
+    expect(problems(`${network('a')}---\n${gateway}`)).toEqual(expected(7))
+    const list = `apiVersion: v1\nkind: List\nitems:\n- ${gateway.trimEnd().replaceAll('\n', '\n  ')}\n`
+    expect(problems(list)).toEqual(expected(4))
+  })
+
+  it('has documents that stand for themselves, as kubectl reads them', () => {
+    const syntax = (text: string) => (read(text) as { problem: { line: number; message: string } }).problem
+    const inline = `---\n${network('a')}--- {kind: Network}\n`
+    expect(syntax(inline)).toMatchObject({ line: 7, message: expect.stringContaining('content beside ---') as string })
+    const directive = `# a\n%YAML 1.1\n---\n${network('a')}`
+    expect(syntax(directive)).toMatchObject({ line: 2, message: expect.stringContaining('directives') as string })
+    const second = `${network('a')}...\n${network('b')}`
+    expect(syntax(second)).toMatchObject({ message: expect.stringContaining('without a line ---') as string })
+    expect(keys(`--- # a comment\n${network('a')}...\n---\n${network('b')}`)).toEqual(['default/a', 'default/b'])
+  })
+
   it.each([
     ['a: b: c', 1],
     [`${network('a')}\tx: y`, 6],
