@@ -64,13 +64,13 @@ export class Natgw {
     this.#config = config
   }
 
-  /** `natgw run`, up once it says that the gateway serves. @param before a command that starts it, like unshare */
+  /** `natgw run`, up once it says that the gateway serves, or what keeps it from that. @param before a command that starts it, like unshare */
   async start(...before: string[]): Promise<Service> {
     // A log of its own: what an earlier run wrote says nothing about this one.
     const name = `natgw-${++this.#starts}`
     const [program = '', ...args] = [...before, process.execPath, NATGW, 'run', '--config', this.#config]
     const service = await this.#lab.gateway.start(name, program, ...args)
-    await service.waitForLog(/"gateway is serving"/, 30_000)
+    await service.waitForLog(/"gateway (is serving|runs and serves nobody)/, 30_000)
     return service
   }
 

@@ -144,6 +144,12 @@ export class Agent {
     return this.#passes.runningForMs < LONGEST_PASS_MS
   }
 
+  /** Whether programs are attached without which nobody is served: the uplink's and that of a private device. */
+  get isAttached(): boolean {
+    const attached = this.#model.devices().filter(({ device }) => this.#devices.isAttached(device))
+    return (['uplink', 'private'] as const).every((wanted) => attached.some(({ role }) => role === wanted))
+  }
+
   /** Programs and maps stay pinned: traffic goes on, and the kernel goes on keeping neighbours. */
   async stop(): Promise<void> {
     await runCleanUps([

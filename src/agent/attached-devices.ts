@@ -49,6 +49,11 @@ export class AttachedDevices {
     return this.#repairs
   }
 
+  /** @param device a configured name */
+  isAttached(device: string): boolean {
+    return this.#known.get(device)?.ifindex !== undefined
+  }
+
   /** Why the program is not on a device that is there, by its configured name. */
   failures(): ReadonlyMap<string, NatGwError> {
     return new Map([...this.#known].flatMap(([device, { failure }]) => (failure ? [[device, failure]] : [])))

@@ -48,12 +48,15 @@ const CONSEQUENCE = {
 /** A private machine may be switched off, its device gone; without the uplink nothing works. */
 const SEVERITY = { uplink: 'error', private: 'warning' } as const
 
+const SCOPE = { uplink: { stopsEverything: true }, private: {} } as const
+
 type Role = keyof typeof CONSEQUENCE
 
 function missing(device: string, role: Role): Problem {
   return {
     reason: 'DeviceMissing',
     severity: SEVERITY[role],
+    ...SCOPE[role],
     object: `device ${device}`,
     message: `it does not exist: ${CONSEQUENCE[role]}`,
     remedy: 'natgw attaches to it once it is there; if it has another name, correct gateway.yaml and start natgw again',
@@ -77,7 +80,7 @@ function renamed(device: string, name: string): Problem {
 
 function stateProblem(device: string, role: Role, { name, up, carrier }: Link): Problem | undefined {
   if (up && carrier) return undefined
-  const common = { severity: SEVERITY[role], object: `device ${device}` }
+  const common = { severity: SEVERITY[role], object: `device ${device}`, ...SCOPE[role] }
   if (up) {
     const message = `it has no link: ${CONSEQUENCE[role]}`
     return { ...common, reason: 'NoCarrier', message, remedy: 'check the cable, or the far end' }
@@ -90,6 +93,7 @@ function refused(device: string, role: Role, { code, message }: NatGwError): Pro
   return {
     reason: code,
     severity: 'error',
+    ...SCOPE[role],
     object: `device ${device}`,
     message: `${message}; ${CONSEQUENCE[role]}`,
     remedy: 'natgw tries again every 10 seconds',

@@ -11,6 +11,9 @@ import type { Problem } from '../problems/problem.ts'
 import { ProblemList } from '../problems/problem-list.ts'
 import { ProblemPublisher } from '../problems/published.ts'
 import { asProblem, LocalStore, noteAsProblem } from '../store/local.ts'
+import { systemClock } from '../time/clock.ts'
+import { announceServing } from './announce.ts'
+import { HostOutlook } from './host-outlook.ts'
 import { Ended } from './clean-ups.ts'
 import type { CleanUps } from './clean-ups.ts'
 import { ConfigReload } from './config-reload.ts'
@@ -87,7 +90,7 @@ async function startParts(
   const agent = await Agent.start({ config, store, objectPath: OBJECT_PATH, log: agentLog, problems })
   await cleanUps.add('stopping the agent', () => agent.stop())
   const controllerLog = log.child({ component: 'controllers' })
-  const controllers = await startControllers(store, pool, controllerLog)
+  const controllers = await startControllers(store, pool, controllerLog, systemClock, new HostOutlook(problems))
   await cleanUps.add('stopping the controllers', () => controllers.stop())
   const reload = new ConfigReload({
     path: configPath,
@@ -100,6 +103,8 @@ async function startParts(
   })
   await reload.start()
   await cleanUps.add('watching the configuration file', () => reload.close())
+  const fields = { instance: config.instance, pid: process.pid }
+  await cleanUps.add('watching whether it serves', announceServing({ agent, problems, log }, fields))
   return {
     config,
     log,

@@ -149,6 +149,7 @@ const status: Described<StatusView> = object('one instance', {
       message: text('what is wrong'),
       remedy: optional(text('what to do; absent where the message says it')),
       condition: optional(text('the condition that says so')),
+      stopsEverything: optional({ type: 'boolean', description: 'nobody gets out while it lasts' }),
       sinceSeconds: optional(integer('how long it has lasted')),
     }),
   ),

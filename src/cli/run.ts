@@ -33,7 +33,6 @@ async function serve(
     return
   }
   const { config, log } = gateway
-  log.info({ instance: config.instance, pid: process.pid }, 'gateway is serving')
   signals?.onHangUp(() => void reload(gateway, serviceManager))
   serviceManager?.ready(`serving instance ${config.instance}`, gateway.isAlive)
   const signal = await signals?.stop

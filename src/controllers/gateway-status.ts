@@ -4,6 +4,7 @@ import type { IpPool } from '../allocation/ip-pool.ts'
 import { networkKeyOf } from '../allocation/lookups.ts'
 import type { Cluster } from './cluster.ts'
 import type { GatewayAddress } from './gateway-addresses.ts'
+import type { Outlook } from './outlook.ts'
 import type { Finding } from './status.ts'
 import { count } from './status.ts'
 
@@ -50,6 +51,7 @@ export function servingStatus(
   used: number,
   waiting: number,
   pool: IpPool,
+  outlook: Outlook,
 ): { status: Omit<Status, 'conditions'>; findings: Finding[] } {
   const total = addresses.reduce((sum, { capacity }) => sum + capacity, 0)
   return {
@@ -57,7 +59,11 @@ export function servingStatus(
       ips: addresses.map(({ entryName, ip }) => ({ name: entryName, ip })),
       slices: { total, used, free: total - used, waiting },
     },
-    findings: [readyFinding(gateway, addresses.length, total, waiting, pool), conflictFinding(undefined)],
+    findings: [
+      blockedFinding(addresses, outlook) ?? readyFinding(gateway, addresses.length, total, waiting, pool),
+      conflictFinding(undefined),
+      ...hostConflictFinding(gateway, addresses, outlook),
+    ],
   }
 }
 
@@ -83,6 +89,31 @@ function readyFinding(gateway: NATGateway, addresses: number, total: number, wai
     `${count(waiting, 'interface waits', 'interfaces wait')} for a slice: ${has}, and the pool of ${pool.size} has no other address free; ` +
     `add a prefix to publicPrefixes or lower spec.portsPerNetworkInterface`
   return { type: 'Ready', status: 'False', reason: 'PoolExhausted', message }
+}
+
+/** Machines may have their slices and get nowhere. */
+function blockedFinding(addresses: readonly GatewayAddress[], outlook: Outlook): Finding | undefined {
+  const obstacle =
+    outlook.blocker() ??
+    addresses
+      .filter(({ shared }) => shared)
+      .map(({ ip }) => outlook.addressProblem(ip))
+      .find((problem) => problem !== undefined)
+  return obstacle && { type: 'Ready', status: 'False', ...obstacle }
+}
+
+/** Said once there is a conflict, and when it is over. */
+function hostConflictFinding(
+  { status }: NATGateway,
+  addresses: readonly GatewayAddress[],
+  outlook: Outlook,
+): Finding[] {
+  const type = 'HostConflict'
+  const problem = addresses.map(({ ip }) => outlook.addressProblem(ip)).find((each) => each !== undefined)
+  if (problem !== undefined) return [{ type, status: 'True', ...problem }]
+  if (status?.conditions?.some((condition) => condition.type === type) !== true) return []
+  const message = 'the host and this gateway agree about its addresses'
+  return [{ type, status: 'False', reason: 'NoConflict', message }]
 }
 
 function conflictFinding(winner: NATGateway | undefined): Finding {

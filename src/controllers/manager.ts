@@ -6,6 +6,8 @@ import { Cluster } from './cluster.ts'
 import { Controller } from './controller.ts'
 import { GarbageReconciler } from './garbage-controller.ts'
 import type { Logger } from '../log/logger.ts'
+import { keyOf } from '../api/index.ts'
+import { UNKNOWN_OUTLOOK, type Outlook } from './outlook.ts'
 import { NatGatewayReconciler } from './nat-gateway-controller.ts'
 import { NetworkReconciler } from './network-controller.ts'
 import { NetworkInterfaceReconciler } from './network-interface-controller.ts'
@@ -27,12 +29,14 @@ const INTERFACE_CONCURRENCY = 256
  * Starts every controller on the store, and resolves once they follow it. One process at a time may do so.
  *
  * @param pool the public addresses gateways may take; another pool needs another start
+ * @param outlook what else is known of this host
  */
 export async function startControllers(
   store: ResourceStore,
   pool: IpPool,
   log: Logger,
   clock: Clock = systemClock,
+  outlook: Outlook = UNKNOWN_OUTLOOK,
 ): Promise<Controllers> {
   await store.ready()
   const cluster: Cluster = new Cluster(store, {
@@ -44,7 +48,7 @@ export async function startControllers(
       for (const key of natGateways.hungry) gateways.queue.add(key)
     },
   })
-  const natGateways = new NatGatewayReconciler(cluster, pool, log, clock)
+  const natGateways = new NatGatewayReconciler(cluster, pool, log, clock, outlook)
   const controller = (
     name: string,
     reconciler: { reconcile(key: string): Promise<void> },
@@ -65,10 +69,14 @@ export async function startControllers(
   const queues = all.map(({ queue }) => queue)
 
   const unfollow = cluster.follow()
+  const unwatch = outlook.onChange(() => {
+    for (const { metadata } of store.list('NATGateway')) gateways.queue.add(keyOf(metadata))
+  })
   for (const queue of queues) queue.start()
   return {
     async stop() {
       unfollow()
+      unwatch()
       await Promise.all(all.map((each) => each.stop()))
     },
     async idle() {

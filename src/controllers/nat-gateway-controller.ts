@@ -15,6 +15,7 @@ import { GatewayLosses } from './gateway-losses.ts'
 import { idleStatus, obstacle, servingStatus } from './gateway-status.ts'
 import { GatewayTables } from './gateway-tables.ts'
 import type { Logger } from '../log/logger.ts'
+import type { Outlook } from './outlook.ts'
 import type { Finding } from './status.ts'
 import { mergeConditions, writeStatus } from './status.ts'
 
@@ -22,8 +23,9 @@ import { mergeConditions, writeStatus } from './status.ts'
  * Gives every interface that a gateway is to serve its port slice: as many public addresses as that takes, one NATTable
  * for each.
  *
- * Conditions: `Ready` (Ready, or why not: NetworkNotFound, NoPublicIP, PoolExhausted, Conflicted, IPv6NotRealised) and
- * `Conflicted` (HeldByOther, NoConflict).
+ * Conditions: `Ready` (Ready, or why not: NetworkNotFound, NoPublicIP, PoolExhausted, Conflicted, IPv6NotRealised, or the
+ * problem of the host that keeps everybody from getting out), `Conflicted` (HeldByOther, NoConflict) and, once there was
+ * one, `HostConflict` (the problem of one of its addresses, NoConflict).
  */
 export class NatGatewayReconciler {
   readonly #cluster: Cluster
@@ -32,12 +34,14 @@ export class NatGatewayReconciler {
   readonly #tables: GatewayTables
   readonly #books: GatewayBooks
   readonly #losses: GatewayLosses
+  readonly #outlook: Outlook
   readonly #log: Logger
   readonly #clock: Clock
   /** Gateways that would take another address if there were one. */
   readonly #hungry = new Set<ObjectKey>()
 
-  constructor(cluster: Cluster, pool: IpPool, log: Logger, clock: Clock) {
+  constructor(cluster: Cluster, pool: IpPool, log: Logger, clock: Clock, outlook: Outlook) {
+    this.#outlook = outlook
     this.#cluster = cluster
     this.#pool = pool
     this.#claims = new AddressClaims(cluster, pool)
@@ -97,7 +101,7 @@ export class NatGatewayReconciler {
     for (const ip of surplus) await this.#giveUp(gateway, ip)
 
     const waiting = ledger.unserved.length
-    await this.#report(gateway, servingStatus(gateway, lasting, wanted - waiting, waiting, this.#pool))
+    await this.#report(gateway, servingStatus(gateway, lasting, wanted - waiting, waiting, this.#pool, this.#outlook))
     this.#books.close(gateway, book, tables)
   }
 

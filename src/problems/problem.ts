@@ -45,6 +45,8 @@ export interface Problem {
   message: string
   /** What the user can do. */
   remedy: string
+  /** Nobody gets out while it lasts: gateways are not Ready. */
+  stopsEverything?: boolean
 }
 
 /** A problem that lasts, and for how long it has. */

@@ -9,8 +9,8 @@ import type { ProblemList } from './problem-list.ts'
 
 /** Problems that the file holds: a folder of 100,000 broken manifests makes no file of 50 MB. */
 const MAX_PUBLISHED = 1_000
-/** Changes that come together are written together. */
-const SETTLE_MS = 50
+/** Between writes: what comes alone is written at once, what comes in a stream together. */
+const SPACING_MS = 50
 /** Between writes where nothing changed, so that a reader knows that the writer lives. */
 export const HEARTBEAT_MS = 5_000
 
@@ -28,6 +28,7 @@ export class ProblemPublisher {
   readonly #log: Logger
   readonly #ends: (() => void)[]
   #timer: NodeJS.Timeout | undefined
+  #writtenAt = -Infinity
   #failed = false
 
   constructor(path: string, list: ProblemList, log: Logger) {
@@ -47,13 +48,15 @@ export class ProblemPublisher {
   }
 
   #schedule(): void {
+    const pause = Math.max(0, this.#writtenAt + SPACING_MS - performance.now())
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined
       this.#write()
-    }, SETTLE_MS)
+    }, pause)
   }
 
   #write(): void {
+    this.#writtenAt = performance.now()
     const all = this.#list.list()
     const problems = all.slice(0, MAX_PUBLISHED)
     const published: Published = { at: bootTime(), problems, omitted: all.length - problems.length }

@@ -29,7 +29,7 @@ export function routeProblems(facts: RouteFacts): Problem[] {
       .filter(({ prefixLength }) => prefixLength > 0)
       .flatMap((route) => unusable(route, facts, uplink) ?? [])
       .slice(0, MAX_LISTED),
-    ...silentRouters.map((router) => silent(router, uplink)),
+    ...silentRouters.map((router) => silent(router, uplink, isOnlyWayOut(router, state.effective))),
     ...(state.neighboursLeftOut > 0 ? [crowded(uplink)] : []),
   ]
 }
@@ -43,13 +43,14 @@ function wayOut(facts: RouteFacts, uplink: Link): Problem[] {
     return [noDefault(uplink, some)]
   }
   const found = unusable(standard, facts, uplink)
-  return found === undefined ? [] : [{ ...found, severity: 'error' }]
+  return found === undefined ? [] : [{ ...found, severity: 'error', stopsEverything: true }]
 }
 
 function noDefault({ name }: Link, some: boolean): Problem {
   return {
     reason: 'NoDefaultRoute',
     severity: some ? 'warning' : 'error',
+    ...(some ? {} : { stopsEverything: true }),
     object: `device ${name}`,
     message: some
       ? 'there is no default route: what no other route of the uplink leads to is dropped'
@@ -91,10 +92,16 @@ function unusable(route: Route, { links, privateDevices }: RouteFacts, uplink: L
   return { ...common, reason: 'RouteElsewhere', message, remedy }
 }
 
-function silent(router: number, { name }: Link): Problem {
+/** By a router other than the default route's some still get somewhere. */
+function isOnlyWayOut(router: number, effective: readonly Route[]): boolean {
+  return effective.some(({ prefixLength, gateway }) => prefixLength === 0 && gateway === router)
+}
+
+function silent(router: number, { name }: Link, stops: boolean): Problem {
   return {
     reason: 'RouterSilent',
     severity: 'error',
+    ...(stops ? { stopsEverything: true } : {}),
     object: `router ${formatIpv4(router)}`,
     message: `it does not answer ARP on ${name}: what is routed by it is dropped`,
     remedy: `ip neigh show dev ${name}; check the router, the cable, and the addresses of ${name}`,

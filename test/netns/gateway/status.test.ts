@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { GATEWAY_UPLINK, INTERNET_ROUTER, PUBLIC_PREFIX, WEB_ADDRESS } from '../../support/netns.ts'
-import { readProblems, useGateway, type GatewayLab } from '../../support/gateway-lab.ts'
+import { GatewayLab, readProblems, useGateway } from '../../support/gateway-lab.ts'
 
 const check = ({ natgw, files }: GatewayLab) => natgw.attempt('status', '--check', '--config', files.config)
 
@@ -48,6 +48,18 @@ describe('natgw status of a gateway that works', () => {
   })
 })
 
+/** `Ready` of the only gateway. */
+async function ready(gateway: GatewayLab): Promise<string> {
+  const [row] = (await gateway.natgw.status()).gateways
+  return row === undefined ? '' : `${row.ready.status} ${row.ready.reason}`
+}
+
+async function hostConflict(gateway: GatewayLab): Promise<string> {
+  const [object] = await gateway.objects('NATGateway')
+  const condition = object?.status?.conditions?.find(({ type }) => type === 'HostConflict')
+  return condition === undefined ? 'none' : `${condition.status} ${condition.reason}`
+}
+
 describe('natgw status of a host that changes while natgw runs', () => {
   const shared = { prefix: `${GATEWAY_UPLINK}/32`, ports: '61000-61255', shared: true }
   const gateway = useGateway({ config: { publicPrefixes: [PUBLIC_PREFIX, shared] } })
@@ -66,8 +78,11 @@ describe('natgw status of a host that changes while natgw runs', () => {
     await expectProblem(`address ${publicAddress}`, 'AddressTakenByHost')
     expect(gateway().complaints().join()).toContain(`ip address del ${publicAddress} dev up0`)
     expect(await pings()).toBe(0)
+    await expect.poll(() => hostConflict(gateway()), { timeout: 5_000 }).toBe('True AddressTakenByHost')
+    expect(await ready(gateway())).toBe('True Ready')
     await host().ip(`address del ${publicAddress}/32 dev up0`)
     await expectNone()
+    await expect.poll(() => hostConflict(gateway()), { timeout: 5_000 }).toBe('False NoConflict')
   })
 
   test('says that the host lost an address it shares, until it has it again', async () => {
@@ -87,10 +102,22 @@ describe('natgw status of a host that changes while natgw runs', () => {
     await expectProblem(`device ${device}`, 'NoCarrier')
     const problem = (await readProblems(gateway())).find(({ reason }) => reason === 'NoCarrier')
     expect(problem).toMatchObject({ severity })
+    const stops = device === 'up0'
+    await expect.poll(() => ready(gateway()), { timeout: 5_000 }).toBe(stops ? 'False NoCarrier' : 'True Ready')
     await far().ip('link set eth0 up')
     await expect
       .poll(async () => (await readProblems(gateway())).map(({ reason }) => reason), { timeout: 5_000 })
       .not.toContain('NoCarrier')
+  })
+
+  test('says that there is no way out, which Ready of the gateway and the log say too', async () => {
+    await host().ip('route del default')
+    await expectProblem('device up0', 'NoDefaultRoute')
+    await expect.poll(() => ready(gateway()), { timeout: 5_000 }).toBe('False NoDefaultRoute')
+    expect(gateway().complaints().at(-1)).toContain('serves nobody')
+    await host().ip(`route replace default via ${INTERNET_ROUTER}`)
+    await expect.poll(() => ready(gateway()), { timeout: 5_000 }).toBe('True Ready')
+    expect(gateway().log().at(-1)?.msg).toBe('gateway is serving')
   })
 
   test('says that the host may take ports of NAT for connections of its own', async () => {
@@ -99,4 +126,34 @@ describe('natgw status of a host that changes while natgw runs', () => {
     await gateway().start()
     await expectProblem(`prefix ${GATEWAY_UPLINK}/32`, 'LocalPortsOverlap')
   })
+})
+
+test('a gateway is not Ready while the host does not have the address it shares with it', async () => {
+  const shared = { prefix: `${GATEWAY_UPLINK}/32`, ports: '61000-61255', shared: true }
+  const gateway = await GatewayLab.up({ config: { publicPrefixes: [shared] } })
+  try {
+    await gateway.serve()
+    expect(await ready(gateway)).toBe('True Ready')
+    await gateway.lab.gateway.ip(`address del ${GATEWAY_UPLINK}/24 dev up0`, 'address add 192.0.2.50/24 dev up0')
+    await gateway.lab.gateway.ip(`route replace default via ${INTERNET_ROUTER}`)
+    await expect.poll(() => ready(gateway), { timeout: 5_000 }).toBe('False SharedAddressMissing')
+    await gateway.lab.gateway.ip(`address add ${GATEWAY_UPLINK}/24 dev up0`)
+    await expect.poll(() => ready(gateway), { timeout: 5_000 }).toBe('True Ready')
+  } finally {
+    await gateway.down()
+  }
+})
+
+test('a gateway without a single program attached does not say that it serves', async () => {
+  const gateway = await GatewayLab.up()
+  try {
+    await gateway.lab.gateway.ip('link set up0 name gone0')
+    await gateway.start()
+    expect(gateway.complaints().at(-1)).toContain('serves nobody')
+    expect(gateway.service.log).not.toContain('gateway is serving')
+    await gateway.lab.gateway.ip('link set gone0 name up0')
+    await gateway.service.waitForLog(/gateway is serving/)
+  } finally {
+    await gateway.down()
+  }
 })
