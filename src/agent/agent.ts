@@ -25,6 +25,8 @@ import { NeighbourKeeper } from './neighbour-keeper.ts'
 import { Passes } from './passes.ts'
 import { StatusWriter } from './status-writer.ts'
 import { SyncReport } from './sync-report.ts'
+import { readRedirectTargets } from './netlink/xdp-features.ts'
+import { RedirectTargets, deafTargets, modeProblems } from './xdp-modes.ts'
 
 export interface AgentOptions {
   config: GatewayConfig
@@ -57,6 +59,9 @@ export class Agent {
   readonly #dataplane: Dataplane
   readonly #host: HostNetwork
   readonly #devices: AttachedDevices
+  readonly #targets = new RedirectTargets()
+  /** For which the kernel was last asked what devices take. */
+  #askedLinks: unknown
   readonly #model: DesiredModel
   readonly #keeper: NeighbourKeeper
   readonly #sync: DataplaneSync
@@ -174,6 +179,8 @@ export class Agent {
         }),
       )
     }
+    // What was lost before is not news.
+    this.#reportLosses()
     await this.#passes.runNow()
     this.#hostProblems.poll(this.#model.uplink())
     this.#keeper.releaseLeftovers()
@@ -229,12 +236,16 @@ export class Agent {
     this.#settle()
     const { links } = this.#host.snapshot()
     const devices = this.#model.devices()
-    await this.#devices.ensure(devices, links)
+    if (verify || links !== this.#askedLinks) this.#targets.update(readRedirectTargets(), links)
+    this.#askedLinks = links
+    const deaf = deafTargets(devices, this.#targets)
+    await this.#devices.ensure(devices, links, deaf)
     if (verify) await this.#devices.verify(devices, links)
     const failures = this.#devices.failures()
     if (this.#model.setFailures(untranslated({ devices, failures }))) this.#settle()
     const unconfigured = this.#devices.unconfigured(links)
     this.#problems.report('devices', deviceProblems({ devices, failures, unconfigured }))
+    this.#problems.report('modes', modeProblems(this.#config.xdpMode, deaf, this.#devices.modes()))
     if (verify) this.#report.verified(this.#sync.verify())
   }
 

@@ -1,6 +1,6 @@
 import type { GatewayConfig } from '../config/config.ts'
 import type { Attachments } from '../dataplane/attachments.ts'
-import type { LinkRole } from '../dataplane/pins.ts'
+import type { LinkRole, XdpMode } from '../dataplane/pins.ts'
 import type { Logger } from '../log/logger.ts'
 import type { BoundDevice } from './desired/device-binding.ts'
 import type { Link } from './netlink/model.ts'
@@ -10,8 +10,11 @@ import { NatGwError, messageOf } from '../errors/errors.ts'
 interface Known {
   /** Where the program was put; absent when the device is missing or refused it. */
   ifindex?: number
+  mode?: XdpMode
   /** Why the program is not on it. */
   failure?: NatGwError
+  /** In generic mode for another reason than its own driver, as far as is known. */
+  demoted?: boolean
   retryAt: number
 }
 
@@ -35,6 +38,7 @@ export class AttachedDevices {
   readonly #known = new Map<string, Known>()
   /** Indexes that run a program of ours without being configured, as last looked up. */
   #others: number[] | undefined
+  #deaf: ReadonlyMap<string, readonly string[]> = new Map()
   #repairs = 0
 
   constructor(attachments: Attachments, { xdpMode }: Pick<GatewayConfig, 'xdpMode'>, now: () => number, log: Logger) {
@@ -59,6 +63,11 @@ export class AttachedDevices {
     return new Map([...this.#known].flatMap(([device, { failure }]) => (failure ? [[device, failure]] : [])))
   }
 
+  /** Modes in which programs run, by configured name. */
+  modes(): ReadonlyMap<string, XdpMode> {
+    return new Map([...this.#known].flatMap(([device, { mode }]) => (mode ? [[device, mode]] : [])))
+  }
+
   /** Devices that keep their program because private machines may be behind them. */
   unconfigured(links: ReadonlyMap<number, Link>): UnconfiguredDevice[] {
     return (this.#others ?? []).flatMap((ifindex) => {
@@ -73,16 +82,26 @@ export class AttachedDevices {
     return [...this.#known.values()].some(({ failure, retryAt }) => failure !== undefined && retryAt <= now)
   }
 
-  /** Attaches where a device is new, came back, or refused a while ago. */
-  async ensure(devices: readonly BoundDevice[], links: ReadonlyMap<number, Link>): Promise<void> {
+  /**
+   * Attaches where a device is new, came back, or refused a while ago.
+   * @param deaf by configured name: devices that its program sends to and that take nothing from native XDP
+   */
+  async ensure(
+    devices: readonly BoundDevice[],
+    links: ReadonlyMap<number, Link>,
+    deaf: ReadonlyMap<string, readonly string[]>,
+  ): Promise<void> {
+    this.#deaf = deaf
     let moved = this.#others === undefined
     for (const { device, role, link } of devices) {
       const known = this.#known.get(device) ?? { retryAt: 0 }
       this.#known.set(device, known)
-      if (known.ifindex === link?.ifindex && known.failure === undefined) continue
+      const misplaced = known.mode === 'native' && this.#modeFor(device) === 'generic'
+      if (known.ifindex === link?.ifindex && known.failure === undefined && !misplaced) continue
       if (link === undefined) {
         moved ||= known.ifindex !== undefined
         delete known.ifindex
+        delete known.mode
         delete known.failure
       } else if (known.failure === undefined || this.#now() >= known.retryAt) {
         await this.#attach(device, role, link, known)
@@ -99,7 +118,13 @@ export class AttachedDevices {
       const known = this.#known.get(device)
       if (link === undefined || known?.ifindex !== link.ifindex) continue
       const state = states.get(link.ifindex)
-      if (state?.intact === true && state.role === role) continue
+      const intact = state?.intact === true && state.role === role
+      if (intact && this.#shouldBeNative(device, role, known)) {
+        // For a moment packets meet the kernel: on the uplink that costs some, on a private device it could let some out.
+        this.#attachments.detach(link.ifindex)
+        await this.#attach(device, role, link, known)
+      }
+      if (intact) continue
       this.#log.warn({ device, ifindex: link.ifindex }, 'program was detached or replaced: attached again')
       delete known.ifindex
       await this.#attach(device, role, link, known)
@@ -108,17 +133,30 @@ export class AttachedDevices {
     this.#removeOthers(links)
   }
 
+  #modeFor(device: string): XdpMode | 'auto' {
+    return this.#mode === 'auto' && (this.#deaf.get(device) ?? []).length > 0 ? 'generic' : this.#mode
+  }
+
+  /** It was put into generic mode for the sake of a device that is gone or takes frames now. */
+  #shouldBeNative(device: string, role: LinkRole, { mode, demoted }: Known): boolean {
+    return role === 'uplink' && mode === 'generic' && demoted === true && this.#modeFor(device) === 'auto'
+  }
+
   async #attach(device: string, role: LinkRole, link: Link, known: Known): Promise<void> {
     try {
       // A device that refused before is not waited for: everything else would wait with it.
       const waitForRelease = known.failure === undefined
-      const request = { role, device: link.name, ifindex: link.ifindex, mode: this.#mode, waitForRelease }
+      const wanted = this.#modeFor(device)
+      const request = { role, device: link.name, ifindex: link.ifindex, mode: wanted, waitForRelease }
       const { mode, existing, notNative } = await this.#attachments.attach(request)
       known.ifindex = link.ifindex
+      known.mode = mode
+      known.demoted = this.#mode === 'auto' && (wanted === 'generic' || (existing && mode === 'generic'))
       delete known.failure
       this.#log.info({ device, role, ifindex: link.ifindex, mode, existing, notNative }, 'program attached')
     } catch (error) {
       delete known.ifindex
+      delete known.mode
       known.failure = error instanceof NatGwError ? error : new NatGwError('ERR_ATTACH', messageOf(error))
       known.retryAt = this.#now() + RETRY
     }

@@ -23,6 +23,8 @@ export type ProblemReason =
   | 'RouteRejects' // the default route drops
   | 'RouterSilent' // a next hop does not answer ARP
   | 'NeighboursLeftOut' // no room for all on the uplink's own link
+  | 'GenericMode' // another device takes nothing from native XDP
+  | 'RedirectRefused' // the same, and the mode is native
   | 'PacketsLost' // the kernel lost what was sent on
   | 'AddressTakenByHost' // NAT's alone, and the host has it
   | 'SharedAddressMissing' // shared with the host, which does not have it

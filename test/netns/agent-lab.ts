@@ -89,13 +89,16 @@ export class AgentProcess {
 
 /** A machine 10.0.0.1 – in0 [gateway 10.0.0.254 / 192.0.2.1] up0 – 192.0.2.254, the way to the internet. */
 export class GatewayLab {
-  readonly namespaces = new Namespaces('agt')
-  readonly instance = `agt${process.pid}`
+  readonly namespaces: Namespaces
+  readonly instance: string
   readonly gateway: string
   readonly machine: string
   readonly internet: string
 
-  constructor() {
+  /** @param prefix tells labs of one process apart */
+  constructor(prefix = 'agt') {
+    this.namespaces = new Namespaces(prefix)
+    this.instance = `${prefix}${process.pid}`
     this.gateway = this.namespaces.add('gw')
     this.machine = this.namespaces.add('vm')
     this.internet = this.namespaces.add('inet')

@@ -37,6 +37,8 @@ export class Namespaces {
     this.ip(a.namespace, `link add ${a.device} type veth peer name ${b.device} netns ${b.namespace}`)
     this.ip(a.namespace, `link set ${a.device} up`)
     this.ip(b.namespace, `link set ${b.device} up`)
+    // Without it a veth takes nothing that native XDP redirects to its other end.
+    for (const { namespace, device } of [a, b]) this.exec(namespace, `ethtool -K ${device} gro on`)
   }
 
   path(namespace: string): string {
