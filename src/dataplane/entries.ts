@@ -152,7 +152,7 @@ export function hostFilter(addresses: Iterable<string>): bigint {
  * How long an expired mapping still holds its port. Programs that found it alive must be done with it by then; they take
  * microseconds, but a virtual CPU can lose its turn in between.
  */
-const GRACE_SECONDS = 1
+export const GRACE_SECONDS = 1
 
 export function settingsEntry(desired: DesiredSettings, context: SettingsContext): Settings {
   const jiffies = (seconds: number) => Math.max(1, Math.round(seconds * context.hz))
