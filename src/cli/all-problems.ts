@@ -32,6 +32,7 @@ export function allProblems(
     ...(known?.problems ?? []),
     ...devices.flatMap(deviceProblem),
     ...slices.flatMap(sliceProblem),
+    ...slices.flatMap(sessionProblem),
     ...unmetConditions(objects).map((each): ShownProblem => ({ severity: 'error', ...each })),
   ]
   return [...new Map(found.map((each) => [problemKey(each), each])).values()]
@@ -63,18 +64,44 @@ function deviceProblem({ device, role, attached }: DeviceRow): Problem[] {
   return [{ reason: 'ProgramDetached', severity: 'error', object: `device ${device}`, message, remedy }]
 }
 
-function sliceProblem({ networkInterface, publicAddress, firstPort, lastPort, used }: SliceRow): Problem[] {
+function sliceProblem(slice: SliceRow): Problem[] {
+  const { firstPort, lastPort, used } = slice
   const size = lastPort - firstPort + 1
   const full = (['tcp', 'udp', 'icmp'] as const).filter((protocol) => used[protocol] >= size)
   if (full.length === 0) return []
-  const range = `${publicAddress}:${firstPort}-${lastPort}`
+  const range = rangeOf(slice)
   return [
     {
       reason: 'SliceFull',
       severity: 'error',
-      object: networkInterface === '' ? `slice ${range}` : `NetworkInterface ${networkInterface}`,
+      object: ownerOf(slice),
       message: `all ${size} ${full.join(' and ')} ports of its slice ${range} are in use: new flows are refused`,
       remedy: 'natgw sessions shows who uses them; more ports: spec.portsPerNetworkInterface of the gateway',
     },
   ]
+}
+
+/** One that may have none is as its user wished. */
+function sessionProblem(slice: SliceRow): Problem[] {
+  const { sessions, sessionsAllowed } = slice
+  if (sessions === 0 || sessions < sessionsAllowed) return []
+  return [
+    {
+      reason: 'SessionShareUsed',
+      severity: 'error',
+      object: ownerOf(slice),
+      message: 'its ports speak to as many remotes as one interface may: packets to further ones are refused',
+      remedy:
+        'natgw sessions shows who uses them; more: perInterface.sessions or limits.maxSessions of the configuration',
+    },
+  ]
+}
+
+function rangeOf({ publicAddress, firstPort, lastPort }: SliceRow): string {
+  return `${publicAddress}:${firstPort}-${lastPort}`
+}
+
+function ownerOf(slice: SliceRow): string {
+  const { networkInterface } = slice
+  return networkInterface === '' ? `slice ${rangeOf(slice)}` : `NetworkInterface ${networkInterface}`
 }

@@ -67,6 +67,9 @@ export interface SliceRow {
   peak: { tcp: number; udp: number; icmp: number }
   /** New flows refused because it was full. */
   refused: number
+  /** Sessions beyond the first of each mapping, and how many it may have at the moment. */
+  sessions: number
+  sessionsAllowed: number
 }
 
 export function sliceRows({ plane, objects }: Inspection): SliceRow[] {
@@ -88,6 +91,8 @@ export function sliceRows({ plane, objects }: Inspection): SliceRow[] {
       used: { tcp: use.tcp.used, udp: use.udp.used, icmp: use.icmp.used },
       peak: { tcp: use.tcp.peak, udp: use.udp.peak, icmp: use.icmp.peak },
       refused: use.refused,
+      sessions: use.sessions,
+      sessionsAllowed: use.sessionsAllowed,
     }
   })
 }

@@ -74,6 +74,10 @@ const slices: Described<SliceRow[]> = list(
     used: byProtocol('ports in use'),
     peak: byProtocol('most ports that were ever in use at once'),
     refused: integer('new flows refused because the slice was full'),
+    sessions: integer('sessions beyond the first of each mapping'),
+    sessionsAllowed: integer(
+      'how many of these it may have at the moment: `perInterface.sessions`, or what is left for all',
+    ),
   }),
 )
 

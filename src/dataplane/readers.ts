@@ -34,6 +34,9 @@ export interface SliceUse {
   icmp: ProtocolUse
   /** New mappings refused because the slice was full; all protocols. */
   refused: number
+  /** Sessions beyond the first of each mapping, and how many the slice may have at the moment. */
+  sessions: number
+  sessionsAllowed: number
 }
 
 /** Every slice that has an owner, with its index and what the programs keep about it. */
@@ -48,6 +51,7 @@ export function* activeSlices(maps: DataplaneMaps): Generator<{ index: number; s
 }
 
 export function* readSliceUse(maps: DataplaneMaps): Generator<SliceUse> {
+  const sessionsAllowed = sessionsAllowedToOne(maps)
   for (const { index, slice, state } of activeSlices(maps)) {
     const use = (protocol: 0 | 1 | 2): ProtocolUse => ({
       used: state.used[protocol],
@@ -66,8 +70,17 @@ export function* readSliceUse(maps: DataplaneMaps): Generator<SliceUse> {
       udp: use(NatProtocol.NAT_PROTOCOL_UDP),
       icmp: use(NatProtocol.NAT_PROTOCOL_ICMP),
       refused: state.refused,
+      sessions: state.sessions,
+      sessionsAllowed,
     }
   }
+}
+
+/** As session_allowed in bpf/limits.h. */
+function sessionsAllowedToOne(maps: DataplaneMaps): number {
+  const { sessionCapacity = 0, sliceSessions = 0 } = maps.settings.get(0) ?? {}
+  const left = Math.max(0, sessionCapacity - (maps.sessionUse.get(0) ?? 0))
+  return Math.min(left, sliceSessions)
 }
 
 /** Sums over all CPUs by name of the counter: out_packets, out_bytes, … */

@@ -33,6 +33,7 @@ export type ProblemReason =
   | 'SourceNatUnknown' // rules that cannot be read
   | 'ProgramDetached' // a device without its program
   | 'SliceFull' // all ports of a protocol in use
+  | 'SessionShareUsed' // no further sessions for mappings that have one
   | 'NotAManifest' // another tool's file, or a subfolder, among the manifests
   | ErrorCode
 

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { RingBuffer } from '../../src/native/load-native.ts'
 import { EventType, eventCodec } from '../../src/dataplane/generated/layouts.ts'
 import type { Event } from '../../src/dataplane/generated/layouts.ts'
+import { readSliceUse } from '../../src/dataplane/readers.ts'
 import { formatIpv4, parseIpv4 } from '../../src/net/ipv4.ts'
 import { frame, tcp, TCP, udp } from '../support/packet.ts'
 import { PacketGateway, PUBLIC, XDP } from '../support/packet-gateway.ts'
@@ -46,6 +47,9 @@ describe('sessions beyond the first (RFC 6888 REQ-5)', () => {
     expect(held(0)).toBeLessThanOrEqual(SESSIONS / 4)
     expect(served).toBe(held(0) + 1)
     expect(gateway.drops('DROP_SESSION_LIMIT')).toBe(3 * SESSIONS - served)
+    const [abuser, other] = [...readSliceUse(gateway.plane.maps)]
+    expect(abuser!.sessions).toBeGreaterThanOrEqual(abuser!.sessionsAllowed)
+    expect(other!.sessions).toBeLessThan(other!.sessionsAllowed)
     for (let port = 1; port <= 100; port++)
       expect([1, 2, 3].map((remote) => send(OTHER, port, SERVER, remote))).toEqual(Array(3).fill(XDP.REDIRECT))
     expect(gateway.drops('DROP_SESSION_TABLE_FULL')).toBe(0)
