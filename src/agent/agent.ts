@@ -116,7 +116,7 @@ export class Agent {
       log,
     })
     this.#sync = new DataplaneSync(this.#dataplane)
-    this.#report = new SyncReport(log)
+    this.#report = new SyncReport(log, this.#repeated)
     this.#losses = new LossWatch(now)
     this.#status = new StatusWriter({
       store,

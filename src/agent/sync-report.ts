@@ -4,12 +4,15 @@ import type { Affected, SyncFailure } from '../dataplane/sync-failure.ts'
 import type { SyncResult, VerifyResult } from '../dataplane/sync.ts'
 import type { Finding } from './desired/finding.ts'
 import type { Logger } from '../log/logger.ts'
+import type { RateLimitedLog } from '../log/rate-limited-log.ts'
+import { causeOf } from '../log/rate-limited-log.ts'
 import { natProtocolNames } from '../dataplane/generated/layouts.ts'
 import { formatIpv4 } from '../net/ipv4.ts'
 
 /** Counts and tells what the data plane did and what it refused. */
 export class SyncReport {
   readonly #log: Logger
+  readonly #repeated: RateLimitedLog
   readonly #counts = { passes: 0, writes: 0, flushedMappings: 0 }
   readonly #repairedEntries: Record<string, number> = {}
   /** By NetworkInterface: why its entries are not in the maps. */
@@ -17,8 +20,10 @@ export class SyncReport {
   /** Messages told already; a refusal that lasts is told once. */
   #told = new Set<string>()
 
-  constructor(log: Logger) {
+  /** @param repeated for what may be told again and again; its owner closes it */
+  constructor(log: Logger, repeated: RateLimitedLog) {
     this.#log = log
+    this.#repeated = repeated
   }
 
   counts() {
@@ -57,14 +62,18 @@ export class SyncReport {
       this.#repairedEntries[map] = (this.#repairedEntries[map] ?? 0) + count
       this.#log.warn({ map, count }, 'map entries were not as they should be: put right')
     }
-    for (const error of failures) this.#log.error({ err: error }, `could not be put right: ${error.message}`)
+    for (const error of failures) {
+      this.#repeated.error(`repair ${causeOf(error)}`, { err: error }, `could not be put right: ${error.message}`)
+    }
   }
 
   sliceFull(slice: Slice | undefined, protocol: number): void {
     if (slice === undefined) return
     const { publicAddress, insideAddress, firstPort, size, vni } = slice
     const name = natProtocolNames[protocol] ?? `protocol ${protocol}`
-    this.#log.info(
+    // A machine can have its slice reported as full at any rate.
+    this.#repeated.info(
+      `slice full ${formatIpv4(publicAddress)}:${firstPort} ${name}`,
       { inside: formatIpv4(insideAddress), vni, public: formatIpv4(publicAddress), firstPort, size },
       `${formatIpv4(insideAddress)} uses all ${size} ${name} ports of its slice: new connections are refused`,
     )

@@ -39,6 +39,6 @@ function leftOut(text: string, reserved: readonly string[]): string[] {
   const held = reserved.filter((address) => containsAddress(prefix, parseIpv4(address)))
   if (held.length === 0) return []
   return [
-    `publicPrefixes: of ${text} this host, a router or a subnet needs for itself, so NAT does not get: ${held.join(', ')}`,
+    `publicPrefixes: of ${text} this host, a router or a subnet needs for itself, so NAT is given none of these newly: ${held.join(', ')}`,
   ]
 }

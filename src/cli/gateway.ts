@@ -84,6 +84,9 @@ async function startParts(
     onProblems: (found, notes) => {
       problems.report('manifests', [...found.map(asProblem), ...notes.map(noteAsProblem)])
     },
+    onStateProblem: (problem) => {
+      problems.report('state file', problem === undefined ? [] : [problem])
+    },
   })
   await cleanUps.add('closing the store', () => store.close())
   const agentLog = log.child({ component: 'agent' })

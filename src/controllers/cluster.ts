@@ -163,6 +163,7 @@ export class Cluster {
   /** The gateway that serves a Network in a family, of those that want to: the one that does, else the oldest. */
   servingGateway(networkKey: ObjectKey, family: IPFamily): NATGateway | undefined {
     const rivals = this.gatewaysOf(networkKey).filter(({ spec }) => spec.ipFamily === family)
+    if (rivals.length < 2) return rivals[0]
     let best: { gateway: NATGateway; claimant: Claimant } | undefined
     for (const gateway of rivals) {
       const claimant = this.#claimant(gateway)

@@ -1,4 +1,6 @@
 import { runCleanUps } from '../errors/clean-ups.ts'
+import { NatGwError, messageOf } from '../errors/errors.ts'
+import type { Problem } from '../problems/problem.ts'
 import { ManifestWatcher } from './manifests/watcher.ts'
 import type { StoreLog } from './manifests/watcher.ts'
 import { REMOVAL_TIMES } from './manifests/absence.ts'
@@ -6,6 +8,7 @@ import type { RemovalTimes } from './manifests/absence.ts'
 import { DEFAULT_FOLDER_LIMITS } from './manifests/folder.ts'
 import type { FolderLimits } from './manifests/folder.ts'
 import type { ManifestNote, ManifestProblem } from './manifests/problem.ts'
+import type { CommitHook } from './memory.ts'
 import { MemoryStore } from './memory.ts'
 import { realDisk } from './state/disk.ts'
 import type { Disk } from './state/disk.ts'
@@ -26,6 +29,8 @@ export interface LocalStoreOptions {
   log: StoreLog
   /** Called with all problems, and with what of the folder is passed over, whenever they are others than before. */
   onProblems?: (problems: readonly ManifestProblem[], notes: readonly ManifestNote[]) => void
+  /** Called when changes cannot be written, and with undefined when they can be again. */
+  onStateProblem?: (problem: Problem | undefined) => void
   disk?: Disk
 }
 
@@ -45,7 +50,7 @@ export class LocalStore extends MemoryStore {
     super({
       objects: opened.objects,
       resourceVersion: opened.resourceVersion,
-      commit: (changes, resourceVersion) => state.commit(changes, resourceVersion),
+      commit: reporting((changes, version) => state.commit(changes, version), options.onStateProblem),
     })
     this.#state = state
     const onProblems = options.onProblems ?? (() => undefined)
@@ -88,5 +93,34 @@ export class LocalStore extends MemoryStore {
 
   override async close(): Promise<void> {
     await runCleanUps([() => this.#state.close(), () => super.close(), () => this.#manifests.stop()])
+  }
+}
+
+/** A commit that tells when it begins to fail, and when it has ended to. */
+function reporting(commit: CommitHook, tell: LocalStoreOptions['onStateProblem']): CommitHook {
+  let told: string | undefined
+  return async (changes, resourceVersion) => {
+    try {
+      await commit(changes, resourceVersion)
+    } catch (error) {
+      const problem = stateProblem(error)
+      if (problem.message !== told) tell?.(problem)
+      told = problem.message
+      throw error
+    }
+    if (told !== undefined) tell?.(undefined)
+    told = undefined
+  }
+}
+
+function stateProblem(error: unknown): Problem {
+  const { path, reason, remedy } = error instanceof NatGwError ? error.details : {}
+  const message = `changes are not written and have no effect: ${typeof reason === 'string' ? reason : messageOf(error)}`
+  return {
+    reason: 'ERR_STATE_WRITE',
+    severity: 'error',
+    object: typeof path === 'string' ? `file ${path}` : 'state file',
+    message,
+    remedy: typeof remedy === 'string' ? remedy : 'see docs/errors.md',
   }
 }

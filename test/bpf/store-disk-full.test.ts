@@ -7,6 +7,7 @@ import { IpPool } from '../../src/allocation/ip-pool.ts'
 import { CORE_API } from '../../src/api/index.ts'
 import { startControllers } from '../../src/controllers/manager.ts'
 import type { Logger } from '../../src/log/logger.ts'
+import type { Problem } from '../../src/problems/problem.ts'
 import { LocalStore } from '../../src/store/local.ts'
 import type { NewObject } from '../../src/store/store.ts'
 
@@ -47,11 +48,12 @@ async function fill(path: string): Promise<void> {
 
 const quiet = { info: () => undefined, warn: () => undefined }
 
-const open = (log: Pick<Logger, 'info' | 'warn'> = quiet) =>
+const open = (log: Pick<Logger, 'info' | 'warn'> = quiet, onStateProblem?: (problem: Problem | undefined) => void) =>
   LocalStore.open({
     manifests: join(home, 'manifests'),
     stateFile: join(disk, 'natgw.state'),
     log,
+    ...(onStateProblem === undefined ? {} : { onStateProblem }),
   })
 
 /** Creates objects of a size until one is refused. @returns the refusal */
@@ -98,10 +100,14 @@ it('a full disk stops writes only when the reserved room is used up; they go on 
 })
 
 it('a full disk with 3,000 new interfaces makes a few lines of log, and all are served when there is space again', async () => {
+  await rm(join(disk, 'natgw.state'), { force: true })
+  // A file that is made again needs room beside the old one.
+  execFileSync('mount', ['-o', 'remount,size=64m', disk])
   const lines: string[] = []
   const write = (_fields: object, message: string) => void lines.push(message)
   const log: Logger = { debug: () => undefined, info: write, warn: write, error: write }
-  const store = await open(log)
+  const told: (Problem | undefined)[] = []
+  const store = await open(log, (problem) => told.push(problem))
   onTestFinished(() => store.close())
   const pool = new IpPool([{ prefix: '198.51.100.0/24', ports: { first: 1024, last: 65535 }, shared: false }])
   const controllers = await startControllers(store, pool, log)
@@ -111,7 +117,9 @@ it('a full disk with 3,000 new interfaces makes a few lines of log, and all are 
   const nic = (n: number) =>
     `{${api}, kind: NetworkInterface, metadata: {name: m${n}}, spec: {networkRef: {name: blue}, ips: [{value: 10.0.${n >> 8}.${n & 255}}]}}`
   const gateway = `{${api}, kind: NATGateway, metadata: {name: g}, spec: {type: Public, ipFamily: IPv4, portsPerNetworkInterface: 64, networkRef: {name: blue}}}`
-  const documents = [gateway, ...Array.from({ length: 3_000 }, (_, n) => nic(n))]
+  const blue = `{${api}, kind: Network, metadata: {name: blue}}`
+  await unlink(join(home, 'manifests', 'a.yaml')).catch(() => undefined)
+  const documents = [blue, gateway, ...Array.from({ length: 3_000 }, (_, n) => nic(n))]
   await writeFile(join(home, 'manifests', 'b.yaml'), documents.join('\n---\n'))
   await vi.waitFor(() => expect(lines.join('\n')).toContain('no space left'), { timeout: 10_000 })
   await new Promise((resolve) => setTimeout(resolve, 5_000))
@@ -120,5 +128,9 @@ it('a full disk with 3,000 new interfaces makes a few lines of log, and all are 
 
   for (const name of await readdir(disk)) if (name.startsWith('filler')) await unlink(join(disk, name))
   const served = () => store.list('NATTable').reduce((sum, { spec }) => sum + spec.sections.length, 0)
+  expect(told).toMatchObject([
+    { reason: 'ERR_STATE_WRITE', severity: 'error', object: `file ${join(disk, 'natgw.state')}` },
+  ])
   await vi.waitFor(() => expect(served()).toBe(3_000), { timeout: 30_000, interval: 200 })
+  expect(told.slice(1)).toEqual([undefined])
 })

@@ -218,7 +218,7 @@ async function inWords<T>(
     throw new NatGwError(
       'ERR_STATE_WRITE',
       `state file ${path} cannot be ${verb}: ${messageOf(error)}; ${remedy}`,
-      { path, errno },
+      { path, errno, reason: messageOf(error), remedy },
       { cause: error },
     )
   }

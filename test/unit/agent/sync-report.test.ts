@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import type { Slice } from '../../../src/dataplane/generated/layouts.ts'
 import { DesiredModel } from '../../../src/agent/desired/model.ts'
 import { SyncReport } from '../../../src/agent/sync-report.ts'
+import { RateLimitedLog } from '../../../src/log/rate-limited-log.ts'
 import { SyncFailure } from '../../../src/dataplane/sync-failure.ts'
 import type { Affected } from '../../../src/dataplane/sync-failure.ts'
 import { parseIpv4 } from '../../../src/net/ipv4.ts'
@@ -36,7 +38,7 @@ function reporting() {
   model.build()
   const lines: string[] = []
   const log = { debug() {}, info() {}, warn() {}, error: (_: object, message: string) => void lines.push(message) }
-  const report = new SyncReport(log)
+  const report = new SyncReport(log, new RateLimitedLog(log))
   const applied = (...affected: Affected[]) =>
     report.applied(
       { ...NOTHING, failures: affected.map((each) => new SyncFailure('ERR_MAP_FULL', 'no room', each)) },
@@ -44,6 +46,15 @@ function reporting() {
     )
   return { report, lines, applied }
 }
+
+test('a slice that is full is told of once a minute, however often a machine has it reported', () => {
+  const lines: string[] = []
+  const log = { debug() {}, info: (_: object, message: string) => void lines.push(message), warn() {}, error() {} }
+  const report = new SyncReport(log, new RateLimitedLog(log))
+  const slice = (firstPort: number) => ({ publicAddress: 1, insideAddress: 2, firstPort, size: 64, vni: 7 }) as Slice
+  for (let n = 0; n < 5_000; n++) report.sliceFull(slice(n % 2 === 0 ? 1024 : 1088), 6)
+  expect(lines).toHaveLength(2)
+})
 
 describe('what was refused', () => {
   test.each<[string, Affected, string[]]>([
