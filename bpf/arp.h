@@ -4,6 +4,7 @@
 #define NATGW_ARP_H
 
 #include "counters.h"
+#include "ethernet.h"
 #include "maps.h"
 #include "parse.h"
 
@@ -23,7 +24,7 @@ struct arp_ipv4 {
 	__be32 target;
 } __attribute__((packed));
 
-static __always_inline int arp_reply(struct ethhdr *eth, void *data_end, const struct settings *s)
+static __always_inline int arp_reply(struct ethhdr *eth, void *data_end, const struct settings *s, __u32 ifindex)
 {
 	struct arp_ipv4 *arp = (void *)(eth + 1);
 	struct address_key key = {};
@@ -33,6 +34,8 @@ static __always_inline int arp_reply(struct ethhdr *eth, void *data_end, const s
 	if ((void *)(arp + 1) > data_end || arp->operation != bpf_htons(ARPOP_REQUEST) ||
 	    arp->hardware != bpf_htons(ARPHRD_ETHER) || arp->protocol != bpf_htons(ETH_P_IP))
 		return XDP_PASS;
+	if (!mac_is_group(eth) && !frame_is_ours(eth, s->uplink_mac, ifindex))
+		return XDP_PASS; /* asks another station */
 	key.address = arp->target;
 	address = bpf_map_lookup_elem(&addresses, &key);
 	if (!address || (address->flags & ADDRESS_SHARED))

@@ -30,7 +30,7 @@ struct frame_sum {
 	struct xdp_md *ctx;
 	__u32 at;
 	__u32 left; /* bytes */
-	__u64 sum;
+	__u32 sum;  /* folded at each step: the verifier would follow one that grows to the end of its range */
 	__u32 failed;
 };
 
@@ -38,6 +38,7 @@ static long frame_sum_step(__u32 step, struct frame_sum *f)
 {
 	__u32 words[SUM_CHUNK / 4] = {};
 	__u32 length = f->left;
+	__u64 sum = f->sum;
 
 	(void)step;
 	if (length > SUM_CHUNK)
@@ -53,14 +54,15 @@ static long frame_sum_step(__u32 step, struct frame_sum *f)
 		return 1;
 	}
 	for (__u32 i = 0; i < SUM_CHUNK / 4; i++)
-		f->sum += words[i];
+		sum += words[i];
+	f->sum = csum_fold32(sum);
 	f->at += length;
 	f->left -= length;
 	return f->left == 0;
 }
 
 /* Whether `length` bytes of the frame, wherever they lie in its buffer, hold a checksum that is right. */
-static __noinline int frame_sum_right(struct xdp_md *ctx, __u32 offset, __u32 length)
+__noinline int frame_sum_right(struct xdp_md *ctx, __u32 offset, __u32 length)
 {
 	struct frame_sum f = {.ctx = ctx, .at = offset, .left = length};
 
@@ -110,7 +112,7 @@ static long option_step(__u32 step, struct option_walk *walk)
  * An IPv4 header that is not the bare one of 20 bytes. DROP_NONE, or what is wrong with it; DROP_IP_OPTION stands
  * for options that record addresses, which no translated packet may carry.
  */
-static __noinline int ipv4_header_check_slow(struct xdp_md *ctx)
+__noinline int ipv4_header_check_slow(struct xdp_md *ctx)
 {
 	struct option_walk walk = {};
 	__u32 header, length;
@@ -184,9 +186,10 @@ static __always_inline int frame_trim(struct xdp_md *ctx, struct packet *p, void
 
 /*
  * An ICMP error: its own checksum, and that of the IP header it quotes. The layer-4 checksum of the quote is not looked
- * at (RFC 5508 REQ-3c). A quote that is cut short is left to quote_parse(). `header` and `length` are those of the packet.
+ * at (RFC 5508 REQ-3c). A quote that is cut short is left to quote_parse(). `header` and `length` are those of the
+ * packet.
  */
-static __noinline int icmp_error_check(struct xdp_md *ctx, __u32 header, __u32 length)
+__noinline int icmp_error_check(struct xdp_md *ctx, __u32 header, __u32 length)
 {
 	const __u32 icmp = sizeof(struct icmphdr), offset = ETH_HLEN + header;
 	__u32 quoted;

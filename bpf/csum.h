@@ -28,16 +28,21 @@ static __always_inline __u16 csum_apply(__u16 check, __u32 delta)
 	return ~sum;
 }
 
-/* Whether a sum of 32-bit words, any checksum among them included, is that of a header with a right checksum. */
+static __always_inline __u32 csum_fold32(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	return sum + (sum >> 32);
+}
+
+/*
+ * Whether the sum of up to 2^16 words of 32 bits, any checksum among them included, is that of a header with a right
+ * checksum: a multiple of 0xffff. It is not 0, since not all of a header is.
+ */
 static __always_inline int csum_is_right(__u64 sum)
 {
-	__u32 folded;
-
 	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	folded = sum;
-	folded += folded << 16 | folded >> 16; /* the upper half is now the folded sum */
-	return folded >> 16 == 0xffff;
+	sum = (sum & 0xffff) + (sum >> 16);
+	return sum == 0xffff || sum == 0x1fffe;
 }
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <linux/ipv6.h>
 #include "counters.h"
+#include "ethernet.h"
 #include "maps.h"
 #include "parse.h"
 
@@ -14,8 +15,8 @@ static __always_inline int host_has_ipv4(__be32 address)
 	__u32 zero = 0;
 	struct settings *s = bpf_map_lookup_elem(&settings, &zero);
 
-	/* Few destinations are the host's, and the look-up is a good part of what a refused packet costs. Nobody keeps the
-	 * filter while the gateway is not enabled. */
+	/* Few destinations are the host's, and the look-up is a good part of what a refused packet costs. Nobody keeps
+	 * the filter while the gateway is not enabled. */
 	if (s && s->enabled && !(s->host_filter >> ((bpf_ntohl(address) * 0x9e3779b1u) >> 26) & 1))
 		return 0;
 	__builtin_memcpy(&key.address[12], &address, sizeof(address));
@@ -36,20 +37,58 @@ static __always_inline int to_host(void)
 	return XDP_PASS;
 }
 
-/* A packet that is not translated: the host's own, or dropped for `reason`. */
-static __noinline int host_or_drop(__be32 destination, __u32 reason)
+static __always_inline struct route *route_inside(__be32 address)
 {
-	if (host_has_ipv4(destination) || ipv4_is_link_scope(destination))
-		return to_host();
-	return drop(reason);
+	struct route_key key = {.prefix_length = 32, .address = address};
+	struct route *route = bpf_map_lookup_elem(&routes, &key);
+
+	return route && (route->flags & ROUTE_INSIDE) ? route : NULL;
+}
+
+/*
+ * Networks may use the same addresses, but the host has one routing table: it may be asked only by whom its answer goes
+ * back to.
+ */
+static __always_inline int answer_goes_back(__be32 source, __u32 ifindex)
+{
+	struct interface_key key = {.address = source};
+	struct route *route = route_inside(source);
+	struct interface *interface;
+	struct device *device;
+
+	if (route && route->ifindex != ifindex)
+		return 0;
+	device = bpf_map_lookup_elem(&devices, &ifindex);
+	if (!device)
+		return 1;
+	key.vni = device->vni;
+	interface = bpf_map_lookup_elem(&interfaces, &key);
+	return !interface || !(interface->flags & INTERFACE_AMBIGUOUS);
+}
+
+/* A packet of a private device that is not translated: the host's own, or dropped for `reason`. */
+__noinline int host_or_drop(__be32 source, __be32 destination, __u32 ifindex, __u32 reason)
+{
+	if (!host_has_ipv4(destination) && !ipv4_is_link_scope(destination))
+		return drop(reason);
+	return answer_goes_back(source, ifindex) ? to_host() : drop(DROP_AMBIGUOUS_SOURCE);
+}
+
+/* A packet on the uplink that is for no NAT address: the host's, which must not forward it to a private machine. */
+__noinline int uplink_host_or_drop(__be32 destination)
+{
+	if (!host_has_ipv4(destination) && route_inside(destination))
+		return drop(DROP_INSIDE_ADDRESS);
+	count(COUNTER_TO_HOST_UPLINK, 1);
+	return XDP_PASS;
 }
 
 /* Frames from a private device that are not IPv4. */
 static __always_inline int private_other(struct ethhdr *eth, void *data_end)
 {
-	if (eth->h_proto == bpf_htons(ETH_P_ARP))
+	if (frame_type(eth) == bpf_htons(ETH_P_ARP))
 		return to_host();
-	if (eth->h_proto == bpf_htons(ETH_P_IPV6)) {
+	if (frame_type(eth) == bpf_htons(ETH_P_IPV6)) {
 		struct ipv6hdr *ip = (void *)(eth + 1);
 		struct host_address_key key;
 		__u8 first, second;

@@ -33,6 +33,8 @@ const enum settings_flags *anchor_settings_flags __attribute__((unused));
 const enum session_tcp *anchor_session_tcp __attribute__((unused));
 const enum session_route *anchor_session_route __attribute__((unused));
 const enum slot_flags *anchor_slot_flags __attribute__((unused));
+const enum device_constants *anchor_device_constants __attribute__((unused));
+const enum interface_flags *anchor_interface_flags __attribute__((unused));
 const enum route_flags *anchor_route_flags __attribute__((unused));
 const enum next_hop_flags *anchor_next_hop_flags __attribute__((unused));
 const enum counter *anchor_counter __attribute__((unused));
@@ -61,26 +63,39 @@ int nat_from_private(struct xdp_md *ctx)
 	if (data + sizeof(struct ethhdr) + sizeof(struct iphdr) > data_end) {
 		if (data + sizeof(struct ethhdr) > data_end)
 			return drop(DROP_MALFORMED);
-		return p.eth->h_proto == bpf_htons(ETH_P_IP) ? drop(DROP_MALFORMED) : private_other(p.eth, data_end);
+		return frame_type(p.eth) == bpf_htons(ETH_P_IP) ? drop(DROP_MALFORMED) : private_other(p.eth, data_end);
 	}
-	if (p.eth->h_proto != bpf_htons(ETH_P_IP))
-		return private_other(p.eth, data_end);
+	if (frame_type(p.eth) != bpf_htons(ETH_P_IP)) {
+		if (!frame_is_tagged(p.eth))
+			return private_other(p.eth, data_end);
+		if (!priority_tag_remove(ctx))
+			return drop(DROP_VLAN);
+		data = (void *)(long)ctx->data;
+		data_end = (void *)(long)ctx->data_end;
+		if (data + sizeof(struct ethhdr) + sizeof(struct iphdr) > data_end)
+			return drop(DROP_MALFORMED);
+		p.eth = data;
+		if (frame_type(p.eth) != bpf_htons(ETH_P_IP))
+			return private_other(p.eth, data_end);
+	}
 	p.ip = data + sizeof(struct ethhdr);
 	reason = ipv4_header_check(ctx, p.ip);
 	if (reason != DROP_NONE && reason != DROP_IP_OPTION)
 		return drop(reason);
-	if (reason == DROP_IP_OPTION)
-		return host_or_drop(p.ip->daddr, reason);
-
 	settings = settings_get();
 	if (!settings || !settings->enabled)
-		return host_or_drop(p.ip->daddr, DROP_DISABLED);
+		return host_or_drop(p.ip->saddr, p.ip->daddr, ifindex, DROP_DISABLED);
+	if (reason == DROP_IP_OPTION)
+		return host_or_drop(p.ip->saddr, p.ip->daddr, ifindex, reason);
 
 	reason = source_find(settings->session_secret, p.ip->saddr, ifindex, &source);
 	if (reason == DROP_SPOOFED_SOURCE)
 		return drop(DROP_SPOOFED_SOURCE);
 	if (reason != DROP_NONE)
-		return host_or_drop(p.ip->daddr, reason);
+		return host_or_drop(p.ip->saddr, p.ip->daddr, ifindex, reason);
+	/* The slice has the device's address while its owner is resolved. */
+	if (!frame_is_ours(p.eth, source.slice->source_mac, ifindex))
+		return host_or_drop(p.ip->saddr, p.ip->daddr, ifindex, DROP_OTHER_MAC);
 
 	if (!frame_trim(ctx, &p, &data_end))
 		return drop(DROP_MALFORMED);
@@ -97,10 +112,10 @@ int nat_from_private(struct xdp_md *ctx)
 		return out_icmp_error(settings, &copy, data_end, source.slice, source.slice_index);
 	}
 	if (kind == PACKET_ICMP_OTHER)
-		return host_or_drop(p.ip->daddr, DROP_ICMP_TYPE);
+		return host_or_drop(p.ip->saddr, p.ip->daddr, ifindex, DROP_ICMP_TYPE);
 	if (kind == PACKET_OTHER_PROTOCOL)
-		return host_or_drop(p.ip->daddr, DROP_PROTOCOL);
-	return host_or_drop(p.ip->daddr, -kind);
+		return host_or_drop(p.ip->saddr, p.ip->daddr, ifindex, DROP_PROTOCOL);
+	return host_or_drop(p.ip->saddr, p.ip->daddr, ifindex, -kind);
 }
 
 /* On the uplink: what is for a port of NAT is translated or dropped, all else is the host's. */
@@ -111,14 +126,24 @@ int nat_from_uplink(struct xdp_md *ctx)
 	struct packet p = {.eth = data};
 	struct address_key destination = {};
 	struct settings *settings = settings_get();
+	__u32 ifindex = ctx->ingress_ifindex;
 	struct address *address;
 	int kind, reason;
 
-	if (!settings || data + sizeof(struct ethhdr) > data_end)
+	if (!settings || data + sizeof(struct ethhdr) + sizeof(struct iphdr) > data_end)
 		return XDP_PASS;
-	if (p.eth->h_proto == bpf_htons(ETH_P_ARP))
-		return arp_reply(p.eth, data_end, settings);
-	if (p.eth->h_proto != bpf_htons(ETH_P_IP) || data + sizeof(struct ethhdr) + sizeof(struct iphdr) > data_end)
+	if (frame_is_tagged(p.eth)) {
+		if (!priority_tag_remove(ctx))
+			return XDP_PASS; /* of another network, which is the host's */
+		data = (void *)(long)ctx->data;
+		data_end = (void *)(long)ctx->data_end;
+		if (data + sizeof(struct ethhdr) + sizeof(struct iphdr) > data_end)
+			return XDP_PASS;
+		p.eth = data;
+	}
+	if (frame_type(p.eth) == bpf_htons(ETH_P_ARP))
+		return arp_reply(p.eth, data_end, settings, ifindex);
+	if (frame_type(p.eth) != bpf_htons(ETH_P_IP))
 		return XDP_PASS;
 	p.ip = data + sizeof(struct ethhdr);
 	reason = likely(ipv4_is_bare(p.ip)) ? DROP_NONE : ipv4_header_check_slow(ctx);
@@ -126,11 +151,11 @@ int nat_from_uplink(struct xdp_md *ctx)
 		return drop(reason);
 	destination.address = p.ip->daddr;
 	address = bpf_map_lookup_elem(&addresses, &destination);
-	if (!address) {
-		count(COUNTER_TO_HOST_UPLINK, 1);
-		return XDP_PASS; /* which checks headers by itself */
-	}
+	if (!address)
+		return uplink_host_or_drop(p.ip->daddr); /* the kernel checks headers by itself */
 
+	if (!frame_is_ours(p.eth, settings->uplink_mac, ifindex))
+		return mac_is_group(p.eth) ? not_nat(address, DROP_OTHER_MAC) : XDP_PASS;
 	if (reason == DROP_NONE && ipv4_is_bare(p.ip) && !ipv4_bare_sum_right(p.ip))
 		reason = DROP_CHECKSUM;
 	if (reason != DROP_NONE)

@@ -12,8 +12,8 @@
 
 #define WAY_TO_HOST DROP_REASONS
 
-/* The next hop of a living session's remote, judged as that of a new flow: an index, or the negative of a drop reason or
- * of WAY_TO_HOST. */
+/* The next hop of a living session's remote, judged as that of a new flow: an index, or the negative of a drop reason
+ * or of WAY_TO_HOST. */
 __noinline int way_out(__be32 remote, __u32 slice_index)
 {
 	struct slice *slice = bpf_map_lookup_elem(&slices, &slice_index);
@@ -31,7 +31,8 @@ __noinline int way_out(__be32 remote, __u32 slice_index)
 
 /*
  * The way out to the session's remote as it is now. Sessions keep the index of their next hop and are judged again when
- * routes changed, or what an address is; nothing but their remote decides. One whose remote is not outside any more ends.
+ * routes changed, or what an address is; nothing but their remote decides. One whose remote is not outside any more
+ * ends.
  */
 static __always_inline struct next_hop *session_next_hop(const struct settings *s, struct session_data *session,
 							 __u32 slice_index, struct link_layer *link, int *reason)
@@ -76,7 +77,9 @@ static __always_inline int out_translate(const struct settings *s, struct packet
 	struct next_hop *hop = session_next_hop(s, out->session, out->slice_index, &link, &reason);
 
 	if (!hop)
-		return reason == WAY_TO_HOST ? to_host() : drop(reason);
+		return reason == WAY_TO_HOST
+			   ? host_or_drop(p->ip->saddr, p->ip->daddr, out->slice->ifindex, DROP_DESTINATION)
+			   : drop(reason);
 	if (p->length > link_mtu(&link))
 		return drop(DROP_TOO_BIG);
 	session_touch(s, out->session, p, data_end, now, 1);
@@ -100,12 +103,12 @@ static __always_inline int out_flow(struct settings *s, struct packet *p, const 
 	if (!run_open(&run, slice, p->protocol))
 		return drop(DROP_NO_SLICE);
 	if (p->ip->ttl <= 1)
-		return host_or_drop(p->ip->daddr, DROP_TTL_EXPIRED);
+		return host_or_drop(p->ip->saddr, p->ip->daddr, slice->ifindex, DROP_TTL_EXPIRED);
 	start = run_start(&run, slice->secret, p->ip->saddr, p->source, p->protocol);
 	slot = slot_find(&run, slice_index, p->protocol, p->ip->saddr, p->source, start, &out.offset);
 	if (likely(slot && slot_alive(slot, now))) {
-		out.session = session_lookup(slot, slice_run(slice, p->protocol) + out.offset, p->ip->daddr,
-					     remote_port, now);
+		out.session =
+		    session_lookup(slot, slice_run(slice, p->protocol) + out.offset, p->ip->daddr, remote_port, now);
 		if (likely(out.session))
 			return out_translate(s, p, data_end, &out, now);
 	}
@@ -125,7 +128,7 @@ static __always_inline int out_flow(struct settings *s, struct packet *p, const 
 	request.now = now;
 	verdict = flow_open(&request);
 	if (verdict == FLOW_TO_HOST)
-		return to_host();
+		return host_or_drop(p->ip->saddr, p->ip->daddr, slice->ifindex, DROP_DESTINATION);
 	if (verdict != DROP_NONE)
 		return drop(verdict);
 	slot = run_slot(&run, request.offset);
@@ -158,24 +161,26 @@ static __noinline int out_icmp_error(const struct settings *s, struct packet *p,
 	int reason;
 
 	if (!quote_parse(p, data_end, &quote) || quote.ip->daddr != p->ip->saddr)
-		return host_or_drop(p->ip->daddr, DROP_ICMP_NO_SESSION);
+		return host_or_drop(p->ip->saddr, p->ip->daddr, slice->ifindex, DROP_ICMP_NO_SESSION);
 	if (!run_open(&run, slice, quote.protocol))
 		return drop(DROP_NO_SLICE);
 	start = run_start(&run, slice->secret, quote.ip->daddr, quote.destination, quote.protocol);
 	slot = slot_find(&run, slice_index, quote.protocol, quote.ip->daddr, quote.destination, start, &offset);
 	if (!slot || !slot_alive(slot, now))
-		return host_or_drop(p->ip->daddr, DROP_ICMP_NO_SESSION);
+		return host_or_drop(p->ip->saddr, p->ip->daddr, slice->ifindex, DROP_ICMP_NO_SESSION);
 	session = session_lookup(slot, slice_run(slice, quote.protocol) + offset, quote.ip->saddr,
 				 quote.protocol == NAT_PROTOCOL_ICMP ? 0 : quote.source, now);
 	if (!session)
-		return host_or_drop(p->ip->daddr, DROP_ICMP_NO_SESSION);
+		return host_or_drop(p->ip->saddr, p->ip->daddr, slice->ifindex, DROP_ICMP_NO_SESSION);
 	if (p->ip->daddr != session->remote)
-		return host_or_drop(p->ip->daddr, DROP_ICMP_DESTINATION);
+		return host_or_drop(p->ip->saddr, p->ip->daddr, slice->ifindex, DROP_ICMP_DESTINATION);
 	if (p->ip->ttl <= 1)
 		return drop(DROP_TTL_EXPIRED);
 	hop = session_next_hop(s, session, slice_index, &link, &reason);
 	if (!hop)
-		return reason == WAY_TO_HOST ? to_host() : drop(reason);
+		return reason == WAY_TO_HOST
+			   ? host_or_drop(p->ip->saddr, p->ip->daddr, slice->ifindex, DROP_DESTINATION)
+			   : drop(reason);
 	if (p->length > link_mtu(&link))
 		return drop(DROP_TOO_BIG);
 	quote_rewrite_destination(p, &quote, data_end, slice->public_address, bpf_htons(slice->first_port + offset));

@@ -78,7 +78,7 @@ static __always_inline int parse_ipv4(void *data_end, struct packet *p)
 
 	p->length = bpf_ntohs(ip->tot_len);
 	p->l4 = l4;
-	if (header < sizeof(*ip) || p->length < header)
+	if (p->length < header)
 		return -DROP_MALFORMED;
 	if (ip->frag_off & bpf_htons(IP_FRAGMENT_MASK))
 		return -DROP_FRAGMENT;

@@ -59,9 +59,17 @@ enum settings_flags {
 	SETTINGS_UDP_OUTBOUND_REFRESH = 1, /* only packets from inside prolong a UDP session (RFC 4787 REQ-6) */
 };
 
-/* A private device, by ifindex. */
+enum device_constants {
+	DEVICE_MACS = 4,
+	MAC_BYTES = 6,
+};
+
+/* A private device or the uplink, by ifindex. */
 struct device {
-	__u32 vni;
+	__u32 vni; /* 0: none; the uplink */
+	/* Which frames are for this host: the device's own address first, then those it shares (VRRP); at places without
+	 * one the first again. */
+	__u8 macs[DEVICE_MACS * MAC_BYTES];
 };
 
 /* Inside address of a Network → its slice. */
@@ -73,6 +81,11 @@ struct interface_key {
 struct interface {
 	__u32 slice;   /* index into `slices`, NO_SLICE when none is assigned yet */
 	__u32 ifindex; /* the only device this address may send from */
+	__u32 flags;   /* enum interface_flags */
+};
+
+enum interface_flags {
+	INTERFACE_AMBIGUOUS = 1, /* another Network here has the address too: the host could not tell whom it answers */
 };
 
 enum slice_constants {
@@ -225,11 +238,13 @@ struct route_key {
 enum route_flags {
 	ROUTE_ON_LINK = 1, /* the destination itself is the neighbour; a /32 appears once it is resolved */
 	ROUTE_REJECT = 2,  /* inside prefix, unreachable or not routed by the uplink */
+	ROUTE_INSIDE = 4,  /* leads to a private device, `ifindex` */
 };
 
 struct route {
 	__u16 next_hop;
-	__u16 flags; /* enum route_flags */
+	__u16 flags;   /* enum route_flags */
+	__u32 ifindex; /* of ROUTE_INSIDE */
 };
 
 enum next_hop_flags {
@@ -302,6 +317,10 @@ enum drop_reason {
 	DROP_CHECKSUM,	       /* wrong checksum of an IP header, of an ICMP error or of the header it quotes */
 	DROP_SOURCE_ROUTE,     /* an IP option that says by which routers the packet is to go */
 	DROP_IP_OPTION,	       /* an IP option that records addresses, in a packet that would be translated */
+	DROP_VLAN,	       /* from a private device: tagged with a VLAN, which is another network */
+	DROP_OTHER_MAC,	       /* to another station, or to many, by its Ethernet address: not ours to translate */
+	DROP_INSIDE_ADDRESS,   /* from the uplink: for an address behind a private device */
+	DROP_AMBIGUOUS_SOURCE, /* for the host, whose answer would go to another machine with this address */
 	DROP_ICMP_DESTINATION, /* an ICMP error that does not go to the sender of the packet it quotes */
 	DROP_SESSION_LIMIT,    /* the slice has its share of sessions beyond the first of each mapping */
 	DROP_FLOW_RATE,	       /* the slice opens flows faster than it may */

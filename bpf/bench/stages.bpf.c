@@ -42,7 +42,7 @@ static __always_inline int stages(struct xdp_md *ctx, int last)
 		return XDP_ABORTED;
 	p.eth = data;
 	p.ip = data + sizeof(struct ethhdr);
-	if (p.eth->h_proto != bpf_htons(ETH_P_IP) || ipv4_header_check(ctx, p.ip) != DROP_NONE ||
+	if (frame_type(p.eth) != bpf_htons(ETH_P_IP) || ipv4_header_check(ctx, p.ip) != DROP_NONE ||
 	    !frame_trim(ctx, &p, &data_end) || parse_ipv4(data_end, &p) != PACKET_FLOW)
 		return XDP_ABORTED;
 	CUT(1, p.source + p.destination);
@@ -54,6 +54,8 @@ static __always_inline int stages(struct xdp_md *ctx, int last)
 	if (source_find(settings->session_secret, p.ip->saddr, ifindex, &source) != DROP_NONE || !source.slice)
 		return XDP_ABORTED;
 	slice = source.slice;
+	if (!frame_is_ours(p.eth, slice->source_mac, ifindex))
+		return XDP_ABORTED;
 	CUT(3, slice->public_address);
 
 	now = now_jiffies();

@@ -3,7 +3,7 @@ export interface GatewayConfig {
   /** Names the pins and the lock, so that several gateways fit on one host (in namespaces of their own). */
   instance: string
   /** The device towards the internet. */
-  uplink: { interface: string }
+  uplink: { interface: string; macs: string[] }
   /** Devices towards private machines, each with the Network it belongs to. */
   private: PrivateDevice[]
   /** Public addresses NAT may use. */
@@ -41,6 +41,11 @@ export interface PrivateDevice {
    * not tell which device an address is on.
    */
   prefixes: string[]
+  /**
+   * Ethernet addresses besides the device's own that frames for the gateway have there: those it shares with other hosts,
+   * as VRRP does.
+   */
+  macs: string[]
 }
 
 export interface PublicPrefix {
@@ -63,3 +68,6 @@ export const DEFAULT_LIMITS: GatewayConfig['limits'] = {
 export function defaultStateFile(instance: string): string {
   return `/var/lib/natgw/${instance}/state`
 }
+
+/** Addresses a device may share; the data plane has room for these and its own (DEVICE_MACS). */
+export const MOST_SHARED_MACS = 3

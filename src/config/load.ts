@@ -74,7 +74,8 @@ function readConfig(file: Field, folder: string, warnings: string[]): GatewayCon
     'log',
   )
   const instance = read.readInstance(fields.instance)
-  const uplink = read.readDeviceName(fields.uplink.section('interface').interface)
+  const uplinkFields = fields.uplink.section('interface', 'macs')
+  const uplink = read.readDeviceName(uplinkFields.interface)
   const privateDevices = nonEmpty(fields.private, 'private devices').map(read.readPrivateDevice)
   const publicPrefixes = nonEmpty(fields.publicPrefixes, 'public prefixes').map(read.readPublicPrefix)
   const manifests = fields.manifests.text('the folder of the manifests')
@@ -86,9 +87,9 @@ function readConfig(file: Field, folder: string, warnings: string[]): GatewayCon
   checkPrefixesDiffer(privateDevices, publicPrefixes)
   return complete({
     instance,
-    uplink: complete({ interface: uplink?.value }),
-    private: every(privateDevices, ({ device, network, prefixes }) =>
-      complete({ interface: device?.value, network, prefixes: prefixes.map(({ value }) => formatCidr(value)) }),
+    uplink: complete({ interface: uplink?.value, macs: read.readMacs(uplinkFields.macs) }),
+    private: every(privateDevices, ({ device, network, prefixes, macs }) =>
+      complete({ interface: device?.value, network, prefixes: prefixes.map(({ value }) => formatCidr(value)), macs }),
     ),
     publicPrefixes: every(publicPrefixes, ({ prefix, ports, shared }) =>
       complete({ prefix: prefix && formatCidr(prefix.value), ports, shared }),

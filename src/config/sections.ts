@@ -2,9 +2,10 @@ import { FIRST_NAT_PORT, LAST_NAT_PORT } from '../api/index.ts'
 import { nameProblem } from '../api/names.ts'
 import { cidrProblem, parseCidr, type Prefix } from '../net/cidr.ts'
 import { ipv4Use } from '../net/ipv4.ts'
+import { tryParseMac } from '../net/mac.ts'
 import { DEVICE_NAME, INSTANCE_NAME, isDeviceName, isInstanceName } from '../net/names.ts'
 import type { GatewayConfig, PrivateDevice, PublicPrefix } from './config.ts'
-import { DEFAULT_LIMITS } from './config.ts'
+import { DEFAULT_LIMITS, MOST_SHARED_MACS } from './config.ts'
 import type { Field } from './field.ts'
 
 // One reader for each section of gateway.yaml. What could not be read is undefined or left out, and was reported.
@@ -36,15 +37,33 @@ export interface PrivateDeviceParts {
   device: Placed<string> | undefined
   network: PrivateDevice['network'] | undefined
   prefixes: Placed<Prefix>[]
+  macs: string[]
 }
 
 export function readPrivateDevice(field: Field): PrivateDeviceParts {
-  const { interface: device, network, prefixes } = field.section('interface', 'network', 'prefixes')
+  const { interface: device, network, prefixes, macs } = field.section('interface', 'network', 'prefixes', 'macs')
   return {
     device: readDeviceName(device),
     network: readNetwork(network),
     prefixes: prefixes.items('prefixes like 10.0.0.0/24').flatMap((each) => readPrefix(each) ?? []),
+    macs: readMacs(macs),
   }
+}
+
+export function readMacs(field: Field): string[] {
+  const items = field.items('Ethernet addresses like 00:00:5e:00:01:07')
+  if (items.length > MOST_SHARED_MACS)
+    field.problem(`${items.length} addresses; a device may share up to ${MOST_SHARED_MACS}`)
+  return items.flatMap((each) => readMac(each) ?? [])
+}
+
+function readMac(field: Field): string | undefined {
+  const what = 'an Ethernet address of one station like 00:00:5e:00:01:07'
+  const text = field.text(what)
+  if (text === undefined) return undefined
+  const [first, ...rest] = tryParseMac(text) ?? []
+  const isStation = first !== undefined && (first & 1) === 0 && (first !== 0 || rest.some((byte) => byte !== 0))
+  return isStation ? text : field.problem(`${what} is expected`)
 }
 
 function readNetwork(field: Field): PrivateDevice['network'] | undefined {

@@ -4,7 +4,7 @@ import { formatIpv4 } from '../net/ipv4.ts'
 import { changeOf } from './change.ts'
 import type { Change } from './change.ts'
 import { destinationsChange } from './destinations.ts'
-import { addressEntry, hostAddressKey, hostFilter, settingsEntry } from './entries.ts'
+import { addressEntry, deviceEntry, hostAddressKey, hostFilter, settingsEntry } from './entries.ts'
 import type { SettingsContext } from './entries.ts'
 import type { Settings } from './generated/layouts.ts'
 import type { KeyId } from './image.ts'
@@ -117,12 +117,12 @@ function noPlace(each: DesiredAddress): SyncFailure {
 }
 
 function planDevices({ image }: PlanContext, devices: DesiredState['devices'], plan: Plan): void {
-  const wanted = new Map(devices.map(({ ifindex, vni }) => [ifindex, vni]))
+  const wanted = new Map(devices.map((device) => [device.ifindex, deviceEntry(device)]))
   for (const ifindex of image.devices.keys()) {
     if (!wanted.has(ifindex)) plan.add({ kind: 'remove', map: 'devices', key: ifindex })
   }
-  for (const [ifindex, vni] of wanted) {
-    if (!image.devices.holds(ifindex, { vni })) plan.add({ kind: 'put', map: 'devices', key: ifindex, value: { vni } })
+  for (const [ifindex, value] of wanted) {
+    if (!image.devices.holds(ifindex, value)) plan.add({ kind: 'put', map: 'devices', key: ifindex, value })
   }
 }
 

@@ -3,6 +3,8 @@ import { mapIpv4, parseIpv6 } from '../net/ipv6.ts'
 import { tryParseIpv4 } from '../net/ipv4.ts'
 import {
   AddressFlags,
+  DeviceConstants,
+  InterfaceFlags,
   NextHopFlags,
   RouteFlags,
   SettingsFlags,
@@ -11,6 +13,7 @@ import {
 } from './generated/layouts.ts'
 import type {
   Address,
+  Device,
   HostAddressKey,
   Interface,
   NextHop,
@@ -19,10 +22,26 @@ import type {
   Settings,
   Slice,
 } from './generated/layouts.ts'
-import type { DesiredAddress, DesiredInterface, DesiredNextHop, DesiredRoute, DesiredSettings } from './model.ts'
+import type {
+  DesiredAddress,
+  DesiredDevice,
+  DesiredInterface,
+  DesiredNextHop,
+  DesiredRoute,
+  DesiredSettings,
+} from './model.ts'
 import type { Runs } from './placement.ts'
 
 const NO_MAC = new Uint8Array(6)
+
+/** Places without an address hold the first again, so that no frame is for an address that nobody has. */
+export function deviceEntry({ vni, macs }: DesiredDevice): Device {
+  const bytes = new Uint8Array(DeviceConstants.DEVICE_MACS * DeviceConstants.MAC_BYTES)
+  for (let place = 0; place < DeviceConstants.DEVICE_MACS; place++) {
+    bytes.set(macs[place] ?? macs[0] ?? NO_MAC, place * DeviceConstants.MAC_BYTES)
+  }
+  return { vni, macs: bytes }
+}
 
 /** A neighbour has an entry of its own for each device, since link-local ones may look alike, and for each MTU of its routes. */
 export function nextHopKey({ ifindex, address, mtu }: { ifindex: number; address: number; mtu: number }): string {
@@ -48,11 +67,14 @@ export function routeKey({ address, prefixLength }: DesiredRoute): RouteKey {
 export function routeEntry(route: DesiredRoute, hop: number): Route {
   switch (route.type) {
     case 'via':
-      return { nextHop: hop, flags: 0 }
+      return { nextHop: hop, flags: 0, ifindex: 0 }
     case 'on-link':
-      return { nextHop: 0, flags: RouteFlags.ROUTE_ON_LINK }
-    case 'reject':
-      return { nextHop: 0, flags: RouteFlags.ROUTE_REJECT }
+      return { nextHop: 0, flags: RouteFlags.ROUTE_ON_LINK, ifindex: 0 }
+    case 'reject': {
+      const { insideDevice } = route
+      const inside = insideDevice === undefined ? 0 : RouteFlags.ROUTE_INSIDE
+      return { nextHop: 0, flags: RouteFlags.ROUTE_REJECT | inside, ifindex: insideDevice ?? 0 }
+    }
   }
 }
 
@@ -74,7 +96,8 @@ export function addressEntry(desired: DesiredAddress, firstSlice: number): Addre
 
 /** @param slice index into slices; undefined for an interface that is known but has no ports */
 export function interfaceEntry(desired: DesiredInterface, slice: number | undefined): Interface {
-  return { slice: slice ?? SliceConstants.NO_SLICE, ifindex: desired.ifindex }
+  const flags = desired.ambiguous === true ? InterfaceFlags.INTERFACE_AMBIGUOUS : 0
+  return { slice: slice ?? SliceConstants.NO_SLICE, ifindex: desired.ifindex, flags }
 }
 
 /** What a slice keeps for as long as it has one owner. */

@@ -6,8 +6,8 @@ import type { Change } from './change.ts'
 /** All that the maps of one host should say. */
 export interface DesiredState {
   settings: DesiredSettings
-  /** Private devices: which Network a packet that arrives there belongs to. */
-  devices: { ifindex: number; vni: number }[]
+  /** Private devices and the uplink. */
+  devices: DesiredDevice[]
   /** Every NetworkInterface whose Network has a device here, with or without a slice. */
   interfaces: readonly DesiredInterface[]
   /** Where it is known how `interfaces` came about; else it is compared with the list before. */
@@ -18,6 +18,14 @@ export interface DesiredState {
   routes: DesiredRoute[]
   /** Textual IPv4 or IPv6 addresses that the host answers on, broadcast addresses included. */
   hostAddresses: { address: string; ifindex: number }[]
+}
+
+export interface DesiredDevice {
+  ifindex: number
+  /** Which Network a packet that arrives there belongs to; 0 for the uplink. */
+  vni: number
+  /** Ethernet addresses that frames for this host have there, the device's own first; up to DEVICE_MACS. */
+  macs: readonly Uint8Array[]
 }
 
 /**
@@ -51,6 +59,8 @@ export interface DesiredInterface {
   address: number
   /** Device it may send from; 0 while unknown: everything from it is dropped then. */
   ifindex: number
+  /** An interface of another Network here has the address too: the host could not tell whom it answers. */
+  ambiguous?: true
   slice?: {
     publicAddress: number
     firstPort: number
@@ -84,4 +94,6 @@ export interface DesiredRoute {
   type: 'via' | 'on-link' | 'reject'
   nextHop?: number
   mtu?: number
+  /** Of `reject`: the private device it leads to. */
+  insideDevice?: number
 }

@@ -213,7 +213,7 @@ export class SlicePlanner {
     const key = { vni: desired.vni, address: desired.address }
     const value: Interface = interfaceEntry(desired, index)
     const current = this.#image.interfaces.get(key)
-    if (current?.slice === value.slice && current.ifindex === value.ifindex) return
+    if (current?.slice === value.slice && current.ifindex === value.ifindex && current.flags === value.flags) return
     const leavesSlice = current !== undefined && current.slice !== NO_SLICE && current.slice !== value.slice
     if (leavesSlice) {
       const closed = { ...value, slice: NO_SLICE }

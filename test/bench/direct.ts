@@ -2,6 +2,7 @@
 // packet of a plan and jumps into the one under test. What making the packet costs is measured and taken off.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { listHost } from '../../src/agent/list-host.ts'
 import { layoutFolder } from '../../src/dataplane/pins.ts'
 import { BpfProgram, ifIndex, inNetworkNamespace } from '../../src/native/load-native.ts'
 import type { BpfObject } from '../../src/native/load-native.ts'
@@ -14,19 +15,24 @@ import { keyOf, loadBench, undisturbed } from './traffic.ts'
 const TURNS = 4
 /** Packets for a time that is worth something. */
 const LEAST = 25_000
-/** No frame of a direct call leaves: any device and addresses will do. */
-const NOWHERE: Wire = { ifindex: 0, destinationMac: new Uint8Array(6), sourceMac: new Uint8Array(6) }
+/** Where the frames come in. */
+const DEVICE = 'p1'
 
 export class DirectCalls {
   readonly #object: BpfObject
   readonly #call: BpfProgram
   readonly #nothing: BpfProgram
   readonly #lab: Lab
+  /** No frame of a direct call leaves; it has to be for the gateway all the same. */
+  readonly #wire: Wire
   #plan: FlowPlan = { flows: 1 }
 
   /** @param program of the gateway that runs in the lab */
   constructor(lab: Lab, program: BpfProgram) {
     this.#lab = lab
+    const { links } = inNetworkNamespace(lab.gateway.path, listHost)
+    const destinationMac = links.find(({ name }) => name === DEVICE)?.mac ?? new Uint8Array(6)
+    this.#wire = { ifindex: 0, destinationMac, sourceMac: new Uint8Array(6) }
     this.#object = loadBench('traffic', { seen: 1 })
     this.#call = this.#object.program('bench_call')
     this.#nothing = this.#object.program('bench_call_nothing')
@@ -50,7 +56,7 @@ export class DirectCalls {
   /** The same for another object that makes its own packets. */
   beginIn(object: BpfObject, plan: FlowPlan, from = 0): void {
     this.#plan = plan
-    object.map('traffic').update(keyOf(0), encodeTraffic(plan, NOWHERE, false))
+    object.map('traffic').update(keyOf(0), encodeTraffic(plan, this.#wire, false))
     const progress = object.map('progress')
     progress.update(keyOf(0), encodeProgress(from, progress.userValueSize))
   }
@@ -87,7 +93,7 @@ export class DirectCalls {
   time(program: BpfProgram, packets: number): number {
     return inNetworkNamespace(this.#lab.gateway.path, () => {
       const data = new Uint8Array(longestFrame(this.#plan))
-      const ctx = contextOf(data.length, ifIndex('p1'))
+      const ctx = contextOf(data.length, ifIndex(DEVICE))
       return undisturbed(() => program.testRun({ data, ctx, repeat: packets }).durationNs)
     })
   }

@@ -17,10 +17,12 @@ beforeAll(() => {
   gateway.slice({ index: 1, inside: '10.0.0.2', firstPort: 1088, size: 64, reachable: false })
   gateway.slice({ index: 2, inside: '10.0.0.3', firstPort: 1152, size: 64, ifindex: 9 })
   const { maps } = gateway.plane
-  maps.interfaces.set({ vni: VNI, address: parseIpv4('10.0.0.4') }, { slice: 0xffffffff, ifindex: LO })
-  maps.routes.set({ prefixLength: 24, address: parseIpv4('203.0.114.0') }, { nextHop: 0, flags: 1 })
-  maps.routes.set({ prefixLength: 24, address: parseIpv4('203.0.115.0') }, { nextHop: 0, flags: 2 })
-  maps.routes.set({ prefixLength: 24, address: parseIpv4('203.0.116.0') }, { nextHop: 7, flags: 0 })
+  maps.interfaces.set({ vni: VNI, address: parseIpv4('10.0.0.4') }, { slice: 0xffffffff, ifindex: LO, flags: 0 })
+  maps.routes.set({ prefixLength: 24, address: parseIpv4('203.0.114.0') }, { nextHop: 0, flags: 1, ifindex: 0 })
+  maps.routes.set({ prefixLength: 24, address: parseIpv4('203.0.115.0') }, { nextHop: 0, flags: 2, ifindex: 0 })
+  maps.routes.set({ prefixLength: 24, address: parseIpv4('10.0.0.0') }, { nextHop: 0, flags: 6, ifindex: LO })
+  maps.routes.set({ prefixLength: 24, address: parseIpv4('10.1.0.0') }, { nextHop: 0, flags: 6, ifindex: 9 })
+  maps.routes.set({ prefixLength: 24, address: parseIpv4('203.0.116.0') }, { nextHop: 7, flags: 0, ifindex: 0 })
 })
 afterAll(() => gateway.close())
 
@@ -40,6 +42,12 @@ const patched = (bytes: Uint8Array, at: number, value: number): Uint8Array => {
   return copy
 }
 
+const broadcast = (bytes: Uint8Array): Uint8Array => {
+  const copy = bytes.slice()
+  copy.fill(0xff, 0, 6)
+  return copy
+}
+
 describe('from a private device, dropped and counted', () => {
   const flow = frame({ from: A, to: SERVER }, udp(40000, 53))
   const opening = frame({ from: A, to: SERVER }, tcp(40000, 80, TCP.SYN))
@@ -56,6 +64,7 @@ describe('from a private device, dropped and counted', () => {
     ['a UDP length beyond the packet', 'DROP_MALFORMED', patched(flow, 14 + 20 + 4, 0x13)],
     ['a TCP data offset of two words', 'DROP_MALFORMED', patched(opening, 14 + 20 + 12, 0x20)],
     ['a TCP data offset beyond the packet', 'DROP_MALFORMED', patched(opening, 14 + 20 + 12, 0x60)],
+    ['a frame to another station', 'DROP_OTHER_MAC', patched(flow, 5, 0x99)],
     ['a wrong checksum of the IP header', 'DROP_CHECKSUM', patched(flow, 14 + 10, flow[14 + 10]! ^ 0x40)],
     [
       'a wrong checksum of an IP header with options',
@@ -83,7 +92,7 @@ describe('from a private device, dropped and counted', () => {
         Uint8Array.of(0x60, ...new Array<number>(23).fill(0), 0x20, 1, ...new Array<number>(14).fill(1)),
       ),
     ],
-    ['a VLAN tag', 'DROP_NOT_IPV4', ethernet(0x8100, new Uint8Array(50))],
+    ['a VLAN tag', 'DROP_VLAN', ethernet(0x8100, Uint8Array.of(0, 5, 8, 0, ...flow.subarray(14)))],
     ['a first fragment', 'DROP_FRAGMENT', frame({ from: A, to: SERVER, fragment: 0x2000 }, udp(1, 2))],
     ['a later fragment', 'DROP_FRAGMENT', frame({ from: A, to: SERVER, fragment: 0x0100 }, udp(1, 2))],
     ['GRE', 'DROP_PROTOCOL', frame({ from: A, to: SERVER }, raw(47))],
@@ -96,6 +105,11 @@ describe('from a private device, dropped and counted', () => {
       frame({ from: '10.0.0.3', to: SERVER }, udp(1, 2)),
     ],
     ['that address towards the host', 'DROP_SPOOFED_SOURCE', frame({ from: '10.0.0.3', to: HOST }, udp(1, 2))],
+    [
+      'a packet to the host from an address that is routed to another device',
+      'DROP_AMBIGUOUS_SOURCE',
+      frame({ from: '10.1.0.1', to: HOST }, udp(1, 2)),
+    ],
     ['an address of no NetworkInterface', 'DROP_UNKNOWN_SOURCE', frame({ from: '10.0.0.99', to: SERVER }, udp(1, 2))],
     ['the public address itself as source', 'DROP_UNKNOWN_SOURCE', frame({ from: PUBLIC, to: SERVER }, udp(1, 2))],
     ['an interface without a slice', 'DROP_NO_SLICE', frame({ from: '10.0.0.4', to: SERVER }, udp(1, 2))],
@@ -211,6 +225,8 @@ describe('from the uplink to a NAT address, dropped and counted', () => {
     ['GRE', 'DROP_PROTOCOL', frame({ from: SERVER, to: PUBLIC }, raw(47))],
     ['a fragment', 'DROP_FRAGMENT', frame({ from: SERVER, to: PUBLIC, fragment: 0x2000 }, udp(1, 1030))],
     ['a cut header', 'DROP_MALFORMED', cut(frame({ from: SERVER, to: PUBLIC }, udp(1, 1030)), 14 + 20 + 6)],
+    ['a frame to every station', 'DROP_OTHER_MAC', broadcast(datagram)],
+    ['an address behind a private device', 'DROP_INSIDE_ADDRESS', frame({ from: SERVER, to: A }, udp(5000, 1030))],
     ['a wrong checksum of the IP header', 'DROP_CHECKSUM', patched(datagram, 14 + 10, datagram[14 + 10]! ^ 1)],
     ['a loose source route', 'DROP_SOURCE_ROUTE', optioned(PUBLIC, 131, 7, 4, 10, 0, 0, 1, 0)],
     ['a strict source route by way of the host', 'DROP_SOURCE_ROUTE', optioned(HOST, 137, 7, 4, 10, 0, 0, 1, 0)],

@@ -188,7 +188,10 @@ describe('an ICMP error from inside', () => {
   it('changes nothing of where the flow it is about goes', () => {
     const other = { ...gateway.plane.maps.nextHops.get(0)!, destinationMac: Uint8Array.of(14, 0, 0, 0, 0, 5) }
     gateway.plane.maps.nextHops.set(5, { ...other, ifindex: LO })
-    gateway.plane.maps.routes.set({ prefixLength: 24, address: parseIpv4('203.0.114.0') }, { nextHop: 5, flags: 0 })
+    gateway.plane.maps.routes.set(
+      { prefixLength: 24, address: parseIpv4('203.0.114.0') },
+      { nextHop: 5, flags: 0, ifindex: 0 },
+    )
     const quote = sent()
     gateway.settings({ routeGeneration: 2 })
     gateway.fromPrivate(frame({ from: A, to: '203.0.114.9' }, icmp(3, 3, 0, quote)))

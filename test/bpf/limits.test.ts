@@ -143,7 +143,10 @@ describe('events to the agent', () => {
   }
 
   it('a machine that scans a subnet of absent neighbours does not keep another’s from being told', async () => {
-    gateway.plane.maps.routes.set({ prefixLength: 16, address: parseIpv4('203.1.0.0') }, { nextHop: 0, flags: 1 })
+    gateway.plane.maps.routes.set(
+      { prefixLength: 16, address: parseIpv4('203.1.0.0') },
+      { nextHop: 0, flags: 1, ifindex: 0 },
+    )
     const started = gateway.now()
     const events = await collect(() => {
       for (let n = 0; n < 5000; n++) send(ABUSER, 40000, formatIpv4(parseIpv4('203.1.0.1') + n), 53)

@@ -24,7 +24,7 @@ describe('a living session whose remote', () => {
   it.each<[string, () => void]>([
     [
       'becomes an inside address of the Network',
-      () => gateway.plane.maps.interfaces.set({ vni: VNI, address: parseIpv4(REMOTE) }, { slice: 9, ifindex: LO }),
+      () => gateway.plane.maps.interfaces.set({ vni: VNI, address: parseIpv4(REMOTE) }, { slice: 9, ifindex: LO, flags: 0 }),
     ],
     ['becomes a NAT address', () => gateway.address(REMOTE, { sliceSize: 64, firstSlice: 20 })],
   ])('%s sends nothing there any more, and ends', (_, change) => {
@@ -57,7 +57,7 @@ describe('a living session whose remote', () => {
   it('becomes an inside address is not reached by an ICMP error either', () => {
     const { read } = gateway.fromPrivate(frame({ from: A, to: REMOTE }, tcp(40000, 80, TCP.SYN)))
     expect(read.from).toBe(PUBLIC)
-    gateway.plane.maps.interfaces.set({ vni: VNI, address: parseIpv4(REMOTE) }, { slice: 9, ifindex: LO })
+    gateway.plane.maps.interfaces.set({ vni: VNI, address: parseIpv4(REMOTE) }, { slice: 9, ifindex: LO, flags: 0 })
     judgeAgain()
     const quoted = ipv4({ from: REMOTE, to: A }, tcp(80, 40000, TCP.SYN | TCP.ACK))
     expect(gateway.fromPrivate(frame({ from: A, to: REMOTE }, icmp(3, 3, 0, quoted))).verdict).toBe(XDP.DROP)
@@ -65,7 +65,7 @@ describe('a living session whose remote', () => {
 
   it('is an inside address of another Network only is not concerned', () => {
     const external = out().read.sourcePort
-    gateway.plane.maps.interfaces.set({ vni: VNI + 1, address: parseIpv4(REMOTE) }, { slice: 9, ifindex: 7 })
+    gateway.plane.maps.interfaces.set({ vni: VNI + 1, address: parseIpv4(REMOTE) }, { slice: 9, ifindex: 7, flags: 0 })
     judgeAgain()
     expect(out().read.sourcePort).toBe(external)
   })

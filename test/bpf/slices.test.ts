@@ -156,10 +156,10 @@ it('two Networks with the same inside addresses do not meet', () => {
   expect(first).toBeLessThan(1088)
   // The same device now belongs to the other Network: the agent moves the slices behind it first.
   gateway.plane.maps.slices.set(0, { ...gateway.plane.maps.slices.get(0)!, ifindex: 5 })
-  gateway.plane.maps.devices.set(1, { vni: 300 })
+  gateway.plane.maps.devices.set(1, { vni: 300, macs: new Uint8Array(24) })
   expect(send(40000).verdict).toBe(XDP.DROP)
   expect(gateway.drops('DROP_SPOOFED_SOURCE')).toBe(1)
-  gateway.plane.maps.interfaces.set({ vni: 300, address: 0x0a000001 }, { slice: 1, ifindex: 1 })
+  gateway.plane.maps.interfaces.set({ vni: 300, address: 0x0a000001 }, { slice: 1, ifindex: 1, flags: 0 })
   gateway.plane.maps.slices.set(1, { ...gateway.plane.maps.slices.get(1)!, ifindex: 1 })
   const second = send(40000).port
   expect(second).toBeGreaterThanOrEqual(1088)

@@ -287,8 +287,8 @@ describe('the host stays itself', () => {
     const { verdict, frame: left } = gateway.fromUplink(arpRequest('192.0.2.1', PUBLIC))
     expect(verdict).toBe(XDP.REDIRECT)
     const hex = Buffer.from(left).toString('hex')
-    expect(hex.slice(0, 24)).toBe('020000000002' + '0e0000000002')
-    expect(hex.slice(28 + 12)).toBe('0002' + '0e0000000002' + 'c6336401' + '020000000002' + 'c0000201')
+    expect(hex.slice(0, 24)).toBe('020000000002' + '020000000001')
+    expect(hex.slice(28 + 12)).toBe('0002' + '020000000001' + 'c6336401' + '020000000002' + 'c0000201')
   })
 })
 

@@ -162,7 +162,7 @@ describe('a device that is renamed', () => {
 })
 
 describe('a device that leaves the configuration', () => {
-  const elsewhere = { interface: 'in9', network: NETWORK, prefixes: [] }
+  const elsewhere = { interface: 'in9', network: NETWORK, prefixes: [], macs: [] }
 
   test('keeps dropping what private machines send behind it', async () => {
     watchForLeaks()
@@ -191,7 +191,7 @@ describe('a device that leaves the configuration', () => {
     await agent?.stop()
     maps?.close()
     namespaces.ip(gateway, 'link add up1 type veth peer name inet1')
-    await start(OBJECTS, { uplink: { interface: 'up1' } })
+    await start(OBJECTS, { uplink: { interface: 'up1', macs: [] } })
     expect(attached()).toEqual([`private ${lab.ifindex('in0')}`, `uplink ${lab.ifindex('up1')}`].sort())
   })
 })
@@ -207,7 +207,7 @@ describe('a private device', () => {
     namespaces.ip(machine, 'addr add 10.0.0.1/24 dev vm0')
     await start(OBJECTS)
     await eventually('the machine', () => reachable(VM))
-    expect(maps?.devices.get(2_000_000)).toEqual({ vni: 7 })
+    expect(maps?.devices.get(2_000_000)).toMatchObject({ vni: 7 })
     await reason('vm', 'Programmed')
   })
 
@@ -219,8 +219,8 @@ describe('a private device', () => {
     await start(OBJECTS, {
       limits: room,
       private: [
-        { interface: 'in0', network: NETWORK, prefixes: ['10.0.0.0/24'] },
-        { interface: 'in1', network: NETWORK, prefixes: ['10.0.7.0/24'] },
+        { interface: 'in0', network: NETWORK, prefixes: ['10.0.0.0/24'], macs: [] },
+        { interface: 'in1', network: NETWORK, prefixes: ['10.0.7.0/24'], macs: [] },
       ],
     })
     await reason('second', 'ProgramFailed')

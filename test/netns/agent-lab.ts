@@ -134,8 +134,8 @@ export class GatewayLab {
   #config(): GatewayConfig {
     return {
       instance: this.instance,
-      uplink: { interface: 'up0' },
-      private: [{ interface: 'in0', network: { namespace: 'default', name: 'blue' }, prefixes: [] }],
+      uplink: { interface: 'up0', macs: [] },
+      private: [{ interface: 'in0', network: { namespace: 'default', name: 'blue' }, prefixes: [], macs: [] }],
       publicPrefixes: [],
       manifests: '',
       manifestLimits: { fileBytes: 16_777_216, files: 200_000 },

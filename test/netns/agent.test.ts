@@ -75,7 +75,7 @@ describe('the agent', () => {
   test('puts objects, routes and neighbours into the maps, attaches the programs, and says so', async () => {
     await served()
     expect(maps.settings.get(0)).toMatchObject({ enabled: 1, uplinkIfindex: lab.ifindex('up0') })
-    expect(maps.devices.get(lab.ifindex('in0'))).toEqual({ vni: 7 })
+    expect(maps.devices.get(lab.ifindex('in0'))).toMatchObject({ vni: 7 })
     expect(theInterface()?.ifindex).toBe(lab.ifindex('in0'))
     expect(theSlice()).toMatchObject({ publicAddress: parseIpv4('203.0.113.1'), firstPort: 1024, size: 64 })
     expect(formatMac(theSlice()!.destinationMac)).toBe(lab.mac(lab.machine, 'vm0'))
@@ -181,7 +181,7 @@ describe('the agent', () => {
   test('puts back what others changed: map entries and programs, and counts it', async () => {
     await served()
     maps.interfaces.delete({ vni: 7, address: parseIpv4(VM) })
-    maps.devices.set(lab.ifindex('in0'), { vni: 0 })
+    maps.devices.set(lab.ifindex('in0'), { vni: 0, macs: new Uint8Array(24) })
     await eventually('the entries', () => theInterface() && maps.devices.get(lab.ifindex('in0'))?.vni === 7)
     const pinned = pinnedLinks(lab.instance).find(({ role }) => role === 'private')!
     const link = openLink(pinned)

@@ -17,7 +17,7 @@ import {
 } from '../../src/dataplane/generated/layouts.ts'
 import type { Session, Settings, Slot } from '../../src/dataplane/generated/layouts.ts'
 import { decodeOne, encodeOne, viewOf } from '../../src/dataplane/codec.ts'
-import { hostFilter } from '../../src/dataplane/entries.ts'
+import { deviceEntry, hostFilter } from '../../src/dataplane/entries.ts'
 import { parseIpv4 } from '../../src/net/ipv4.ts'
 import { read } from './packet.ts'
 import type { Read } from './packet.ts'
@@ -28,6 +28,8 @@ export const VNI = 200
 export const PUBLIC = '198.51.100.1'
 export const SHARED = '198.51.100.9'
 export const HOST = '10.0.0.254'
+/** Of the private device and of the uplink, and where frames of `ethernet` go. */
+export const OWN_MAC = '02:00:00:00:00:01'
 export const INSIDE_MAC = '0a:00:00:00:00:01'
 export const ROUTER_MAC = '0e:00:00:00:00:01'
 export const OBJECT = process.env.NATGW_BPF_OBJECT ?? new URL('../../build/bpf/natgw.bpf.o', import.meta.url).pathname
@@ -63,7 +65,7 @@ export class PacketGateway {
     })
     this.settings({})
     this.addChunk()
-    this.plane.maps.devices.set(LO, { vni: VNI })
+    this.plane.maps.devices.set(LO, deviceEntry({ ifindex: LO, vni: VNI, macs: [mac(OWN_MAC)] }))
     this.plane.maps.nextHops.set(0, {
       ifindex: LO,
       destinationMac: mac(ROUTER_MAC),
@@ -72,7 +74,7 @@ export class PacketGateway {
       flags: 1,
       address: parseIpv4('192.0.2.1'),
     })
-    this.plane.maps.routes.set({ prefixLength: 0, address: 0 }, { nextHop: 0, flags: 0 })
+    this.plane.maps.routes.set({ prefixLength: 0, address: 0 }, { nextHop: 0, flags: 0, ifindex: 0 })
     const key = new Uint8Array(16)
     key.set([0xff, 0xff], 10)
     key.set(HOST.split('.').map(Number), 12)
@@ -98,7 +100,7 @@ export class PacketGateway {
       newFlowRate: 0,
       flags: 0,
       enabled: 1,
-      uplinkMac: mac('0e:00:00:00:00:02'),
+      uplinkMac: mac(OWN_MAC),
       sessionSecret: 0x1234567890abcdefn,
       hostFilter: hostFilter([HOST]),
     }
@@ -149,12 +151,12 @@ export class PacketGateway {
       firstPort: spec.firstPort,
       size: spec.size,
       destinationMac: mac(INSIDE_MAC),
-      sourceMac: mac('0a:00:00:00:00:02'),
+      sourceMac: mac(OWN_MAC),
       flags: spec.reachable === false ? 1 : 3,
       mtu: 1500,
       generation: 1,
     })
-    this.plane.maps.interfaces.set({ vni, address: parseIpv4(spec.inside) }, { slice: spec.index, ifindex })
+    this.plane.maps.interfaces.set({ vni, address: parseIpv4(spec.inside) }, { slice: spec.index, ifindex, flags: 0 })
   }
 
   fromPrivate(data: Uint8Array): { verdict: number; frame: Uint8Array; read: Read } {

@@ -11,6 +11,8 @@ import { MultiMap } from '../multi-map.ts'
 export class AddressHolders {
   /** By VNI and address. */
   readonly #claimants = new Map<number, MultiMap<number, InterfaceRecord>>()
+  /** By address: the VNI of the only Network in which it is claimed, or of all where there are several. */
+  readonly #networks = new Map<number, number | Set<number>>()
 
   /** @returns other interfaces that the change is of interest to */
   set(record: InterfaceRecord, addresses: readonly ClaimedAddress[]): InterfaceRecord[] {
@@ -21,13 +23,13 @@ export class AddressHolders {
       if (addresses.some((now) => sameAddress(was, now))) continue
       const claimants = this.#of(was)
       claimants.delete(was.address, record)
-      others.push(...claimants.get(was.address))
+      others.push(...claimants.get(was.address), ...this.#gone(was))
     }
     for (const now of addresses) {
       if (before.some((was) => sameAddress(was, now) && was.hasSlice === now.hasSlice)) continue
       const claimants = this.#of(now)
       claimants.add(now.address, record)
-      others.push(...claimants.get(now.address).filter((other) => other !== record))
+      others.push(...claimants.get(now.address).filter((other) => other !== record), ...this.#come(now))
     }
     return others
   }
@@ -53,6 +55,38 @@ export class AddressHolders {
       const claimants = this.#claimants.get(vni)?.get(address) ?? []
       return claimants.length < 2 ? [] : claimants
     })
+  }
+
+  /** Whether interfaces of several Networks claim it. */
+  isAmbiguous(address: number): boolean {
+    return typeof this.#networks.get(address) === 'object'
+  }
+
+  /** @returns interfaces of other Networks whose address is ambiguous by this one */
+  #come({ vni, address }: ClaimedAddress): InterfaceRecord[] {
+    const networks = this.#networks.get(address)
+    if (networks === undefined) this.#networks.set(address, vni)
+    else if (typeof networks === 'object') networks.add(vni)
+    else if (networks !== vni) {
+      this.#networks.set(address, new Set([networks, vni]))
+      return this.#claimants.get(networks)?.get(address).slice() ?? []
+    }
+    return []
+  }
+
+  /** @returns interfaces of another Network whose address is ambiguous no longer */
+  #gone({ vni, address }: ClaimedAddress): InterfaceRecord[] {
+    if ((this.#claimants.get(vni)?.get(address).length ?? 0) > 0) return []
+    const networks = this.#networks.get(address)
+    if (typeof networks !== 'object') {
+      this.#networks.delete(address)
+      return []
+    }
+    networks.delete(vni)
+    if (networks.size > 1) return []
+    const [only = 0] = networks
+    this.#networks.set(address, only)
+    return this.#claimants.get(only)?.get(address).slice() ?? []
   }
 
   #of({ vni }: ClaimedAddress): MultiMap<number, InterfaceRecord> {

@@ -21,6 +21,8 @@ export interface InterfaceContext {
   claims: readonly Claim[]
   /** Key of the interface that an address belongs to, where that is another. */
   otherHolder: (address: number) => ObjectKey | undefined
+  /** Whether another Network here has the address too. */
+  isAmbiguous: (address: number) => boolean
 }
 
 /** What one NetworkInterface comes to. */
@@ -69,14 +71,16 @@ function addressResult(name: string, address: number, context: InterfaceContext)
   const { side, consulted } = placeOf(address, candidates, routes, neighbours)
   const link = side?.link
   const ifindex = link?.ifindex ?? 0
-  if (claim === undefined) return { ...NOTHING, interfaces: [{ name, vni, address, ifindex }], watches: consulted }
+  const ambiguous = context.isAmbiguous(address)
+  const entry = { name, vni, address, ifindex, ...(ambiguous ? { ambiguous } : {}) }
+  if (claim === undefined) return { ...NOTHING, interfaces: [entry], watches: consulted }
   const { table, section } = claim
   const publicAddress = table.address.address
   const firstPort = section.port
   if (side === undefined || link === undefined) {
     const finding = side === undefined ? noDevice(address, candidates) : deviceMissing(side)
-    const entry = { name, vni, address, ifindex, slice: { publicAddress, firstPort } }
-    return { interfaces: [entry], finding, watches: consulted, wants: consulted, tables: table.keys }
+    const interfaces = [{ ...entry, slice: { publicAddress, firstPort } }]
+    return { interfaces, finding, watches: consulted, wants: consulted, tables: table.keys }
   }
   const hop = insideNextHop(address, ifindex, routes)
   const wants = [neighbourKey(ifindex, hop)]
@@ -86,8 +90,8 @@ function addressResult(name: string, address: number, context: InterfaceContext)
       ? { publicAddress, firstPort }
       : { publicAddress, firstPort, link: { destinationMac: mac, sourceMac: link.mac, mtu: link.mtu } }
   return {
-    interfaces: [{ name, vni, address, ifindex, slice }],
-    finding: findingOf(address, hop, side, mac !== undefined),
+    interfaces: [{ ...entry, slice }],
+    finding: findingOf(entry, hop, side, mac !== undefined),
     watches: consulted.length === 0 ? wants : [...consulted, ...wants],
     wants,
     tables: table.keys,
@@ -107,13 +111,14 @@ function isBefore(a: Claim, b: Claim): boolean {
   return a.table.key === b.table.key ? a.section.port < b.section.port : a.table.key < b.table.key
 }
 
-function findingOf(address: number, hop: number, side: PrivateSide, isResolved: boolean): Finding {
+function findingOf(entry: DesiredInterface, hop: number, side: PrivateSide, isResolved: boolean): Finding {
   if (side.failure !== undefined) return { status: 'False', reason: 'ProgramFailed', message: side.failure }
-  return isResolved ? programmed(address, side) : unresolved(address, hop, side)
+  return isResolved ? programmed(entry, side) : unresolved(entry.address, hop, side)
 }
 
-function programmed(address: number, side: PrivateSide): Finding {
-  const message = `${formatIpv4(address)} on ${side.name} is translated on this node`
+function programmed({ address, ambiguous }: DesiredInterface, side: PrivateSide): Finding {
+  const limit = ambiguous ? '; this node itself does not answer it, since another Network here has the address too' : ''
+  const message = `${formatIpv4(address)} on ${side.name} is translated on this node${limit}`
   return { status: 'True', reason: 'Programmed', message }
 }
 

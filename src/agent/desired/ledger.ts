@@ -76,7 +76,8 @@ function count<K>(counts: Map<K, number>, key: K, by: 1 | -1): boolean {
 }
 
 function sameEntry(a: DesiredInterface, b: DesiredInterface): boolean {
-  return a.address === b.address && a.ifindex === b.ifindex && a.vni === b.vni && sameSlice(a.slice, b.slice)
+  const same = a.address === b.address && a.ifindex === b.ifindex && a.vni === b.vni && a.ambiguous === b.ambiguous
+  return same && sameSlice(a.slice, b.slice)
 }
 
 /** By hand: a comparison of any two things costs ten times as much, and there are 100,000 of these. */

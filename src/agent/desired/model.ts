@@ -13,6 +13,7 @@ import type { Claim, InterfaceRecord } from './record.ts'
 import type { UplinkState } from './uplink.ts'
 import { isDeepStrictEqual } from 'node:util'
 import { parseCidr } from '../../net/cidr.ts'
+import { parseMac } from '../../net/mac.ts'
 import { neighbourOfKey } from '../netlink/model.ts'
 import { AddressHolders } from './address-holders.ts'
 import { DeviceBinding } from './device-binding.ts'
@@ -152,7 +153,12 @@ export class DesiredModel {
         this.#compute(record)
       }
     }
-    this.#uplink ??= uplinkState(this.#host.routes, this.#host.neighbours, this.uplink())
+    this.#uplink ??= uplinkState(
+      this.#host.routes,
+      this.#host.neighbours,
+      this.uplink(),
+      new Set(this.#sides.flatMap(({ link }) => (link ? [link.ifindex] : []))),
+    )
     return {
       state: this.#state(this.#uplink),
       touched,
@@ -172,16 +178,23 @@ export class DesiredModel {
         udpRefresh: this.#config.udpRefresh,
         perInterface: this.#config.perInterface,
       },
-      devices: this.#sides.flatMap(({ link, network }) => {
-        const vni = this.#objects.vniOf(network)
-        return link === undefined || vni === undefined ? [] : [{ ifindex: link.ifindex, vni }]
-      }),
+      devices: this.#devices(uplink),
       ...this.#ledger.entries(),
       addresses: this.#objects.tableAddresses(this.#ledger.tablesInUse()),
       nextHops,
       routes,
       hostAddresses: this.#hostAddressList(),
     }
+  }
+
+  #devices(uplink: Link | undefined): DesiredState['devices'] {
+    const devices = this.#sides.flatMap(({ link, network, macs }) => {
+      const vni = this.#objects.vniOf(network)
+      return link === undefined || vni === undefined ? [] : [{ ifindex: link.ifindex, vni, macs: [link.mac, ...macs] }]
+    })
+    if (uplink === undefined) return devices
+    const macs = [uplink.mac, ...this.#config.uplink.macs.map(parseMac)]
+    return [...devices, { ifindex: uplink.ifindex, vni: 0, macs }]
   }
 
   #compute(record: InterfaceRecord): void {
@@ -209,6 +222,7 @@ export class DesiredModel {
         const holder = this.#holders.holder(vni, address)
         return holder === key ? undefined : holder
       },
+      isAmbiguous: (address) => this.#holders.isAmbiguous(address),
     })
     this.#ledger.replace(record, result)
   }
@@ -252,6 +266,7 @@ export class DesiredModel {
         name: device.interface,
         network: `${device.network.namespace}/${device.network.name}`,
         prefixes: device.prefixes.map(parseCidr),
+        macs: device.macs.map(parseMac),
         ...(link === undefined ? {} : { link: { ifindex: link.ifindex, mtu: link.mtu, mac: link.mac } }),
         ...(failure === undefined ? {} : { failure }),
       }

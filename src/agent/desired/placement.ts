@@ -10,6 +10,8 @@ export interface PrivateSide {
   /** Key of its Network. */
   network: string
   prefixes: readonly Prefix[]
+  /** Addresses that it shares with other hosts. */
+  macs: readonly Uint8Array[]
   /** Absent while the device is. */
   link?: Pick<Link, 'ifindex' | 'mtu' | 'mac'>
   /** Why the program is not attached to it. */

@@ -21,11 +21,15 @@ const LARGEST_PACKET = 65_535
 /** Next hops the data plane can hold (MAX_NEXT_HOPS), less some for gateways that come later. */
 export const MAX_ON_LINK_NEIGHBOURS = 960
 
-/** @param uplink absent while the device is */
+/**
+ * @param uplink absent while the device is
+ * @param privateDevices by ifindex: what is routed through these is inside
+ */
 export function uplinkState(
   routes: readonly Route[],
   neighbours: ReadonlyMap<number, Neighbour>,
   uplink: Link | undefined,
+  privateDevices: ReadonlySet<number>,
 ): UplinkState {
   const table = new RouteTable(routes)
   const effective = table.effective()
@@ -34,11 +38,13 @@ export function uplinkState(
 
   const put = (
     prefix: Pick<Route, 'address' | 'prefixLength'>,
-    way: Pick<DesiredRoute, 'type' | 'nextHop' | 'mtu'>,
+    way: Omit<DesiredRoute, 'address' | 'prefixLength'>,
   ) => {
     const { address, prefixLength } = prefix
     byPrefix.set(formatCidr({ address, length: prefixLength }), { address, prefixLength, ...way })
   }
+  const insideOf = ({ type, ifindex }: Route): Pick<DesiredRoute, 'insideDevice'> =>
+    type === 'unicast' && privateDevices.has(ifindex) ? { insideDevice: ifindex } : {}
   // The MTU is the route's: a router that is the way to two destinations with two MTUs is two next hops.
   const via = (neighbour: number, route: Route, through: Link): Pick<DesiredRoute, 'type' | 'nextHop' | 'mtu'> => {
     const mtu = Math.min(route.mtu ?? through.mtu, through.mtu, LARGEST_PACKET)
@@ -54,7 +60,7 @@ export function uplinkState(
   }
 
   for (const route of effective) {
-    if (uplink === undefined || !leadsOut(route, uplink)) put(route, { type: 'reject' })
+    if (uplink === undefined || !leadsOut(route, uplink)) put(route, { type: 'reject', ...insideOf(route) })
     else if (route.gateway === undefined) put(route, { type: 'on-link' })
     else put(route, via(route.gateway, route, uplink))
   }

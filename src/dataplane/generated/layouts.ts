@@ -2,7 +2,7 @@
 import { getBytes, getCount, setBytes, setCount, u32Codec, u64Codec } from '../codec.ts'
 import type { Codec, MapLayout, MapShape, OuterMapLayout } from '../codec.ts'
 
-export const LAYOUT_HASH = '7e4c2e5d7c77b2c08f80ea9dc841bbb3d66d720b891c8e1d4726bd23251be036'
+export const LAYOUT_HASH = 'c2ed9a0eb9954f33f78667fa36b59f65a162940ac604e9349d90c4a86f31f4ff'
 
 export const NatProtocol = {
   NAT_PROTOCOL_TCP: 0,
@@ -34,6 +34,17 @@ export const SettingsFlags = {
   SETTINGS_UDP_OUTBOUND_REFRESH: 1,
 } as const
 export type SettingsFlags = (typeof SettingsFlags)[keyof typeof SettingsFlags]
+
+export const DeviceConstants = {
+  DEVICE_MACS: 4,
+  MAC_BYTES: 6,
+} as const
+export type DeviceConstants = (typeof DeviceConstants)[keyof typeof DeviceConstants]
+
+export const InterfaceFlags = {
+  INTERFACE_AMBIGUOUS: 1,
+} as const
+export type InterfaceFlags = (typeof InterfaceFlags)[keyof typeof InterfaceFlags]
 
 export const SliceConstants = {
   NO_SLICE: 4294967295,
@@ -115,6 +126,7 @@ export type SlotFlags = (typeof SlotFlags)[keyof typeof SlotFlags]
 export const RouteFlags = {
   ROUTE_ON_LINK: 1,
   ROUTE_REJECT: 2,
+  ROUTE_INSIDE: 4,
 } as const
 export type RouteFlags = (typeof RouteFlags)[keyof typeof RouteFlags]
 
@@ -185,10 +197,14 @@ export const DropReason = {
   DROP_CHECKSUM: 25,
   DROP_SOURCE_ROUTE: 26,
   DROP_IP_OPTION: 27,
-  DROP_ICMP_DESTINATION: 28,
-  DROP_SESSION_LIMIT: 29,
-  DROP_FLOW_RATE: 30,
-  DROP_REASONS: 31,
+  DROP_VLAN: 28,
+  DROP_OTHER_MAC: 29,
+  DROP_INSIDE_ADDRESS: 30,
+  DROP_AMBIGUOUS_SOURCE: 31,
+  DROP_ICMP_DESTINATION: 32,
+  DROP_SESSION_LIMIT: 33,
+  DROP_FLOW_RATE: 34,
+  DROP_REASONS: 35,
 } as const
 export type DropReason = (typeof DropReason)[keyof typeof DropReason]
 export const dropReasonNames: Readonly<Record<number, string>> = {
@@ -220,9 +236,13 @@ export const dropReasonNames: Readonly<Record<number, string>> = {
   25: 'checksum',
   26: 'source_route',
   27: 'ip_option',
-  28: 'icmp_destination',
-  29: 'session_limit',
-  30: 'flow_rate',
+  28: 'vlan',
+  29: 'other_mac',
+  30: 'inside_address',
+  31: 'ambiguous_source',
+  32: 'icmp_destination',
+  33: 'session_limit',
+  34: 'flow_rate',
 }
 
 export const LossError = {
@@ -311,15 +331,18 @@ export const settingsCodec: Codec<Settings> = {
 
 export interface Device {
   vni: number
+  macs: Uint8Array
 }
 export const deviceCodec: Codec<Device> = {
-  size: 4,
+  size: 28,
   encode(view, at, value) {
     view.setUint32(at, value.vni, true)
+    setBytes(view, at + 4, 24, value.macs)
   },
   decode(view, at) {
     return {
       vni: view.getUint32(at, true),
+      macs: getBytes(view, at + 4, 24),
     }
   },
 }
@@ -345,17 +368,20 @@ export const interfaceKeyCodec: Codec<InterfaceKey> = {
 export interface Interface {
   slice: number
   ifindex: number
+  flags: number
 }
 export const interfaceCodec: Codec<Interface> = {
-  size: 8,
+  size: 12,
   encode(view, at, value) {
     view.setUint32(at, value.slice, true)
     view.setUint32(at + 4, value.ifindex, true)
+    view.setUint32(at + 8, value.flags, true)
   },
   decode(view, at) {
     return {
       slice: view.getUint32(at, true),
       ifindex: view.getUint32(at + 4, true),
+      flags: view.getUint32(at + 8, true),
     }
   },
 }
@@ -635,17 +661,20 @@ export const routeKeyCodec: Codec<RouteKey> = {
 export interface Route {
   nextHop: number
   flags: number
+  ifindex: number
 }
 export const routeCodec: Codec<Route> = {
-  size: 4,
+  size: 8,
   encode(view, at, value) {
     view.setUint16(at, value.nextHop, true)
     view.setUint16(at + 2, value.flags, true)
+    view.setUint32(at + 4, value.ifindex, true)
   },
   decode(view, at) {
     return {
       nextHop: view.getUint16(at, true),
       flags: view.getUint16(at + 2, true),
+      ifindex: view.getUint32(at + 4, true),
     }
   },
 }
@@ -824,15 +853,15 @@ export const sweepArgsCodec: Codec<SweepArgs> = {
 export const maps = {
   addresses: { name: 'addresses', type: 1, keySize: 4, valueSize: 12, maxEntries: 4096, flags: 0, key: addressKeyCodec, value: addressCodec } satisfies MapLayout<AddressKey, Address>,
   counters: { name: 'counters', type: 6, keySize: 4, valueSize: 512, maxEntries: 1, flags: 0 } satisfies MapShape,
-  devices: { name: 'devices', type: 1, keySize: 4, valueSize: 4, maxEntries: 16384, flags: 1, key: u32Codec, value: deviceCodec } satisfies MapLayout<number, Device>,
-  drops: { name: 'drops', type: 6, keySize: 4, valueSize: 8, maxEntries: 31, flags: 0, key: u32Codec, value: u64Codec } satisfies MapLayout<number, bigint>,
+  devices: { name: 'devices', type: 1, keySize: 4, valueSize: 28, maxEntries: 16384, flags: 1, key: u32Codec, value: deviceCodec } satisfies MapLayout<number, Device>,
+  drops: { name: 'drops', type: 6, keySize: 4, valueSize: 8, maxEntries: 35, flags: 0, key: u32Codec, value: u64Codec } satisfies MapLayout<number, bigint>,
   events: { name: 'events', type: 27, keySize: 0, valueSize: 0, maxEntries: 262144, flags: 0 } satisfies MapShape,
   hostAddresses: { name: 'host_addresses', type: 1, keySize: 16, valueSize: 4, maxEntries: 4096, flags: 0, key: hostAddressKeyCodec, value: hostAddressCodec } satisfies MapLayout<HostAddressKey, HostAddress>,
-  interfaces: { name: 'interfaces', type: 1, keySize: 8, valueSize: 8, maxEntries: 131072, flags: 1, key: interfaceKeyCodec, value: interfaceCodec } satisfies MapLayout<InterfaceKey, Interface>,
+  interfaces: { name: 'interfaces', type: 1, keySize: 8, valueSize: 12, maxEntries: 131072, flags: 1, key: interfaceKeyCodec, value: interfaceCodec } satisfies MapLayout<InterfaceKey, Interface>,
   lossScope: { name: 'loss_scope', type: 2, keySize: 4, valueSize: 4, maxEntries: 1, flags: 0, key: u32Codec, value: u32Codec } satisfies MapLayout<number, number>,
   losses: { name: 'losses', type: 1, keySize: 8, valueSize: 8, maxEntries: 8192, flags: 0, key: lossKeyCodec, value: u64Codec } satisfies MapLayout<LossKey, bigint>,
   nextHops: { name: 'next_hops', type: 2, keySize: 4, valueSize: 24, maxEntries: 1024, flags: 0, key: u32Codec, value: nextHopCodec } satisfies MapLayout<number, NextHop>,
-  routes: { name: 'routes', type: 11, keySize: 8, valueSize: 4, maxEntries: 65536, flags: 1, key: routeKeyCodec, value: routeCodec } satisfies MapLayout<RouteKey, Route>,
+  routes: { name: 'routes', type: 11, keySize: 8, valueSize: 8, maxEntries: 65536, flags: 1, key: routeKeyCodec, value: routeCodec } satisfies MapLayout<RouteKey, Route>,
   sessionUse: { name: 'session_use', type: 2, keySize: 4, valueSize: 4, maxEntries: 1, flags: 0, key: u32Codec, value: u32Codec } satisfies MapLayout<number, number>,
   sessions: { name: 'sessions', type: 2, keySize: 4, valueSize: 64, maxEntries: 262144, flags: 1024, key: u32Codec, value: sessionCodec } satisfies MapLayout<number, Session>,
   settings: { name: 'settings', type: 2, keySize: 4, valueSize: 80, maxEntries: 1, flags: 0, key: u32Codec, value: settingsCodec } satisfies MapLayout<number, Settings>,

@@ -83,7 +83,7 @@ function coldStart(size: number): { start: number; scan: number } {
     })
     const config = {
       ...ONE_DEVICE,
-      private: [{ interface: 'in0', network: { namespace: 'default', name: NETWORK }, prefixes: [] }],
+      private: [{ interface: 'in0', network: { namespace: 'default', name: NETWORK }, prefixes: [], macs: [] }],
     }
     const begin = performance.now()
     const model = new DesiredModel(config, snapshot)

@@ -29,10 +29,10 @@ describe('opening the data plane', () => {
   })
 
   it('again goes on with the maps that are there', () => {
-    instance.open().maps.devices.set(7, { vni: 42 })
+    instance.open().maps.devices.set(7, { vni: 42, macs: new Uint8Array(24) })
     const second = instance.open()
     expect(second.report.createdMaps).toEqual([])
-    expect(second.maps.devices.get(7)).toEqual({ vni: 42 })
+    expect(second.maps.devices.get(7)).toEqual({ vni: 42, macs: new Uint8Array(24) })
   })
 
   it('keeps the size of a pinned map and says so when the configuration wants another', () => {
@@ -52,7 +52,7 @@ describe('opening the data plane', () => {
     expect(() => instance.open()).toThrow(
       expect.objectContaining({
         code: 'ERR_MAP_LAYOUT',
-        message: expect.stringContaining('valueSize 16, this build expects 4') as string,
+        message: expect.stringContaining('valueSize 16, this build expects 28') as string,
       }),
     )
   })
@@ -94,10 +94,10 @@ describe('opening the data plane', () => {
 describe('pinned maps', () => {
   it('can be read after the process that loaded them has let go', () => {
     const plane = instance.open()
-    plane.maps.devices.set(9, { vni: 5 })
+    plane.maps.devices.set(9, { vni: 5, macs: new Uint8Array(24) })
     plane.close()
     const pinned = openPinnedDataplane(instance.name)
-    expect(pinned.maps.devices.get(9)).toEqual({ vni: 5 })
+    expect(pinned.maps.devices.get(9)).toEqual({ vni: 5, macs: new Uint8Array(24) })
     expect(pinned.readClock().jiffies).toBeGreaterThan(0)
     pinned.close()
   })

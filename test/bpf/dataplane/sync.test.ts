@@ -30,7 +30,7 @@ afterEach(() => {
 const onLo = (...interfaces: DesiredInterface[]): DesiredState =>
   stateOf({
     settings: { ...stateOf().settings, uplinkIfindex: LO },
-    devices: [{ ifindex: LO, vni: 100 }],
+    devices: [{ ifindex: LO, vni: 100, macs: [] }],
     interfaces: interfaces.map((each) => ({ ...each, ifindex: LO })),
     addresses: [addressOf(PUBLIC)],
     nextHops: [{ address: GATEWAY, ifindex: LO, mtu: 1500, sourceMac: MAC, destinationMac: MAC }],
@@ -86,9 +86,9 @@ describe('drift', () => {
     const { maps } = plane
     maps.slices.set(0, { ...maps.slices.get(0)!, mtu: 99 })
     maps.interfaces.delete({ vni: 100, address: 0x0a000001 })
-    maps.interfaces.set({ vni: 7, address: 7 }, { slice: 0, ifindex: LO })
+    maps.interfaces.set({ vni: 7, address: 7 }, { slice: 0, ifindex: LO, flags: 0 })
     maps.routes.delete({ prefixLength: 0, address: 0 })
-    maps.devices.set(33, { vni: 33 })
+    maps.devices.set(33, { vni: 33, macs: new Uint8Array(24) })
     expect(sync.verify()).toEqual({ repaired: { slices: 1, interfaces: 2, routes: 1, devices: 1 }, failures: [] })
     expect(sync.verify().repaired).toEqual({})
     expect(maps.slices.get(0)?.mtu).toBe(1500)
@@ -127,7 +127,7 @@ describe('a full map', () => {
 
   it('of devices refuses one private device more than it holds', () => {
     const state = onLo(interfaceOf(1, 1024))
-    const more = Array.from({ length: 64 }, (_, n) => ({ ifindex: 1000 + n, vni: 1 }))
+    const more = Array.from({ length: 64 }, (_, n) => ({ ifindex: 1000 + n, vni: 1, macs: [] }))
     const { failures } = sync.apply({ ...state, devices: [...state.devices, ...more] })
     expect(failures.map(({ message }) => message)).toEqual([expect.stringContaining('raise limits.maxDevices')])
     expect(failures[0]?.affects).toEqual({ scope: 'device', ifindex: 1063 })
@@ -136,9 +136,12 @@ describe('a full map', () => {
 
   it('of devices takes the highest ifindex there is', () => {
     const state = onLo(interfaceOf(1, 1024))
-    const { failures } = sync.apply({ ...state, devices: [...state.devices, { ifindex: 2 ** 31 - 1, vni: 1 }] })
+    const { failures } = sync.apply({
+      ...state,
+      devices: [...state.devices, { ifindex: 2 ** 31 - 1, vni: 1, macs: [] }],
+    })
     expect(failures).toEqual([])
-    expect(plane.maps.devices.get(2 ** 31 - 1)).toEqual({ vni: 1 })
+    expect(plane.maps.devices.get(2 ** 31 - 1)).toMatchObject({ vni: 1 })
   })
 
   it('of slices is room again in the very change that makes it', () => {

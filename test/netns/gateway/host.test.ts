@@ -2,15 +2,17 @@ import { createHash, randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { isWithin, readProblems, useGateway } from '../../support/gateway-lab.ts'
+import { GatewayLab, isWithin, readProblems, useGateway } from '../../support/gateway-lab.ts'
 import {
   ask,
+  Capture,
   DNS_ADDRESS,
   GATEWAY_INSIDE,
   GATEWAY_UPLINK,
   INTERNET_ROUTER,
   startEchoServer,
   startWebServer,
+  waitUntil,
   WEB_ADDRESS,
   type Namespace,
 } from '../../support/netns.ts'
@@ -70,6 +72,59 @@ describe('the host of a running gateway', () => {
     const address = await linkLocal(gateway().lab.gateway, device)
     expect(await from().run('ping', '-c', '2', '-i', '0.2', '-W', '2', `${address}%eth0`)).toContain(' 0% packet loss')
   })
+})
+
+describe('the host of two Networks that use one address', () => {
+  const gateway = useGateway({ networks: [1, 1] }, async (gateway) => {
+    await startEchoServer(gateway.lab.gateway, GATEWAY_INSIDE, SSH)
+    await gateway.serve()
+  })
+  const machines = () => gateway().lab.machines.map(({ host }) => host)
+  const pingsWeb = async (host: Namespace): Promise<boolean> =>
+    (await host.attempt('ping', ['-c', '1', '-W', '2', WEB_ADDRESS])).status === 0
+
+  test('answers neither, so that nobody gets an answer that is the other’s, and both are translated', async () => {
+    const { lab, natgw } = gateway()
+    const captures = await Promise.all(
+      machines().map((host) => Capture.start(lab, host, 'eth0', `src host ${GATEWAY_INSIDE} and not arp`)),
+    )
+    for (const host of machines()) {
+      expect(await pingsWeb(host)).toBe(true)
+      expect((await host.attempt('ping', ['-c', '2', '-i', '0.1', '-W', '1', GATEWAY_INSIDE])).status).not.toBe(0)
+      expect(await connects(host, GATEWAY_INSIDE, SSH)).not.toContain('hello')
+    }
+    await Promise.all(captures.map((capture) => capture.stop()))
+    for (const capture of captures) expect(await capture.packets()).toEqual([])
+    expect((await natgw.drops()).ambiguous_source).toBeGreaterThanOrEqual(6)
+    const [one] = await gateway().objects('NetworkInterface')
+    const programmed = one?.status?.conditions?.find(({ type }) => type === 'Programmed')
+    expect(programmed?.message).toContain('another Network here has the address too')
+  })
+
+  test('answers the one to whom its route leads once the other has gone', async () => {
+    gateway().removeManifest(gateway().lab.machine(1, 1).name)
+    await gateway().waitForSlices(1)
+    const [first, second] = machines()
+    await waitUntil('an answer', 5_000, async () => (await connects(first!, GATEWAY_INSIDE, SSH)).includes('hello'))
+    expect(await connects(second!, GATEWAY_INSIDE, SSH)).not.toContain('hello')
+  })
+})
+
+test('a private device and the uplink may get other Ethernet addresses', async () => {
+  const gateway = await GatewayLab.up()
+  try {
+    await gateway.serve()
+    const { lab } = gateway
+    const machine = lab.machine(1).host
+    await lab.gateway.ip('link set p1 address 02:00:00:00:aa:01', 'link set up0 address 02:00:00:00:aa:02')
+    await machine.ip('neigh flush all')
+    await lab.internet.ip('neigh flush all')
+    const pings = async () => (await machine.attempt('ping', ['-c', '1', '-W', '1', WEB_ADDRESS])).status === 0
+    await waitUntil('a way out', 10_000, pings)
+    expect((await gateway.natgw.drops()).leak_prevented).toBe(0)
+  } finally {
+    await gateway.down()
+  }
 })
 
 describe(`a public address that the host shares with NAT, which has ports ${NAT_PORTS} of it`, () => {

@@ -133,6 +133,22 @@ test('nothing leaves while gateways and interfaces come and go, and while natgw 
   expect((await natgw.drops()).leak_prevented).toBe(0)
 })
 
+test('the internet reaches no private machine by its own address, though the host forwards and has a route', async () => {
+  const { lab, natgw } = gateway()
+  await lab.gateway.sysctl('net.ipv4.ip_forward=1')
+  await lab.internet.ip(`route replace 10.0.0.0/24 via ${GATEWAY_UPLINK}`)
+  const arrived = await Capture.start(lab, lab.machine(1).host, 'eth0', `src host ${WEB_ADDRESS} and dst host 10.0.0.1`)
+  const before = (await natgw.drops()).inside_address ?? 0
+  try {
+    await sendPackets(lab.internet, [ipv4({ from: WEB_ADDRESS, to: '10.0.0.1' }, udp(41_200, 9))])
+    await waitUntil('it to be counted', 5_000, async () => (await natgw.drops()).inside_address === before + 1)
+  } finally {
+    await arrived.stop()
+    await lab.internet.ip('route del 10.0.0.0/24')
+  }
+  expect(await arrived.packets()).toEqual([])
+})
+
 test.for([0, 1])('a source route by way of the host leads nowhere, with accept_source_route=%i', async (accepted) => {
   const { lab, natgw } = gateway()
   const all = `net.ipv4.conf.all.accept_source_route=${accepted}`

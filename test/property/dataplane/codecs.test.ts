@@ -60,11 +60,12 @@ describe('a table', () => {
     fc.assert(
       fc.property(fc.array(entry), fc.array(entry), (expected, found) => {
         const table = new Table({ ...maps.devices, type })
+        const macs = new Uint8Array(24)
         const wanted = new Map(expected)
         const present = new Map(found)
-        for (const [key, vni] of wanted) table.set(key, { vni })
+        for (const [key, vni] of wanted) table.set(key, { vni, macs })
         const keys = kind === 'array' ? Array.from({ length: 31 }, (_, key) => key) : [...present.keys()]
-        const values = keys.map((key) => ({ vni: present.get(key) ?? 0 }))
+        const values = keys.map((key) => ({ vni: present.get(key) ?? 0, macs }))
         const { put, remove } = table.repairs(
           encodeMany(maps.devices.key, keys),
           encodeMany(maps.devices.value, values),

@@ -39,6 +39,11 @@ function model(objects: Resource[], snapshot: HostSnapshot, config: DesiredConfi
   return made
 }
 
+const inNetwork = (device: (typeof TWO_DEVICES)['private'][number], name: string) => ({
+  ...device,
+  network: { ...device.network, name },
+})
+
 const build = (objects: Resource[], snapshot: HostSnapshot, config?: DesiredConfig) => {
   const made = model(objects, snapshot, config)
   const built = made.build()
@@ -57,7 +62,10 @@ describe('an interface with a slice', () => {
       link: { destinationMac: parseMac(MAC), sourceMac: parseMac('02:00:00:00:00:03'), mtu: 1500 },
     }
     expect(interfaces).toEqual([{ name: 'default/vm', vni: 7, address: parseIpv4(VM), ifindex: PRIVATE_A, slice }])
-    expect(devices).toEqual([{ ifindex: PRIVATE_A, vni: 7 }])
+    expect(devices).toEqual([
+      { ifindex: PRIVATE_A, vni: 7, macs: [parseMac('02:00:00:00:00:03')] },
+      { ifindex: UPLINK, vni: 0, macs: [expect.any(Uint8Array)] },
+    ])
     expect(addresses).toEqual([
       { address: parseIpv4('203.0.113.1'), firstPort: 1024, lastPort: 65535, sliceSize: 64, shared: false },
     ])
@@ -84,9 +92,35 @@ describe('an interface with a slice', () => {
   test('keeps its slice and sends nowhere while its device is missing', () => {
     const { interfaces, devices, finding } = build(served(), host({ links: [link(UPLINK, 'up0')] }))
     expect(interfaces).toMatchObject([{ ifindex: 0, slice: { firstPort: 1088 } }])
-    expect(devices).toEqual([])
+    expect(devices).toMatchObject([{ ifindex: UPLINK }])
     expect(finding).toMatchObject({ status: 'False', reason: 'DeviceMissing' })
     expect(finding?.message).toContain('in0')
+  })
+
+  test('that another Network here has the address of too is marked, and that ends with the other', () => {
+    const config = {
+      ...TWO_DEVICES,
+      private: TWO_DEVICES.private.map((each, n) => (n === 0 ? each : inNetwork(each, 'red'))),
+    }
+    const RED = [network('red'), networkId(8, 'red')]
+    const other = networkInterface('other', VM, 'red')
+    const made = model([...served(), ...RED], host({}), config)
+    const marks = () => made.build().state.interfaces.map(({ vni, ambiguous }) => [vni, ambiguous])
+    expect(marks()).toEqual([[7, undefined]])
+    made.apply(event('added', other))
+    expect(marks().sort()).toEqual([
+      [7, true],
+      [8, true],
+    ])
+    const moved = networkInterface('other', '10.0.0.2', 'red')
+    made.apply(event('modified', { ...moved, metadata: { ...moved.metadata, generation: 2 } }))
+    expect(marks().sort()).toEqual([
+      [7, undefined],
+      [8, undefined],
+    ])
+    made.apply(event('modified', other))
+    made.apply(event('deleted', other))
+    expect(marks()).toEqual([[7, undefined]])
   })
 
   test('is told why the program is not on its device', () => {

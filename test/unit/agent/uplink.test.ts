@@ -16,14 +16,14 @@ function uplink(routes: Route[], neighbours: Neighbour[] = [], present = true, s
   const links = [link(UPLINK, 'up0'), link(PRIVATE_A, 'in0'), link(OTHER, 'mgmt0')]
   const snapshot = host({ routes, neighbours, links })
   const device = present ? snapshot.links.get(UPLINK) : undefined
-  const state = uplinkState(routes, snapshot.neighbours, device)
+  const privateDevices = new Set([PRIVATE_A])
+  const state = uplinkState(routes, snapshot.neighbours, device, privateDevices)
   const ways = Object.fromEntries(
     state.routes.map(({ address, prefixLength, type, nextHop }) => [
       formatCidr({ address, length: prefixLength }),
       nextHop === undefined ? type : `${type} ${formatIpv4(nextHop)}`,
     ]),
   )
-  const privateDevices = new Set([PRIVATE_A])
   const problems = routeProblems({
     state,
     links: snapshot.links,
@@ -56,6 +56,14 @@ describe('the way out', () => {
     const routes = [route('0.0.0.0/0', { gateway: GATEWAY }), route('192.0.2.0/24')]
     const neighbours = [neighbour(UPLINK, '198.51.100.1', MAC), neighbour(PRIVATE_A, '192.0.2.9', MAC)]
     expect(Object.keys(uplink(routes, neighbours).ways)).toEqual(['0.0.0.0/0', '192.0.2.0/24'])
+  })
+
+  test('does not lead to private devices, and what does is known as inside; other devices are not', () => {
+    const { routes } = uplink([route('10.0.0.0/24', { ifindex: PRIVATE_A }), route('10.9.0.0/24', { ifindex: OTHER })])
+    expect(routes.map(({ type, insideDevice }) => [type, insideDevice])).toEqual([
+      ['reject', PRIVATE_A],
+      ['reject', undefined],
+    ])
   })
 
   test('of equal prefixes the smallest metric, of the table default only what main does not cover', () => {

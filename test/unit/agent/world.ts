@@ -135,8 +135,8 @@ export function host(parts: {
 
 /** One private device `in0` in Network blue. */
 export const ONE_DEVICE = {
-  uplink: { interface: 'up0' },
-  private: [{ interface: 'in0', network: { namespace: 'default', name: 'blue' }, prefixes: [] as string[] }],
+  uplink: { interface: 'up0', macs: [] },
+  private: [{ interface: 'in0', network: { namespace: 'default', name: 'blue' }, prefixes: [] as string[], macs: [] }],
   timers: TIMERS,
   udpRefresh: 'both' as const,
   perInterface: { sessions: 256, newFlowsPerSecond: 0 },
@@ -149,5 +149,6 @@ export const TWO_DEVICES = {
     interface: name,
     network: { namespace: 'default', name: 'blue' },
     prefixes: [] as string[],
+    macs: [],
   })),
 }

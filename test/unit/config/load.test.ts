@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { loadConfig, parseConfig } from '../../../src/config/load.ts'
+import { MOST_SHARED_MACS } from '../../../src/config/config.ts'
+import { DeviceConstants } from '../../../src/dataplane/generated/layouts.ts'
 import { NatGwError } from '../../../src/errors/errors.ts'
 
 const FILE = '/etc/natgw/gateway.yaml'
@@ -42,8 +44,10 @@ describe('a minimal configuration', () => {
     expect(parseConfig(MINIMAL, FILE)).toEqual({
       config: {
         instance: 'default',
-        uplink: { interface: 'eth0' },
-        private: [{ interface: 'eth1', network: { namespace: 'default', name: 'network-sample' }, prefixes: [] }],
+        uplink: { interface: 'eth0', macs: [] },
+        private: [
+          { interface: 'eth1', network: { namespace: 'default', name: 'network-sample' }, prefixes: [], macs: [] },
+        ],
         publicPrefixes: [{ prefix: '198.51.100.0/29', ports: { first: 1024, last: 65535 }, shared: false }],
         manifests: '/etc/natgw/manifests',
         stateFile: '/var/lib/natgw/default/state',
@@ -70,9 +74,9 @@ describe('every field', () => {
     const { config } = parseConfig(
       `
 instance: lab-1
-uplink: {interface: up0}
+uplink: {interface: up0, macs: [00:00:5e:00:01:07]}
 private:
-  - {interface: p1, network: blue/net.a, prefixes: [10.0.0.0/24, 10.0.1.7/32]}
+  - {interface: p1, network: blue/net.a, prefixes: [10.0.0.0/24, 10.0.1.7/32], macs: [00:00:5e:00:01:08]}
   - {interface: p2, network: green/net.a, prefixes: [10.0.0.0/24]}
 publicPrefixes:
   - 198.51.100.0/30
@@ -94,7 +98,9 @@ log: {level: debug}
       interface: 'p1',
       network: { namespace: 'blue', name: 'net.a' },
       prefixes: ['10.0.0.0/24', '10.0.1.7/32'],
+      macs: ['00:00:5e:00:01:08'],
     })
+    expect(config.uplink.macs).toEqual(['00:00:5e:00:01:07'])
     expect(config.publicPrefixes[1]).toEqual({
       prefix: '203.0.113.9/32',
       ports: { first: 40000, last: 49999 },
@@ -110,13 +116,36 @@ log: {level: debug}
   })
 })
 
+it('a device has room for the MACs that it may share', () => {
+  expect(MOST_SHARED_MACS).toBe(DeviceConstants.DEVICE_MACS - 1)
+})
+
 describe('a wrong field is named with its line, its value and what would be right', () => {
   const port = 'a range like 40000-49999 within 1024-65535 is expected'
   const cases: [string, string, string, string][] = [
     ['an unknown field near a known one', 'uplnk', 'x', '7: uplnk: unknown field; did you mean uplink?'],
     ['a far-off unknown field', 'log', '{colour: true}', '7: log.colour: unknown field; known here: level'],
     ['a section that is a text', 'timers', 'long', '7: timers: "long": a section with udp'],
-    ['a section without content', 'uplink', '', '6: uplink: null: a section with interface is expected'],
+    ['a section without content', 'uplink', '', '6: uplink: null: a section with interface, macs is expected'],
+    ['a MAC that is none', 'uplink', '{interface: a, macs: [1]}', '6: uplink.macs[0]: 1: an Ethernet address of one'],
+    [
+      'a MAC of a group',
+      'uplink',
+      '{interface: a, macs: [01:00:5e:00:00:01]}',
+      '6: uplink.macs[0]: "01:00:5e:00:00:01": an Ethernet address of one station',
+    ],
+    [
+      'no MAC at all',
+      'uplink',
+      '{interface: a, macs: [00:00:00:00:00:00]}',
+      'an Ethernet address of one station like 00:00:5e:00:01:07 is expected',
+    ],
+    [
+      'too many MACs',
+      'uplink',
+      `{interface: a, macs: [${[1, 2, 3, 4].map((n) => `02:00:00:00:00:0${n}`).join(', ')}]}`,
+      '4 addresses; a device may share up to 3',
+    ],
     [
       'a device name too long',
       'uplink',

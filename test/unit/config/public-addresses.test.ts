@@ -5,7 +5,7 @@ import { reservedAddresses } from '../../../src/config/public-addresses.ts'
 const ports = { first: 1024, last: 65535 }
 const config = (...prefixes: (string | PublicPrefix)[]): GatewayConfig =>
   ({
-    private: [{ interface: 'eth1', network: { namespace: 'default', name: 'n' }, prefixes: [] }],
+    private: [{ interface: 'eth1', network: { namespace: 'default', name: 'n' }, prefixes: [], macs: [] }],
     publicPrefixes: prefixes.map((each) => (typeof each === 'string' ? { prefix: each, ports, shared: false } : each)),
   }) as unknown as GatewayConfig
 const uplink = { device: 'eth0', address: '203.0.113.2', prefixLength: 24 }

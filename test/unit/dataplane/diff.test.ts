@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { SliceConstants, SliceFlags } from '../../../src/dataplane/generated/layouts.ts'
+import { InterfaceFlags, SliceConstants, SliceFlags } from '../../../src/dataplane/generated/layouts.ts'
 import type { DesiredState } from '../../../src/dataplane/model.ts'
 import { addressOf, interfaceOf, MAC, PUBLIC, stateOf } from './states.ts'
 import { MemoryMaps, outline } from './memory-maps.ts'
@@ -31,7 +31,7 @@ describe('the order of operations', () => {
   })
 
   it('opens the door last: slice, address, device, then interface, then settings', () => {
-    const plan = maps.apply({ ...oneSlice(), devices: [{ ifindex: 5, vni: 100 }] })
+    const plan = maps.apply({ ...oneSlice(), devices: [{ ifindex: 5, vni: 100, macs: [] }] })
     expect(outline(plan)).toEqual([
       'chunk',
       'put slices',
@@ -54,7 +54,9 @@ describe('the order of operations', () => {
     maps.apply(oneSlice())
     expect(outline(maps.apply(off))[0]).toBe('put settings')
     expect(maps.image.settings.get(0)?.enabled).toBe(0)
-    expect(outline(maps.apply({ ...oneSlice(), devices: [{ ifindex: 7, vni: 1 }] })).at(-1)).toBe('put settings')
+    expect(outline(maps.apply({ ...oneSlice(), devices: [{ ifindex: 7, vni: 1, macs: [] }] })).at(-1)).toBe(
+      'put settings',
+    )
   })
 
   it('does nothing when nothing differs, also after a restart', () => {
@@ -134,11 +136,23 @@ describe('a slice', () => {
 })
 
 describe('an interface', () => {
+  it('that becomes ambiguous, or ceases to be, is written again, and keeps its slice', () => {
+    const state = oneSlice()
+    const flags = () => maps.image.interfaces.get({ vni: 100, address: 0x0a000001 })?.flags
+    maps.apply(state)
+    maps.apply({ ...state, interfaces: state.interfaces.map((each) => ({ ...each, ambiguous: true as const })) })
+    expect(flags()).toBe(InterfaceFlags.INTERFACE_AMBIGUOUS)
+    maps.apply(state)
+    expect(flags()).toBe(0)
+    expect(maps.flushed).toEqual([])
+  })
+
   it('without a slice is known, so that its packets are dropped for that reason', () => {
     maps.apply(stateOf({ interfaces: [interfaceOf(1)] }))
     expect(maps.image.interfaces.get({ vni: 100, address: 0x0a000001 })).toEqual({
       slice: SliceConstants.NO_SLICE,
       ifindex: 5,
+      flags: 0,
     })
   })
 
