@@ -63,7 +63,7 @@ test('machines on a bridge are reached: the uplink is generic, and status says s
   ip('link set br0 up')
   ip('addr add 10.0.0.254/24 dev br0')
   agent = await lab.start(OBJECTS, {
-    private: [{ interface: 'br0', network: { namespace: 'default', name: 'blue' }, prefixes: [] }],
+    private: [{ interface: 'br0', network: { namespace: 'default', name: 'blue' }, prefixes: [], macs: [] }],
   })
   await eventually('pings', pings)
   expect(modes()).toEqual({ private: 'generic', uplink: 'generic' })
@@ -77,7 +77,7 @@ test('a bridge as uplink is sent to: private devices are generic', async () => {
   ip('link set br1 up')
   ip('addr add 192.0.2.1/24 dev br1')
   ip('route add default via 192.0.2.254')
-  agent = await lab.start(OBJECTS, { uplink: { interface: 'br1' } })
+  agent = await lab.start(OBJECTS, { uplink: { interface: 'br1', macs: [] } })
   await eventually('pings', pings)
   expect(modes()).toEqual({ private: 'generic', uplink: 'generic' })
 })
