@@ -24,7 +24,11 @@ describe('a living session whose remote', () => {
   it.each<[string, () => void]>([
     [
       'becomes an inside address of the Network',
-      () => gateway.plane.maps.interfaces.set({ vni: VNI, address: parseIpv4(REMOTE) }, { slice: 9, ifindex: LO, flags: 0 }),
+      () =>
+        gateway.plane.maps.interfaces.set(
+          { vni: VNI, address: parseIpv4(REMOTE) },
+          { slice: 9, ifindex: LO, flags: 0 },
+        ),
     ],
     ['becomes a NAT address', () => gateway.address(REMOTE, { sliceSize: 64, firstSlice: 20 })],
   ])('%s sends nothing there any more, and ends', (_, change) => {
