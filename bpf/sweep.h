@@ -110,6 +110,21 @@ static __always_inline void slot_session_stays_dead(const struct sweep *sweep, s
 		compare_exchange(&slot->session.expires, expires, sweep->now - sweep->settings->grace);
 }
 
+/*
+ * Two CPUs that meet on a session may leave it in the state that the one saw and with the time that the other set. What is
+ * opening, closing or reset must not stay for hours. Whoever sets another time at this moment wins.
+ */
+static __always_inline void session_time_bound(const struct sweep *sweep, struct session_data *data)
+{
+	__u32 state = READ_ONCE(data->tcp) & SESSION_TCP_STATE, expires = READ_ONCE(data->expires);
+	__u32 longest = sweep->now + sweep->settings->tcp_transitory;
+
+	if (state == TCP_NONE || state == TCP_ESTABLISHED || state == TCP_FIN_OUT || state == TCP_FIN_IN)
+		return;
+	if (!time_reached(longest, expires))
+		compare_exchange(&data->expires, expires, longest);
+}
+
 /* @returns whether the slot need not be looked at again before `at->earliest` */
 static __always_inline int sweep_slot(struct sweep *sweep, const struct place *place)
 {
@@ -128,10 +143,11 @@ static __always_inline int sweep_slot(struct sweep *sweep, const struct place *p
 		sweep->freed++;
 		return 1;
 	}
+	session_time_bound(sweep, &slot->session);
 	due = READ_ONCE(slot->session.expires) + sweep->settings->grace;
 	if (time_reached(sweep->now, due)) {
 		slot_session_stays_dead(sweep, slot);
-		due = sweep->now + sweep->settings->hz; /* its other sessions may end at any time */
+		due = sweep->now + sweep->settings->hz / 8; /* its other sessions may end at any time */
 	}
 	if (time_reached(sweep->at->earliest, due))
 		sweep->at->earliest = due;
@@ -233,6 +249,7 @@ static __always_inline void sweep_session(struct sweep *sweep)
 	claim = READ_ONCE(session->claim);
 	if (claim_state(claim) != CLAIM_LIVE)
 		return;
+	session_time_bound(sweep, &session->session);
 	/* Its mapping was flushed. Whoever found it alive may still be under way: it dies now and goes after the grace. */
 	if (session_alive(&session->session, sweep->now) && !session_slot(claim))
 		WRITE_ONCE(session->session.expires, sweep->now);

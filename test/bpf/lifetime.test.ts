@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { SettingsFlags } from '../../src/dataplane/generated/layouts.ts'
+import { SettingsFlags, TcpState } from '../../src/dataplane/generated/layouts.ts'
 import { frame, icmpEcho, tcp, TCP, udp } from '../support/packet.ts'
 import { PacketGateway, PUBLIC, XDP } from '../support/packet-gateway.ts'
 
@@ -108,6 +108,7 @@ describe('a mapping lives as long as the longest living of its sessions', () => 
     expect(gateway.fromPrivate(another).verdict).toBe(XDP.DROP)
     await sleep(500)
     gateway.sweep() // takes the further sessions, which come after the slots in a pass
+    await sleep(300)
     gateway.sweep()
     expect(gateway.used(0, 0)).toBe(0)
     expect(gateway.spilled()).toEqual([])
@@ -128,6 +129,25 @@ describe('a mapping lives as long as the longest living of its sessions', () => 
     const remotes = [theSlot(0), ...gateway.spilled()].map(({ session }) => session.remotePort)
     expect(remotes.sort()).toEqual([80, 81, 82])
     expect(theSlot(0).spilled).toBe(2)
+  })
+
+  it('a session that two CPUs left reset with the time of an established one ends after the transitory time', async () => {
+    gateway.settings({ icmpTimeout: 1 }) // so that the sweep looks at everything in every pass
+    const external = outTcp(SYN).read.sourcePort
+    inTcp(SYN | ACK, external)
+    outTcp(ACK)
+    outTcp(SYN, 81)
+    inTcp(SYN | ACK, external, 81)
+    outTcp(ACK, 81)
+    gateway.sweep()
+    expect(gateway.secondsLeft(theSlot(0).session)).toBeGreaterThan(7400)
+    const slot = theSlot(0)
+    gateway.setSlot(0, 0, external - 1024, { ...slot, session: { ...slot.session, tcp: TcpState.TCP_RESET } })
+    await sleep(50)
+    gateway.sweep()
+    expect(secondsLeft(0)).toBe(240)
+    const [further] = gateway.spilled()
+    expect(gateway.secondsLeft(further!.session)).toBeGreaterThan(7400)
   })
 
   it('a session that died in the slot of a living mapping stays dead when jiffies wrap', async () => {
