@@ -1,5 +1,7 @@
 // The parts of docs/ that are made from code, between `<!-- generated: NAME -->` and `<!-- end -->`.
 import { call } from './command-line.ts'
+import { mapSizes } from './map-sizes.ts'
+import { numbersTable } from './numbers-table.ts'
 import { jsonTable } from './json-fields.ts'
 import { JSON_SCHEMAS } from '../../src/cli/json-schemas.ts'
 
@@ -16,6 +18,8 @@ const BLOCKS: Record<string, Record<string, () => string | Promise<string>>> = {
       Object.entries(JSON_SCHEMAS).map(([command, schema]) => [`json ${command}`, () => jsonTable(schema)]),
     ),
   },
+  'configuration.md': { numbers: numbersTable },
+  'maps.md': { sizes: mapSizes },
 }
 
 export const GENERATED_FILES = Object.keys(BLOCKS)

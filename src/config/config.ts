@@ -1,3 +1,5 @@
+import { NUMBERS } from './numbers.ts'
+
 /** What the gateway's configuration file (gateway.yaml) says, after defaulting. See docs/configuration.md. */
 export interface GatewayConfig {
   /** Names the pins and the lock, so that several gateways fit on one host (in namespaces of their own). */
@@ -59,10 +61,10 @@ export interface PublicPrefix {
 
 /** What `limits` is where it is not given: sizes of maps, which take memory when they are made. */
 export const DEFAULT_LIMITS: GatewayConfig['limits'] = {
-  maxSlices: 65_536,
-  maxInterfaces: 131_072,
-  maxSessions: 262_144,
-  maxDevices: 16_384,
+  maxSlices: NUMBERS.limits.maxSlices.fallback,
+  maxInterfaces: NUMBERS.limits.maxInterfaces.fallback,
+  maxSessions: NUMBERS.limits.maxSessions.fallback,
+  maxDevices: NUMBERS.limits.maxDevices.fallback,
 }
 
 export function defaultStateFile(instance: string): string {

@@ -1,4 +1,5 @@
 import { nearest } from '../api/index.ts'
+import type { NumberRule } from './numbers.ts'
 import type { Path, Source } from './source.ts'
 
 const ABSENT = Symbol('absent')
@@ -73,11 +74,13 @@ export class Field {
     return Array.isArray(this.#value)
   }
 
-  wholeNumber(fallback: number, min: number, max: number, unit = ''): number | undefined {
+  /** @param fallback where another than the rule's holds */
+  wholeNumber({ fallback: usual, min, max, unit }: NumberRule, fallback = usual): number | undefined {
     if (this.absent) return fallback
     const value = this.#value
     if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value
-    return this.problem(`a whole number${unit && ` of ${unit}`} from ${min} to ${max} is expected`)
+    const what = unit === undefined ? 'a whole number' : `a whole number of ${unit}`
+    return this.problem(`${what} from ${min} to ${max} is expected`)
   }
 
   oneOf<T extends string>(fallback: T, allowed: readonly T[]): T | undefined {

@@ -6,6 +6,7 @@ import { messageOf, NatGwError } from '../errors/errors.ts'
 import { formatCidr, overlaps, type Prefix } from '../net/cidr.ts'
 import { defaultStateFile, type GatewayConfig } from './config.ts'
 import { Field } from './field.ts'
+import { NUMBERS } from './numbers.ts'
 import * as read from './sections.ts'
 import { Source, type Problem } from './source.ts'
 
@@ -101,7 +102,7 @@ function readConfig(file: Field, folder: string, warnings: string[]): GatewayCon
     udpRefresh: fields.udpRefresh.oneOf('both', ['both', 'outbound'] as const),
     perInterface: complete(read.readPerInterface(fields.perInterface, limits?.maxSessions)),
     xdpMode: fields.xdpMode.oneOf('auto', ['auto', 'native', 'generic'] as const),
-    driftIntervalSeconds: fields.driftIntervalSeconds.wholeNumber(30, 1, 86_400, 'seconds'),
+    driftIntervalSeconds: fields.driftIntervalSeconds.wholeNumber(NUMBERS.driftIntervalSeconds),
     limits,
     log: complete({
       level: fields.log.section('level').level.oneOf('info', ['trace', 'debug', 'info', 'warn', 'error'] as const),

@@ -5,8 +5,9 @@ import { ipv4Use } from '../net/ipv4.ts'
 import { tryParseMac } from '../net/mac.ts'
 import { DEVICE_NAME, INSTANCE_NAME, isDeviceName, isInstanceName } from '../net/names.ts'
 import type { GatewayConfig, PrivateDevice, PublicPrefix } from './config.ts'
-import { DEFAULT_LIMITS, MOST_SHARED_MACS } from './config.ts'
+import { MOST_SHARED_MACS } from './config.ts'
 import type { Field } from './field.ts'
+import { NUMBERS } from './numbers.ts'
 
 // One reader for each section of gateway.yaml. What could not be read is undefined or left out, and was reported.
 
@@ -17,9 +18,7 @@ export interface Placed<T> {
 }
 
 /** More addresses than a gateway is designed for by far; a shorter prefix is a slip of the pen. */
-const SHORTEST_PUBLIC_PREFIX = 16
-/** Seconds. Times in the data plane are 32 bits of jiffies: 7 days are well below half of their range at 1000 Hz. */
-const LONGEST_TIMER = 604_800
+export const SHORTEST_PUBLIC_PREFIX = 16
 
 export function readInstance(field: Field): string | undefined {
   if (field.absent) return 'default'
@@ -125,50 +124,47 @@ type Complete<T> = { [K in keyof T]: T[K] | undefined }
 
 export function readTimers(field: Field, warnings: string[]): Complete<GatewayConfig['timers']> {
   const section = field.section('udp', 'tcpEstablished', 'tcpTransitory', 'icmp')
-  const timer = (name: keyof typeof section, fallback: number, least: number, rule: string): number | undefined => {
-    const seconds = section[name].wholeNumber(fallback, 1, LONGEST_TIMER, 'seconds')
+  const timer = (name: keyof typeof section, least: number, rule: string): number | undefined => {
+    const seconds = section[name].wholeNumber(NUMBERS.timers[name])
     if (seconds !== undefined && seconds < least) {
       warnings.push(`timers.${name}: ${seconds} s is less than the ${least} s of ${rule}: idle connections break early`)
     }
     return seconds
   }
   return {
-    udp: timer('udp', 300, 120, 'RFC 4787 REQ-5'),
-    tcpEstablished: timer('tcpEstablished', 7440, 7440, 'RFC 5382 REQ-5'),
-    tcpTransitory: timer('tcpTransitory', 240, 240, 'RFC 5382 REQ-5'),
-    icmp: timer('icmp', 60, 60, 'RFC 5508 REQ-2'),
+    udp: timer('udp', 120, 'RFC 4787 REQ-5'),
+    tcpEstablished: timer('tcpEstablished', 7440, 'RFC 5382 REQ-5'),
+    tcpTransitory: timer('tcpTransitory', 240, 'RFC 5382 REQ-5'),
+    icmp: timer('icmp', 60, 'RFC 5508 REQ-2'),
   }
 }
 
 export function readManifestLimits(field: Field): Complete<GatewayConfig['manifestLimits']> {
   const { fileBytes, files } = field.section('fileBytes', 'files')
   return {
-    fileBytes: fileBytes.wholeNumber(16_777_216, 1_024, 268_435_456, 'bytes'),
-    files: files.wholeNumber(200_000, 1, 1_000_000),
+    fileBytes: fileBytes.wholeNumber(NUMBERS.manifestLimits.fileBytes),
+    files: files.wholeNumber(NUMBERS.manifestLimits.files),
   }
 }
-
-/** A slice has 64,512 ports at most, and mappings of UDP live for minutes: nobody opens so many flows for long. */
-const NEW_FLOWS_PER_SECOND = 20_000
 
 /** @param maxSessions of `limits`: one interface has a quarter, half of what is given out of them, where nothing is said */
 export function readPerInterface(
   field: Field,
-  maxSessions = DEFAULT_LIMITS.maxSessions,
+  maxSessions: number = NUMBERS.limits.maxSessions.fallback,
 ): Complete<GatewayConfig['perInterface']> {
   const section = field.section('sessions', 'newFlowsPerSecond')
   return {
-    sessions: section.sessions.wholeNumber(Math.floor(maxSessions / 4), 0, 16_777_216),
-    newFlowsPerSecond: section.newFlowsPerSecond.wholeNumber(NEW_FLOWS_PER_SECOND, 0, 4_000_000),
+    sessions: section.sessions.wholeNumber(NUMBERS.perInterface.sessions, Math.floor(maxSessions / 4)),
+    newFlowsPerSecond: section.newFlowsPerSecond.wholeNumber(NUMBERS.perInterface.newFlowsPerSecond),
   }
 }
 
 export function readLimits(field: Field): Complete<GatewayConfig['limits']> {
   const limits = field.section('maxSlices', 'maxInterfaces', 'maxSessions', 'maxDevices')
   return {
-    maxSlices: limits.maxSlices.wholeNumber(DEFAULT_LIMITS.maxSlices, 1, 4_194_304),
-    maxInterfaces: limits.maxInterfaces.wholeNumber(DEFAULT_LIMITS.maxInterfaces, 1, 4_194_304),
-    maxSessions: limits.maxSessions.wholeNumber(DEFAULT_LIMITS.maxSessions, 1024, 16_777_216),
-    maxDevices: limits.maxDevices.wholeNumber(DEFAULT_LIMITS.maxDevices, 64, 1_048_576),
+    maxSlices: limits.maxSlices.wholeNumber(NUMBERS.limits.maxSlices),
+    maxInterfaces: limits.maxInterfaces.wholeNumber(NUMBERS.limits.maxInterfaces),
+    maxSessions: limits.maxSessions.wholeNumber(NUMBERS.limits.maxSessions),
+    maxDevices: limits.maxDevices.wholeNumber(NUMBERS.limits.maxDevices),
   }
 }

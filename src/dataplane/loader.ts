@@ -84,6 +84,15 @@ export interface OpenOptions {
   logFolder?: string
 }
 
+/** Maps whose size the configuration decides. */
+export const SIZED_BY: Readonly<Record<string, keyof DataplaneLimits>> = {
+  slices: 'maxSlices',
+  slice_states: 'maxSlices',
+  interfaces: 'maxInterfaces',
+  sessions: 'maxSessions',
+  devices: 'maxDevices',
+}
+
 /** Maps that only count or report: made anew where their size changed. */
 const DISPOSABLE: readonly string[] = [layouts.counters.name, layouts.drops.name, layouts.events.name]
 
@@ -209,20 +218,10 @@ function openExisting(layout: MapShape, path: string, wanted: number): BpfMap | 
   return undefined
 }
 
-function wantedEntries(layout: MapShape, limits: DataplaneLimits): number {
-  switch (layout.name) {
-    case 'slices':
-    case 'slice_states':
-      return limits.maxSlices
-    case 'interfaces':
-      return limits.maxInterfaces
-    case 'sessions':
-      return 2 ** Math.ceil(Math.log2(limits.maxSessions))
-    case 'devices':
-      return limits.maxDevices
-    default:
-      return layout.maxEntries
-  }
+function wantedEntries({ name, maxEntries }: MapShape, limits: DataplaneLimits): number {
+  const limit = SIZED_BY[name]
+  if (limit === undefined) return maxEntries
+  return limit === 'maxSessions' ? 2 ** Math.ceil(Math.log2(limits.maxSessions)) : limits[limit]
 }
 
 function load(object: BpfObject, { instance, objectPath, logFolder = tmpdir() }: OpenOptions): void {

@@ -1,6 +1,8 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { GENERATED_FILES, regenerated } from '../../scripts/docs/blocks.ts'
+import { rulesOf } from '../../scripts/docs/numbers-table.ts'
+import { NUMBERS } from '../../src/config/numbers.ts'
 import { parseConfig } from '../../src/config/load.ts'
 import { readManifest } from '../../src/store/manifests/read-manifest.ts'
 import { DropReason, maps } from '../../src/dataplane/generated/layouts.ts'
@@ -47,3 +49,30 @@ it.each(GENERATED_FILES)(
     expect(text).toBe(await regenerated(file, text))
   },
 )
+
+it('docs/configuration.md tells the default of every number where it explains the field', () => {
+  const rows = new Map(
+    [...read('docs/configuration.md').matchAll(/^\| `([^`]+)` \| ([^|]+) \| [^|…]+ \|$/gm)].map(
+      ([, field, fallback]) => [field!, fallback!],
+    ),
+  )
+  for (const [field, { fallback }] of rulesOf(NUMBERS)) {
+    const told = field === 'perInterface.sessions' ? 'a quarter of `limits.maxSessions`' : String(fallback)
+    expect([field, rows.get(field)]).toEqual([field, told])
+  }
+})
+
+it('every file that docs and README name in src, bpf, scripts, deploy or docs is there', () => {
+  const pages = [
+    'README.md',
+    'CONTRIBUTING.md',
+    'docs/cli.md',
+    'docs/configuration.md',
+    'docs/architecture.md',
+    'docs/maps.md',
+  ]
+  for (const page of pages) {
+    const named = found(read(page), /`((?:src|bpf|scripts|deploy|docs)\/[\w./-]+)`/g)
+    expect([page, ...named.filter((path) => !existsSync(new URL(`../../${path}`, import.meta.url)))]).toEqual([page])
+  }
+})
