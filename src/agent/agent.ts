@@ -4,7 +4,7 @@ import type { Dataplane } from '../dataplane/loader.ts'
 import type { ProblemSink } from '../problems/problem-list.ts'
 import type { ResourceStore } from '../store/store.ts'
 import type { Built } from './desired/model.ts'
-import type { HostChange } from './host-network.ts'
+import type { HostChange, HostSnapshot } from './host-network.ts'
 import type { Logger } from '../log/logger.ts'
 import { keyOf } from '../api/index.ts'
 import { openDataplane } from '../dataplane/loader.ts'
@@ -35,6 +35,8 @@ export interface AgentOptions {
   objectPath: string
   log: Logger
   problems: ProblemSink
+  /** Links, addresses or routes of the host changed. */
+  onHostChange?: (host: HostSnapshot) => void
 }
 
 /** What the agent did since it started. */
@@ -54,6 +56,7 @@ const LONGEST_PASS_MS = 300_000
 export class Agent {
   readonly #config: GatewayConfig
   readonly #problems: ProblemSink
+  readonly #onHostChange: AgentOptions['onHostChange']
   /** For what may go wrong again and again. */
   readonly #repeated: RateLimitedLog
   readonly #dataplane: Dataplane
@@ -93,9 +96,10 @@ export class Agent {
     return agent
   }
 
-  private constructor({ config, store, objectPath, log, problems }: AgentOptions) {
+  private constructor({ config, store, objectPath, log, problems, onHostChange }: AgentOptions) {
     this.#config = config
     this.#problems = problems
+    this.#onHostChange = onHostChange
     this.#repeated = new RateLimitedLog(log)
     const now = (): number => performance.now()
     this.#dataplane = openDataplane({ instance: config.instance, limits: config.limits, objectPath })
@@ -216,6 +220,7 @@ export class Agent {
   }
 
   #hostChanged(change: HostChange): void {
+    if (change.links || change.addresses || change.routes) this.#onHostChange?.(this.#host.snapshot())
     this.#model.setHost(this.#host.snapshot(), change)
     this.#keeper.changed(change.neighbours)
     this.#passes.askForChange()

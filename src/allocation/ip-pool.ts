@@ -33,15 +33,14 @@ interface PoolRange extends AddressRange {
  * not a subnet it sits in). An address of two prefixes belongs to the first.
  *
  * A reserved one is not given out, but whoever has it keeps it: prefixes are what the user says, reservations are what the
- * host happened to need when the pool was made, and that alone must not move slices.
+ * host happens to need, and that alone must not move slices.
  */
 export class IpPool {
-  /** Addresses that can be given out, or are. */
-  readonly size: number
+  #size = 0
   /** All addresses of the prefixes. */
   readonly #ranges: readonly PoolRange[]
   /** Those that are not reserved. */
-  readonly #free: readonly PoolRange[]
+  #free: readonly PoolRange[] = []
 
   /**
    * @param prefixes in order of preference
@@ -49,17 +48,27 @@ export class IpPool {
    * @throws ERR_INVALID_FIELD for what is not an IPv4 prefix
    */
   constructor(prefixes: readonly PoolPrefix[], reserved: readonly string[] = []) {
-    const holes = reserved.map((text) => rangeOf(text.includes('/') ? text : `${text}/32`))
     const ranges: PoolRange[] = []
     for (const source of prefixes) {
       const own = ranges.reduce(without, [rangeOf(source.prefix)])
       ranges.push(...own.map((range) => ({ ...range, source })))
     }
     this.#ranges = ranges
-    this.#free = ranges.flatMap(({ source, ...range }) =>
+    this.reserve(reserved)
+  }
+
+  /** Addresses that can be given out, or are. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** Takes the place of what was reserved before. */
+  reserve(reserved: readonly string[]): void {
+    const holes = reserved.map((text) => rangeOf(text.includes('/') ? text : `${text}/32`))
+    this.#free = this.#ranges.flatMap(({ source, ...range }) =>
       holes.reduce(without, [range]).map((rest) => ({ ...rest, source })),
     )
-    this.size = this.#free.reduce((sum, { first, last }) => sum + last - first + 1, 0)
+    this.#size = this.#free.reduce((sum, { first, last }) => sum + last - first + 1, 0)
   }
 
   /** @returns the address as it is configured, reserved or not; undefined when no prefix has it */

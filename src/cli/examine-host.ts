@@ -11,7 +11,20 @@ import { formatIpv4, parseIpv4 } from '../net/ipv4.ts'
  * @throws ERR_PREFIX_OVERLAP. A device that is missing or down is waited for
  */
 export function examineHost(config: GatewayConfig): { pool: IpPool; notes: string[] } {
-  const { links, addresses, routes } = listHost()
+  const reserved = reservedOnHost(config, listHost())
+  return { pool: new IpPool(config.publicPrefixes, reserved), notes: leftOutNotes(config, reserved) }
+}
+
+/** A sentence for each prefix of which addresses are not given out. */
+export function leftOutNotes({ publicPrefixes }: GatewayConfig, reserved: readonly string[]): string[] {
+  return publicPrefixes.flatMap(({ prefix }) => leftOut(prefix, reserved))
+}
+
+/** Addresses that the host, a router or a subnet needs for itself. @throws ERR_PREFIX_OVERLAP */
+export function reservedOnHost(
+  config: GatewayConfig,
+  { links, addresses, routes }: ReturnType<typeof listHost>,
+): string[] {
   const names = new Map(links.map(({ ifindex, name }) => [ifindex, name]))
   const privateDevices = new Set(config.private.map((device) => device.interface))
   const placed = (address: string, { ifindex, prefixLength }: { ifindex: number; prefixLength: number }) => ({
@@ -25,13 +38,11 @@ export function examineHost(config: GatewayConfig): { pool: IpPool; notes: strin
     .filter(({ prefixLength }) => prefixLength > 0)
     .map((route) => placed(formatIpv4(route.address), route))
     .filter(({ device }) => privateDevices.has(device))
-  const reserved = reservedAddresses(
+  return reservedAddresses(
     config,
     [...own, ...inside],
     routes.flatMap(({ gateway }) => (gateway === undefined ? [] : [formatIpv4(gateway)])),
   )
-  const notes = config.publicPrefixes.flatMap(({ prefix }) => leftOut(prefix, reserved))
-  return { pool: new IpPool(config.publicPrefixes, reserved), notes }
 }
 
 function leftOut(text: string, reserved: readonly string[]): string[] {

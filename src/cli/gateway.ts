@@ -21,6 +21,7 @@ import { ConfigReload } from './config-reload.ts'
 import { examineHost } from './examine-host.ts'
 import { lockInstance } from './instance.ts'
 import { OBJECT_PATH } from './paths.ts'
+import { PoolKeeper } from './pool-keeper.ts'
 import { RunFolder } from './run-folder.ts'
 import { checkStatePlace } from './state-place.ts'
 import { endOn, endOnUnexpected } from './unexpected.ts'
@@ -92,10 +93,19 @@ async function startParts(
   })
   await cleanUps.add('closing the store', () => store.close())
   const agentLog = log.child({ component: 'agent' })
-  const agent = await Agent.start({ config, store, objectPath: OBJECT_PATH, log: agentLog, problems })
+  const poolKeeper = new PoolKeeper({ config, pool, problems, log }, notes)
+  const agent = await Agent.start({
+    config,
+    store,
+    objectPath: OBJECT_PATH,
+    log: agentLog,
+    problems,
+    onHostChange: (host) => poolKeeper.update(host),
+  })
   await cleanUps.add('stopping the agent', () => agent.stop())
   const controllerLog = log.child({ component: 'controllers' })
   const controllers = await startControllers(store, pool, controllerLog, systemClock, new HostOutlook(problems))
+  poolKeeper.onChange = () => controllers.poolChanged()
   await cleanUps.add('stopping the controllers', () => controllers.stop())
   const reload = new ConfigReload({
     path: configPath,

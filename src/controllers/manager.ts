@@ -13,6 +13,8 @@ import { NetworkReconciler } from './network-controller.ts'
 import { NetworkInterfaceReconciler } from './network-interface-controller.ts'
 
 export interface Controllers {
+  /** To be called when other addresses of the pool are reserved than before. */
+  poolChanged(): void
   /** Resolves when nothing is being worked on any more; what was begun is finished. */
   stop(): Promise<void>
   /** Resolves when every change so far has had its effect. For tests. */
@@ -74,6 +76,9 @@ export async function startControllers(
   })
   for (const queue of queues) queue.start()
   return {
+    poolChanged() {
+      for (const key of natGateways.hungry) gateways.queue.add(key)
+    },
     async stop() {
       unfollow()
       unwatch()

@@ -128,6 +128,29 @@ describe('natgw status of a host that changes while natgw runs', () => {
   })
 })
 
+test('an address that the host is given is not given out, and is once the host gives it up', async () => {
+  const [first, second] = ['198.51.100.8', '198.51.100.9']
+  const gateway = await GatewayLab.up({
+    networks: [2],
+    config: { publicPrefixes: [{ prefix: `${first}/31`, ports: '1024-1087' }] },
+  })
+  const { lab } = gateway
+  const addresses = async () => (await gateway.natgw.slices()).map(({ publicAddress }) => publicAddress).sort()
+  try {
+    await gateway.serve([lab.machine(1)])
+    expect(await addresses()).toEqual([first])
+    await lab.gateway.ip(`address add ${second}/32 dev up0`)
+    await gateway.service.waitForLog(new RegExp(`NAT is given none of these newly: ${second}`))
+    gateway.addMachine(lab.machine(2))
+    await expect.poll(() => gateway.reasonOf(lab.machine(2), 'NATReady'), { timeout: 5_000 }).toBe('PoolExhausted')
+    expect(await addresses()).toEqual([first])
+    await lab.gateway.ip(`address del ${second}/32 dev up0`)
+    await expect.poll(addresses, { timeout: 5_000 }).toEqual([first, second])
+  } finally {
+    await gateway.down()
+  }
+})
+
 test('a gateway is not Ready while the host does not have the address it shares with it', async () => {
   const shared = { prefix: `${GATEWAY_UPLINK}/32`, ports: '61000-61255', shared: true }
   const gateway = await GatewayLab.up({ config: { publicPrefixes: [shared] } })
