@@ -241,7 +241,8 @@ export class Agent {
     this.#settle()
     const { links } = this.#host.snapshot()
     const devices = this.#model.devices()
-    if (verify || links !== this.#askedLinks) this.#targets.update(readRedirectTargets(), links)
+    const ask = verify || links !== this.#askedLinks || this.#devices.retryDue()
+    if (ask) this.#targets.update(readRedirectTargets(), links)
     this.#askedLinks = links
     const deaf = deafTargets(devices, this.#targets)
     await this.#devices.ensure(devices, links, deaf)

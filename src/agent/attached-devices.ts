@@ -15,6 +15,8 @@ interface Known {
   failure?: NatGwError
   /** In generic mode for another reason than its own driver, as far as is known. */
   demoted?: boolean
+  /** Since when it runs in native mode and should not. */
+  deafSince?: number
   retryAt: number
 }
 
@@ -25,6 +27,8 @@ export interface UnconfiguredDevice {
   name: string
 }
 
+/** A veth takes frames once its machine has set its end up: what runs in native mode waits so long for that. Milliseconds. */
+const DEAF_MS = 5_000
 /** Milliseconds between tries to attach to a device that refused. */
 const RETRY = 10_000
 
@@ -76,10 +80,13 @@ export class AttachedDevices {
     })
   }
 
-  /** Whether a device that refused is to be tried again. */
+  /** Whether a device that refused is to be tried again, or the mode of one changed. */
   retryDue(): boolean {
     const now = this.#now()
-    return [...this.#known.values()].some(({ failure, retryAt }) => failure !== undefined && retryAt <= now)
+    return [...this.#known.values()].some(
+      ({ failure, retryAt, deafSince }) =>
+        (failure !== undefined && retryAt <= now) || (deafSince !== undefined && now - deafSince >= DEAF_MS),
+    )
   }
 
   /**
@@ -96,7 +103,7 @@ export class AttachedDevices {
     for (const { device, role, link } of devices) {
       const known = this.#known.get(device) ?? { retryAt: 0 }
       this.#known.set(device, known)
-      const misplaced = known.mode === 'native' && this.#modeFor(device) === 'generic'
+      const misplaced = this.#isMisplaced(device, known)
       if (known.ifindex === link?.ifindex && known.failure === undefined && !misplaced) continue
       if (link === undefined) {
         moved ||= known.ifindex !== undefined
@@ -131,6 +138,16 @@ export class AttachedDevices {
       if (known.failure === undefined) this.#repairs++
     }
     this.#removeOthers(links)
+  }
+
+  /** It runs in native mode and has sent to a device that takes no frames for some time. */
+  #isMisplaced(device: string, known: Known): boolean {
+    if (known.mode !== 'native' || this.#modeFor(device) !== 'generic') {
+      delete known.deafSince
+      return false
+    }
+    known.deafSince ??= this.#now()
+    return this.#now() - known.deafSince >= DEAF_MS
   }
 
   #modeFor(device: string): XdpMode | 'auto' {

@@ -30,13 +30,19 @@ export class RedirectTargets {
   }
 }
 
-/** For each configured device those that its program sends to and that take no frames from native XDP. */
+/**
+ * For each configured device those that its program sends to and that take no frames from native XDP. One without carrier
+ * takes nothing in any mode: a machine that is off does not count.
+ */
 export function deafTargets(
   devices: readonly BoundDevice[],
   targets: Pick<RedirectTargets, 'takes'>,
 ): ReadonlyMap<string, readonly string[]> {
   const deaf = (role: BoundDevice['role']): string[] =>
-    devices.flatMap((each) => (each.role === role && each.link && !targets.takes(each.link) ? [each.link.name] : []))
+    devices.flatMap((each) => {
+      const { link } = each
+      return each.role === role && link?.carrier === true && !targets.takes(link) ? [link.name] : []
+    })
   const outside = deaf('uplink')
   const inside = deaf('private')
   return new Map(devices.map(({ device, role }) => [device, role === 'uplink' ? inside : outside]))
@@ -56,14 +62,14 @@ export function modeProblems(
     const why = `${which} takes no frames from native XDP`
     const remedy =
       `if ${first} is a veth: ethtool -K FAR_END gro on; a bridge or VLAN never does: ` +
-      (mode === 'native' ? 'set xdpMode: auto' : 'nothing else helps')
+      (configured === 'native' ? 'set xdpMode: auto' : 'the mode follows by itself')
     return mode === 'native'
       ? [
           {
             reason: 'RedirectRefused',
             severity: 'error',
             object: `device ${device}`,
-            message: `${why}: what comes in on ${device} for it is lost${configured === 'native' ? ', as xdpMode: native wants it' : ''}`,
+            message: `${why}: what comes in on ${device} for it is lost`,
             remedy,
           },
         ]

@@ -93,6 +93,33 @@ test('a veth whose far end has no GRO makes the uplink generic, until it has', a
   await agent.awaitNoProblem('GenericMode')
 })
 
+test('a machine that comes and sets its end up within seconds changes no mode', async () => {
+  const blue = { namespace: 'default', name: 'blue' }
+  agent = await lab.start(OBJECTS, {
+    private: [
+      { interface: 'in0', network: blue, prefixes: ['10.0.0.0/24'], macs: [] },
+      { interface: 'in1', network: blue, prefixes: ['10.0.7.0/24'], macs: [] },
+    ],
+  })
+  await eventually('pings', pings)
+  const uplink = () => pinnedLinks(lab.instance).find(({ role }) => role === 'uplink')
+  const before = uplink()
+  ip(`link add in1 type veth peer name vm1 netns ${lab.machine}`)
+  ip('link set in1 up')
+  lab.namespaces.ip(lab.machine, 'link set vm1 up')
+  await agent.awaitProblem('RedirectRefused')
+  setGro(lab.machine, 'vm1', 'on')
+  await agent.awaitNoProblem('RedirectRefused')
+  await new Promise((resolve) => setTimeout(resolve, 6000))
+  expect(uplink()).toEqual(before)
+  ip('link del in1')
+  ip(`link add in1 type veth peer name vm1 netns ${lab.machine}`)
+  ip('link set in1 up')
+  lab.namespaces.ip(lab.machine, 'link set vm1 up')
+  await eventually('generic mode for one that never does', () => uplink()?.mode === 'generic')
+  await eventually('pings', pings)
+})
+
 test('a machine that switches its GRO off loses its own packets and changes no mode', async () => {
   agent = await lab.start(OBJECTS)
   await eventually('pings', pings)

@@ -19,6 +19,11 @@ describe('the mode of a program is that of the pair of devices', () => {
     expect(deaf(2, 3)).toEqual({ in0: [], in1: [], in2: [], up0: ['in1'] })
   })
 
+  test('not that of a device without carrier, whose machine is off', () => {
+    const off = { ...B, link: { ...link(4, 'in1'), carrier: false } }
+    expect(deafTargets([A, off, UPLINK], { takes: ({ ifindex }) => ifindex !== 4 }).get('up0')).toEqual([])
+  })
+
   test('generic on private devices when the uplink takes none', () => {
     expect(deaf(3, 4)).toEqual({ in0: ['up0'], in1: ['up0'], in2: ['up0'], up0: [] })
   })
