@@ -187,8 +187,9 @@ function attachError(error: unknown, device: string, ifindex: number, mode: XdpM
   if (isOccupied(error)) {
     return new NatGwError(
       'ERR_ATTACH',
-      `device ${device} runs an XDP program of someone else: \`ip link show dev ${device}\` shows its id, ` +
-        `\`ip link set dev ${device} xdp off\` or that program's owner can remove it`,
+      `device ${device} runs an XDP program of someone else: \`ip link show dev ${device}\` shows its id. Of another natgw ` +
+        `instance \`natgw unload --instance NAME\` removes it, of others its owner; \`ip link set dev ${device} xdp off\` ` +
+        'removes it only where it was attached without a BPF link',
       details,
       { cause: error },
     )
