@@ -98,7 +98,8 @@ test('killed while manifests are removed, natgw takes away what they had and lea
   await delay(120)
   await gateway().kill()
   await gateway().start()
-  await expect.poll(async () => Object.keys(await slices()).length, { timeout: 10_000 }).toBe(2 + (all - 2) / 2)
+  // What the folder lacks at a start is doubted for 30 s.
+  await expect.poll(async () => Object.keys(await slices()).length, { timeout: 45_000 }).toBe(2 + (all - 2) / 2)
   expect(before).toMatchObject(await slices())
   await expectSlicesApart()
 })
