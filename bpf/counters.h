@@ -7,6 +7,7 @@
 #include "maps.h"
 
 _Static_assert((int)COUNTERS <= (int)MAX_COUNTERS, "the element of the map `counters` has no room for all counters");
+_Static_assert((int)DROP_REASONS <= (int)MAX_DROP_REASONS, "the map `drops` has no room for all reasons");
 
 static __always_inline void count(enum counter which, __u64 amount)
 {

@@ -84,7 +84,10 @@ struct {
 
 /* ---- written by the programs ---- */
 
-/* The slot arena. The agent adds chunks; bpf/arena.h says what is where in one. */
+/*
+ * The slot arena. The agent adds chunks. In one are struct slot and, at the places that enum limits names, what stands
+ * beside the slots, struct link among it: bpf/arena.h.
+ */
 struct slot_chunk {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -133,7 +136,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, DROP_REASONS);
+	__uint(max_entries, MAX_DROP_REASONS);
 	__type(key, __u32); /* enum drop_reason */
 	__type(value, __u64);
 } drops SEC(".maps");

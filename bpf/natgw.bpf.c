@@ -23,6 +23,7 @@ const struct slot *anchor_slot __attribute__((unused));
 const struct link *anchor_link __attribute__((unused));
 const struct event *anchor_event __attribute__((unused));
 const enum limits *anchor_limits __attribute__((unused));
+const enum layout_versions *anchor_layout_versions __attribute__((unused));
 const enum slice_constants *anchor_slice_constants __attribute__((unused));
 const enum nat_protocol *anchor_protocol __attribute__((unused));
 const enum address_flags *anchor_address_flags __attribute__((unused));

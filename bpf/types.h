@@ -31,6 +31,16 @@ enum limits {
 	MAX_CHUNKS = 4096,
 	MAX_NEXT_HOPS = 1024,
 	MAX_COUNTERS = 64, /* more than there are, so that one more does not change a layout */
+	MAX_DROP_REASONS = 128,
+};
+
+/*
+ * Raised when what is in a map changes its meaning but not its layout: where a hash places an entry, say. A field or
+ * enumerator of another meaning takes a new name instead.
+ */
+enum layout_versions {
+	LAYOUT_SLOT_CHUNKS = 1,
+	LAYOUT_SESSIONS = 1,
 };
 
 /* One per host; index 0 of the map `settings`. Written by the agent only. */

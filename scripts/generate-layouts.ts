@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { parseBtf } from './layouts/btf.ts'
+import { describeMaps } from './layouts/describe.ts'
 import { parseElf } from './layouts/elf.ts'
 import { emit } from './layouts/emit.ts'
 import type { Layouts } from './layouts/emit.ts'
@@ -15,25 +16,26 @@ const { values: options } = parseArgs({
     check: { type: 'boolean', default: false },
     object: { type: 'string', default: join(root, 'build/bpf/natgw.bpf.o') },
     header: { type: 'string', default: join(root, 'bpf/types.h') },
+    maps: { type: 'string', default: join(root, 'bpf/maps.h') },
     output: { type: 'string', default: join(root, 'src/dataplane/generated/layouts.ts') },
   },
 })
 
 /** BTF does not say which file a type is from; the header does, and it holds nothing that stays inside BPF. */
-function readLayouts(objectPath: string, headerPath: string): Layouts {
+function readLayouts(objectPath: string, headerPath: string, mapsPath: string): Layouts {
   const header = readFileSync(headerPath, 'utf8')
   const names = (keyword: string) =>
     [...header.matchAll(new RegExp(`^${keyword} (\\w+) \\{`, 'gm'))].map(([, name]) => name ?? '')
   const elf = parseElf(readFileSync(objectPath))
   const section = elf.section('.BTF')
   if (section === undefined) throw new Error(`${objectPath} has no .BTF section: it was compiled without -g`)
-  const structs = names('struct')
-  const shapes = new Shapes(parseBtf(section, elf.littleEndian), new Set(structs))
-  return {
-    structs: structs.map((name) => shapes.struct(name)),
-    enums: names('enum').map((name) => shapes.enumeration(name)),
-    maps: shapes.maps(),
-  }
+  const structNames = names('struct')
+  const shapes = new Shapes(parseBtf(section, elf.littleEndian), new Set(structNames))
+  const structs = structNames.map((name) => shapes.struct(name))
+  const enums = names('enum').map((name) => shapes.enumeration(name))
+  const maps = shapes.maps()
+  const descriptions = describeMaps(maps, structs, enums, header + readFileSync(mapsPath, 'utf8'))
+  return { structs, enums, maps, descriptions }
 }
 
 function firstDifference(expected: string, found: string): string {
@@ -43,7 +45,7 @@ function firstDifference(expected: string, found: string): string {
   return `line ${line + 1}\n  should be: ${want[line] ?? '(nothing)'}\n  is:        ${have[line] ?? '(nothing)'}`
 }
 
-const text = emit(readLayouts(options.object, options.header))
+const text = emit(readLayouts(options.object, options.header, options.maps))
 if (!options.check) {
   writeFileSync(options.output, text)
 } else {

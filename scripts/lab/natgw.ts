@@ -56,31 +56,33 @@ export interface ShownProblem {
 export class Natgw {
   readonly #lab: Lab
   readonly #config: string
+  readonly #program: string
   #starts = 0
 
-  /** @param config path of gateway.yaml */
-  constructor(lab: Lab, config: string) {
+  /** @param config path of gateway.yaml @param program the command line of another version */
+  constructor(lab: Lab, config: string, program = NATGW) {
     this.#lab = lab
     this.#config = config
+    this.#program = program
   }
 
   /** `natgw run`, up once it says that the gateway serves, or what keeps it from that. @param before a command that starts it, like unshare */
   async start(...before: string[]): Promise<Service> {
     // A log of its own: what an earlier run wrote says nothing about this one.
     const name = `natgw-${++this.#starts}`
-    const [program = '', ...args] = [...before, process.execPath, NATGW, 'run', '--config', this.#config]
+    const [program = '', ...args] = [...before, process.execPath, this.#program, 'run', '--config', this.#config]
     const service = await this.#lab.gateway.start(name, program, ...args)
     await service.waitForLog(/"gateway (is serving|runs and serves nobody)/, 30_000)
     return service
   }
 
   async attempt(...args: string[]): Promise<Result> {
-    return this.#lab.gateway.attempt(process.execPath, [NATGW, ...args])
+    return this.#lab.gateway.attempt(process.execPath, [this.#program, ...args])
   }
 
   /** A command of natgw about this lab's instance, as the user sees it. */
   async show(...args: string[]): Promise<string> {
-    return (await this.#lab.gateway.run(process.execPath, NATGW, ...args, '--config', this.#config)).trimEnd()
+    return (await this.#lab.gateway.run(process.execPath, this.#program, ...args, '--config', this.#config)).trimEnd()
   }
 
   async status(): Promise<StatusView> {

@@ -121,8 +121,16 @@ export class Service {
   }
 }
 
-/** @param check called every 20 ms until it returns true @throws Error naming `what` after `timeout` milliseconds */
-export async function waitUntil(what: string, timeout: number, check: () => boolean | Promise<boolean>): Promise<void> {
+/** How many times as long as usual to wait: an emulated machine is slower (scripts/test-kernels). */
+const PATIENCE = Number(process.env['NATGW_PATIENCE'] ?? 1)
+
+/**
+ * @param usual milliseconds, on a machine that is not emulated
+ * @param check called every 20 ms until it returns true
+ * @throws Error naming `what` when the time is up
+ */
+export async function waitUntil(what: string, usual: number, check: () => boolean | Promise<boolean>): Promise<void> {
+  const timeout = usual * PATIENCE
   const end = performance.now() + timeout
   while (!(await check())) {
     if (performance.now() > end) throw new Error(`waited ${timeout} ms in vain for ${what}`)

@@ -1,10 +1,7 @@
 // Shapes → the text of src/dataplane/generated/layouts.ts. Names: struct next_hop → NextHop, nextHopCodec; fields in
 // camelCase; enumerators as in C, so that one search finds both sides.
-import { createHash } from 'node:crypto'
+import type { Description } from './describe.ts'
 import type { EnumShape, Field, FieldType, MapShape, StructShape } from './shapes.ts'
-
-/** Maps that only count: an upgrade that adds a counter replaces them instead of starting with an empty table. */
-const STATISTICS = new Set(['counter', 'drop_reason'])
 
 /** u64 fields that fit a double: counters, nanoseconds and jiffies. Everything else of 8 bytes becomes a bigint. */
 const FITS_NUMBER = /(^|_)(packets|bytes|ns|jiffies|refused|reported)$/
@@ -13,15 +10,7 @@ export interface Layouts {
   structs: StructShape[]
   enums: EnumShape[]
   maps: MapShape[]
-}
-
-/** 64 hex digits over all that a pinned map and a program of another build must agree on. */
-export function layoutHash(layouts: Layouts): string {
-  const maps = layouts.maps.map(({ maxEntries: _, ...shape }) => shape)
-  const enums = layouts.enums.filter(({ name }) => !STATISTICS.has(name))
-  return createHash('sha256')
-    .update(JSON.stringify([layouts.structs, enums, maps]))
-    .digest('hex')
+  descriptions: Record<string, Description>
 }
 
 export function emit(layouts: Layouts): string {
@@ -29,11 +18,11 @@ export function emit(layouts: Layouts): string {
     '// Generated from the BTF of build/bpf/natgw.bpf.o by scripts/generate-layouts.ts. Do not edit.',
     "import { getBytes, getCount, setBytes, setCount, u32Codec, u64Codec } from '../codec.ts'",
     "import type { Codec, MapLayout, MapShape, OuterMapLayout } from '../codec.ts'",
-    '',
-    `export const LAYOUT_HASH = '${layoutHash(layouts)}'`,
+    "import type { LaidOut } from '../compatibility.ts'",
     ...layouts.enums.map(emitEnum),
     ...layouts.structs.map(emitStruct),
     emitMaps(layouts.maps),
+    emitDescriptions(layouts.descriptions),
   ].join('\n')
 }
 
@@ -46,7 +35,7 @@ function emitEnum({ name, values }: EnumShape): string {
     '} as const',
     `export type ${type} = (typeof ${type})[keyof typeof ${type}]`,
   ]
-  if (/(limits|constants|flags)$/.test(name)) return lines.join('\n')
+  if (/(limits|constants|flags|versions)$/.test(name)) return lines.join('\n')
   const named = values.filter((entry) => entry.name !== `${name.toUpperCase()}S`)
   const prefix = commonPrefix(named.map((entry) => entry.name))
   lines.push(
@@ -172,6 +161,16 @@ function emitMaps(maps: MapShape[]): string {
   return ['', 'export const maps = {', ...maps.map((map) => `  ${camel(map.name)}: ${mapText(map)},`), '}', ''].join(
     '\n',
   )
+}
+
+function emitDescriptions(descriptions: Record<string, Description>): string {
+  return [
+    '/** What is laid out in each map. Kept beside the pinned maps, and compared by the next build that loads. */',
+    'export const laidOut: Readonly<Record<string, LaidOut>> = {',
+    ...Object.entries(descriptions).map(([name, description]) => `  ${name}: ${JSON.stringify(description)},`),
+    '}',
+    '',
+  ].join('\n')
 }
 
 function mapText(map: MapShape): string {

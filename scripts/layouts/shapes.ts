@@ -36,8 +36,10 @@ export interface MapShape {
   key?: FieldType
   value?: FieldType
   inner?: MapShape
-  /** Key and value spelt out, for maps private to BPF too: two builds may share a pinned map only when these agree. */
+  /** Key and value down to their integers, for maps private to BPF too: `<part> <offset> <encoding> <name>`. */
   contents: string[]
+  /** Structs of types.h that key and value are: [part, name]. */
+  structs: [string, string][]
 }
 
 const INTEGER_BYTES = [1, 2, 4, 8]
@@ -91,12 +93,21 @@ export class Shapes {
   #map(name: string, id: number): MapShape {
     const definition = this.#resolve(id)
     if (definition.kind !== 'struct') throw new Error(`map ${name}: its definition is not a struct`)
-    const shape: MapShape = { name, type: 0, keySize: 0, valueSize: 0, maxEntries: 0, flags: 0, contents: [] }
+    const shape: MapShape = {
+      name,
+      type: 0,
+      keySize: 0,
+      valueSize: 0,
+      maxEntries: 0,
+      flags: 0,
+      contents: [],
+      structs: [],
+    }
     for (const member of definition.members) {
       if (member.name === 'values') {
         const values = this.#resolve(member.type)
         if (values.kind !== 'array') throw new Error(`map ${name}: values is not an array`)
-        shape.inner = this.#map(`${name} (inner)`, this.#pointee(values.element))
+        shape.inner = this.#inner(name, this.#pointee(values.element))
         shape.valueSize = 4
         continue
       }
@@ -106,7 +117,8 @@ export class Shapes {
         const size = this.#sizeOf(target)
         if (member.name === 'key') shape.keySize = size
         else shape.valueSize = size
-        shape.contents.push(`${member.name} ${this.#describe(target)}`)
+        shape.contents.push(...this.#contents(member.name, target, '', 0))
+        if (type.kind === 'struct') shape.structs.push([member.name, type.name])
         const usable = this.#publicType(target)
         if (usable !== undefined) shape[member.name] = usable
       } else if (type.kind === 'array') {
@@ -155,24 +167,28 @@ export class Shapes {
     }
   }
 
-  /** Every member with its bit offset, down to the integers. */
-  #describe(id: number): string {
+  /** The inner map is known to the headers by the name of its struct. */
+  #inner(outer: string, id: number): MapShape {
     const type = this.#resolve(id)
-    switch (type.kind) {
-      case 'struct':
-      case 'union': {
-        const members = type.members.map(
-          (member) => `${member.name}@${member.bitOffset}/${member.bits}:${this.#describe(member.type)}`,
-        )
-        return `${type.kind} ${type.size} {${members.join(' ')}}`
-      }
-      case 'array':
-        return `${this.#describe(type.element)}[${type.count}]`
-      case 'int':
-        return `${this.#isBigEndian(id) ? 'be' : type.signed ? 's' : 'u'}${type.size * 8}`
-      default:
-        return `${type.kind} ${this.#sizeOf(id)}`
+    return this.#map((type.kind === 'struct' && type.name) || `${outer}_inner`, id)
+  }
+
+  #contents(part: string, id: number, name: string, offset: number): string[] {
+    const type = this.#resolve(id)
+    if (type.kind === 'struct' || type.kind === 'union') {
+      const prefix = name === '' ? '' : `${name}.`
+      return type.members.flatMap((member) =>
+        this.#contents(part, member.type, `${prefix}${member.name}`, offset + member.bitOffset / 8),
+      )
     }
+    return [`${part} ${offset} ${this.#encoding(id)} ${name || part}`]
+  }
+
+  #encoding(id: number): string {
+    const type = this.#resolve(id)
+    if (type.kind === 'array') return `${this.#encoding(type.element)}[${type.count}]`
+    const sign = this.#isBigEndian(id) ? 'be' : type.kind === 'int' && type.signed ? 's' : 'u'
+    return `${sign}${this.#sizeOf(id) * 8}`
   }
 
   #isBigEndian(id: number): boolean {

@@ -33,6 +33,8 @@ export interface AgentOptions {
   store: ResourceStore
   /** build/bpf/natgw.bpf.o */
   objectPath: string
+  /** See OpenOptions of the loader. */
+  acceptFlowLoss?: boolean
   log: Logger
   problems: ProblemSink
   /** Links, addresses or routes of the host changed. */
@@ -96,13 +98,14 @@ export class Agent {
     return agent
   }
 
-  private constructor({ config, store, objectPath, log, problems, onHostChange }: AgentOptions) {
+  private constructor(options: AgentOptions) {
+    const { config, store, objectPath, acceptFlowLoss = false, log, problems, onHostChange } = options
     this.#config = config
     this.#problems = problems
     this.#onHostChange = onHostChange
     this.#repeated = new RateLimitedLog(log)
     const now = (): number => performance.now()
-    this.#dataplane = openDataplane({ instance: config.instance, limits: config.limits, objectPath })
+    this.#dataplane = openDataplane({ instance: config.instance, limits: config.limits, objectPath, acceptFlowLoss })
     log.info({ instance: config.instance, ...this.#dataplane.report }, 'data plane opened')
     this.#host = new HostNetwork({
       onChange: (change) => this.#hostChanged(change),

@@ -6,6 +6,7 @@ import { natProtocolNames } from '../dataplane/generated/layouts.ts'
 import { NatGwError } from '../errors/errors.ts'
 import { ReaderGone } from './env.ts'
 import type { CliEnv } from './env.ts'
+import type { StartOptions } from './gateway.ts'
 import type { InstanceOptions } from './instance.ts'
 import type { LoadOptions } from './load-bpf.ts'
 import { PACKAGE_FOLDER } from './paths.ts'
@@ -75,9 +76,10 @@ function commandsOf(env: CliEnv, call: Call): Command {
     .command('run')
     .description('run the gateway that a configuration file describes, until SIGTERM')
     .addOption(new Option('-c, --config <file>', 'gateway.yaml').default(env.defaultConfig))
-    .action(async ({ config }: { config: string }) => {
+    .option(...ACCEPT_FLOW_LOSS)
+    .action(async ({ config, ...options }: { config: string } & StartOptions) => {
       const longLived = await env.longLived?.()
-      call.status = await (await import('./run.ts')).run(env, config, longLived)
+      call.status = await (await import('./run.ts')).run(env, config, options, longLived)
     })
 
   program
@@ -87,6 +89,7 @@ function commandsOf(env: CliEnv, call: Call): Command {
     .option('--private <device>', 'device towards private machines; may be repeated', collect)
     .addOption(new Option('--mode <mode>', 'how to attach').choices(['auto', 'native', 'generic']).default('auto'))
     .addOption(instanceOption())
+    .option(...ACCEPT_FLOW_LOSS)
     .option('--unload', 'the same as natgw unload')
     .option('-y, --yes', 'with --unload: end living flows without asking')
     .action(async ({ unload, yes, ...options }: LoadOptions & UnloadOptions & { unload?: boolean }) => {
@@ -147,6 +150,11 @@ function commandsOf(env: CliEnv, call: Call): Command {
   }
   return program
 }
+
+const ACCEPT_FLOW_LOSS = [
+  '--accept-flow-loss',
+  'end the flows of another version of natgw, where this one cannot go on with them',
+] as const
 
 const shows = {
   slices: ['who owns which ports of which public address', 'showSlices'],

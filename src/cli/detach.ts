@@ -1,7 +1,7 @@
 // `natgw detach`: gives a device free that keeps its program although no configuration names it.
 import { listHost } from '../agent/list-host.ts'
 import { loadConfig } from '../config/load.ts'
-import { detachAndUnpin, isBpffs, listLayouts, pinnedLinks } from '../dataplane/pins.ts'
+import { detachAndUnpin, isBpffs, pinnedLinks } from '../dataplane/pins.ts'
 import { NatGwError } from '../errors/errors.ts'
 import type { CliEnv } from './env.ts'
 import { findInstance } from './instance.ts'
@@ -23,8 +23,7 @@ export async function detach(env: CliEnv, device: string, options: InstanceOptio
       throw new NatGwError('ERR_USAGE', message, { device, config: record.config })
     }
   }
-  const layouts = isBpffs() ? listLayouts(instance) : []
-  const pins = layouts.flatMap((layout) => pinnedLinks(instance, layout)).filter((pin) => pin.ifindex === link.ifindex)
+  const pins = isBpffs() ? pinnedLinks(instance).filter((pin) => pin.ifindex === link.ifindex) : []
   if (pins.length === 0) {
     const message = `device ${device} runs no program of instance '${instance}': there is nothing to detach`
     throw new NatGwError('ERR_NOT_LOADED', message, { device, instance })

@@ -26,6 +26,11 @@ import { RunFolder } from './run-folder.ts'
 import { checkStatePlace } from './state-place.ts'
 import { endOn, endOnUnexpected } from './unexpected.ts'
 
+export interface StartOptions {
+  /** See OpenOptions of the loader. */
+  acceptFlowLoss?: boolean
+}
+
 export interface RunningGateway {
   config: GatewayConfig
   log: pino.Logger
@@ -41,7 +46,12 @@ export interface RunningGateway {
  * @param cleanUps gets what has to be undone, as soon as it has to be
  * @throws NatGwError for whatever keeps the gateway from starting
  */
-export async function startGateway(runPath: string, configPath: string, cleanUps: CleanUps): Promise<RunningGateway> {
+export async function startGateway(
+  runPath: string,
+  configPath: string,
+  options: StartOptions,
+  cleanUps: CleanUps,
+): Promise<RunningGateway> {
   const loaded = await loadConfig(configPath)
   preflight()
   checkStatePlace(loaded.config.stateFile)
@@ -52,7 +62,7 @@ export async function startGateway(runPath: string, configPath: string, cleanUps
   )
   endOnUnexpected(log)
   try {
-    return await startParts(runPath, configPath, loaded, cleanUps, log)
+    return await startParts(runPath, configPath, loaded, options, cleanUps, log)
   } catch (error) {
     if (error instanceof NatGwError || error instanceof Ended) throw error
     endOn(log, error)
@@ -63,6 +73,7 @@ async function startParts(
   runPath: string,
   configPath: string,
   { config, warnings }: LoadedConfig,
+  options: StartOptions,
   cleanUps: CleanUps,
   log: pino.Logger,
 ): Promise<RunningGateway> {
@@ -95,6 +106,7 @@ async function startParts(
   const agentLog = log.child({ component: 'agent' })
   const poolKeeper = new PoolKeeper({ config, pool, problems, log }, notes)
   const agent = await Agent.start({
+    ...options,
     config,
     store,
     objectPath: OBJECT_PATH,

@@ -20,6 +20,7 @@ export interface LoadOptions {
   private?: string[]
   instance?: string
   mode: XdpMode | 'auto'
+  acceptFlowLoss?: boolean
 }
 
 type Wanted = { role: LinkRole; device: string; ifindex: number }
@@ -33,7 +34,7 @@ export async function loadBpf(env: CliEnv, options: LoadOptions): Promise<void> 
   const wanted = wantedDevices(options)
   const release = await lockInstance(info)
   const { instance } = info
-  const lines = await loadAndAttach(instance, wanted, options.mode).finally(release)
+  const lines = await loadAndAttach(instance, wanted, options).finally(release)
   // Said at the end: a reader that goes away must not undo anything.
   await env.stdout.print(lines.join('\n'))
 }
@@ -41,11 +42,11 @@ export async function loadBpf(env: CliEnv, options: LoadOptions): Promise<void> 
 async function loadAndAttach(
   instance: string,
   wanted: readonly Wanted[],
-  mode: LoadOptions['mode'],
+  { mode, acceptFlowLoss = false }: LoadOptions,
 ): Promise<string[]> {
   const undo = new LoadUndo(instance)
   try {
-    const plane = openDataplane({ instance, limits: DEFAULT_LIMITS, objectPath: OBJECT_PATH })
+    const plane = openDataplane({ instance, limits: DEFAULT_LIMITS, objectPath: OBJECT_PATH, acceptFlowLoss })
     try {
       if (plane.maps.settings.get(0)?.enabled !== 1) admitHost(plane)
       return [
@@ -120,6 +121,7 @@ function reportLines(report: OpenReport, instance: string): string[] {
   return [
     ...(report.mountedBpffs ? [`mounted the BPF file system at ${BPFFS}`] : []),
     ...(report.reusedMaps.length > 0 ? [`took over the maps of instance ${instance}: its flows go on`] : []),
+    ...(report.endedFlows > 0 ? [`${report.endedFlows} flows of another version ended`] : []),
     ...report.keptLimits.map(
       ({ map, wanted, kept }) => `map ${map} keeps its ${kept} entries (${wanted} wanted): unload first to change that`,
     ),

@@ -3,14 +3,19 @@ import { resolve } from 'node:path'
 import { CleanUps } from './clean-ups.ts'
 import type { CliEnv, LongLived } from './env.ts'
 import { startGateway } from './gateway.ts'
-import type { RunningGateway } from './gateway.ts'
+import type { RunningGateway, StartOptions } from './gateway.ts'
 import type { ServiceManager } from './service-manager.ts'
 
 /** @returns the exit status of an end that was asked for. @throws NatGwError for whatever keeps the gateway from starting */
-export async function run(env: CliEnv, configPath: string, longLived: LongLived = {}): Promise<number> {
+export async function run(
+  env: CliEnv,
+  configPath: string,
+  options: StartOptions = {},
+  longLived: LongLived = {},
+): Promise<number> {
   const cleanUps = new CleanUps()
   try {
-    await serve(env, resolve(configPath), cleanUps, longLived)
+    await serve(env, resolve(configPath), options, cleanUps, longLived)
   } catch (error) {
     await end(env, cleanUps, longLived)
     throw error
@@ -21,10 +26,11 @@ export async function run(env: CliEnv, configPath: string, longLived: LongLived 
 async function serve(
   env: CliEnv,
   configPath: string,
+  options: StartOptions,
   cleanUps: CleanUps,
   { serviceManager, signals }: LongLived,
 ): Promise<void> {
-  const starting = startGateway(env.runFolder, configPath, cleanUps)
+  const starting = startGateway(env.runFolder, configPath, options, cleanUps)
   const gateway = await Promise.race([starting, signals?.stop ?? starting])
   if (typeof gateway === 'string') {
     // What the start still waits for, a disk for one, is not waited for; nothing more comes of it.

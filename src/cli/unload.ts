@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { defaultStateFile } from '../config/config.ts'
 import { unloadDataplane } from '../dataplane/loader.ts'
 import { openPinnedDataplane } from '../dataplane/pinned-maps.ts'
-import { isBpffs, listLayouts, pinnedLinks } from '../dataplane/pins.ts'
+import { isBpffs, isPinned, pinnedLinks } from '../dataplane/pins.ts'
 import { readSessions } from '../dataplane/session-reader.ts'
 import { messageOf, NatGwError } from '../errors/errors.ts'
 import type { CliEnv } from './env.ts'
@@ -23,16 +23,12 @@ export async function unload(env: CliEnv, options: UnloadOptions): Promise<void>
   const release = await lockInstance(info)
   try {
     if (options.yes !== true) await confirm(env, instance)
-    const ifindexes = isBpffs()
-      ? listLayouts(instance).flatMap((layout) => pinnedLinks(instance, layout).map(({ ifindex }) => ifindex))
-      : []
-    const { links, layouts } = unloadDataplane(instance)
+    const ifindexes = isBpffs() ? pinnedLinks(instance).map(({ ifindex }) => ifindex) : []
+    const { links } = unloadDataplane(instance)
     const neighbours = removeManagedNeighbours(new Set(ifindexes))
     runFolder.clear()
     const detached = `${links} program${links === 1 ? '' : 's'} detached`
-    await env.stdout.print(
-      `instance ${instance}: ${detached}, maps of ${layouts.join(', ')} and ${neighbours} kernel neighbours removed`,
-    )
+    await env.stdout.print(`instance ${instance}: ${detached}, its maps and ${neighbours} kernel neighbours removed`)
     const state = info.stateFile ?? defaultStateFile(instance)
     if (existsSync(state)) await env.stdout.print(`kept: ${state}, with the slices of every interface`)
   } catch (error) {
@@ -55,7 +51,7 @@ async function confirm(env: CliEnv, instance: string): Promise<void> {
 
 /** @returns undefined when no flow lives */
 function whatWouldEnd(instance: string): string | undefined {
-  if (!isBpffs() || listLayouts(instance).length === 0) return undefined
+  if (!isBpffs() || !isPinned(instance)) return undefined
   try {
     const plane = openPinnedDataplane(instance)
     try {

@@ -44,12 +44,10 @@ type Programs = Readonly<Record<'nat_from_uplink' | 'nat_from_private', BpfProgr
 export class Attachments {
   readonly #instance: string
   readonly #programs: Programs
-  readonly #olderLayouts: readonly string[]
 
-  constructor(instance: string, programs: Programs, olderLayouts: readonly string[]) {
+  constructor(instance: string, programs: Programs) {
     this.#instance = instance
     this.#programs = programs
-    this.#olderLayouts = olderLayouts
   }
 
   /** Every attached device gets the freshly loaded program. @returns how many got one */
@@ -91,7 +89,7 @@ export class Attachments {
 
   /** @returns false when nothing of ours was attached there */
   detach(ifindex: number): boolean {
-    const links = this.#allLinks().filter((link) => link.ifindex === ifindex)
+    const links = pinnedLinks(this.#instance).filter((link) => link.ifindex === ifindex)
     for (const link of links) detachAndUnpin(link)
     return links.length > 0
   }
@@ -108,17 +106,9 @@ export class Attachments {
     })
   }
 
-  /** Links of this layout, then those an older build left. */
-  #allLinks(): PinnedLink[] {
-    return [
-      pinnedLinks(this.#instance),
-      ...this.#olderLayouts.map((layout) => pinnedLinks(this.#instance, layout)),
-    ].flat()
-  }
-
   /** Goes on with a link that is there, from this build or another. @returns its mode, or undefined when there is none */
   #takeOver({ role, ifindex, mode }: AttachRequest): XdpMode | undefined {
-    for (const pinned of this.#allLinks()) {
+    for (const pinned of pinnedLinks(this.#instance)) {
       if (pinned.ifindex !== ifindex) continue
       const usable = mode === 'auto' || mode === pinned.mode
       if (usable && this.#adopt(pinned, role)) return pinned.mode

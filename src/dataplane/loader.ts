@@ -8,23 +8,26 @@ import { Attachments } from './attachments.ts'
 import { measureHz, readClock } from './clock.ts'
 import { maps as layouts } from './generated/layouts.ts'
 import type { MapShape } from './codec.ts'
+import { writeLayoutRecord } from './layout-record.ts'
 import {
   createFolders,
   ensureBpffs,
+  instanceFolder,
   isBpffs,
-  LAYOUT,
-  layoutFolder,
-  listLayouts,
-  removeEmptyFolders,
-  removeLayout,
+  isPinned,
+  listPins,
   removePin,
-  TRACEPOINTS,
+  removePins,
   replacePin,
+  takeOverOlderPins,
+  TRACEPOINTS,
 } from './pins.ts'
 import { DataplaneMaps } from './pinned-maps.ts'
 import type { PinnedDataplane } from './pinned-maps.ts'
 import { preflight } from './preflight.ts'
 import { asNativeFailure, checkLayout } from './typed-map.ts'
+import { planUpgrade, requireFlowsKept } from './upgrade.ts'
+import type { UpgradePlan } from './upgrade.ts'
 
 /** Entries of the maps whose size the configuration decides. */
 export interface DataplaneLimits {
@@ -59,8 +62,10 @@ export interface OpenReport {
   createdMaps: string[]
   /** Pinned maps that keep the size they were made with; `natgw unload` makes room for the wanted one. */
   keptLimits: { map: string; wanted: number; kept: number }[]
-  /** Layouts of other builds found for this instance: their links are taken over, the rest goes with `unload`. */
-  olderLayouts: string[]
+  /** Maps of another version that this one could not go on with, and why. */
+  replacedMaps: { map: string; reason: string }[]
+  /** Living flows that ended with the maps of another version. */
+  endedFlows: number
   /** Attached programs replaced in place. */
   replacedPrograms: number
 }
@@ -82,6 +87,8 @@ export interface OpenOptions {
   objectPath: string
   /** Where the verifier's log goes when it refuses; default: the folder for temporary files. */
   logFolder?: string
+  /** Flows of another version may end, where this one cannot go on with its maps. */
+  acceptFlowLoss?: boolean
 }
 
 /** Maps whose size the configuration decides. */
@@ -96,23 +103,25 @@ export const SIZED_BY: Readonly<Record<string, keyof DataplaneLimits>> = {
 /** Maps that only count or report: made anew where their size changed. */
 const DISPOSABLE: readonly string[] = [layouts.counters.name, layouts.drops.name, layouts.events.name]
 
-/** @throws ERR_NO_ROOT, ERR_NO_BTF, ERR_NO_BPFFS, ERR_KERNEL_LACKS, ERR_BPF_LOAD, ERR_MAP_LAYOUT */
+/** @throws ERR_NO_ROOT, ERR_NO_BTF, ERR_NO_BPFFS, ERR_KERNEL_LACKS, ERR_BPF_LOAD, ERR_FLOWS_LIVE */
 export function openDataplane(options: OpenOptions): Dataplane {
   preflight()
   const { mounted } = ensureBpffs()
   const { instance } = options
-  const olderLayouts = listLayouts(instance).filter((layout) => layout !== LAYOUT)
+  const plan = planUpgrade(instance)
+  requireFlowsKept(instance, plan, options.acceptFlowLoss ?? false)
   createFolders(instance)
-  const mapReport = loadAndPin(options)
+  const mapReport = loadAndPin(options, plan)
+  takeOverOlderPins(instance)
 
   const maps = new DataplaneMaps(instance)
   const programs = Object.fromEntries(
     PROGRAMS.map((name) => [name, BpfProgram.openPinned(programPath(instance, name))]),
   ) as Record<ProgramName, BpfProgram>
-  const attachments = new Attachments(instance, programs, olderLayouts)
+  const attachments = new Attachments(instance, programs)
   const replacedPrograms = attachments.replacePrograms()
   startSweep(programs.nat_start_sweep)
-  countLosses(instance, maps, programs, olderLayouts)
+  countLosses(instance, maps, programs)
   const known = maps.settings.get(0)?.hz ?? 0
 
   return {
@@ -122,7 +131,7 @@ export function openDataplane(options: OpenOptions): Dataplane {
     attachments,
     hz: known !== 0 ? known : measureHz(programs.nat_clock),
     readClock: () => readClock(programs.nat_clock),
-    report: { mountedBpffs: mounted, olderLayouts, replacedPrograms, ...mapReport },
+    report: { mountedBpffs: mounted, replacedPrograms, ...mapReport },
     close() {
       maps.close()
       for (const program of Object.values(programs)) program.close()
@@ -134,28 +143,24 @@ export function openDataplane(options: OpenOptions): Dataplane {
  * Takes everything of an instance away: traffic stops being translated, flows are forgotten.
  * @returns what there was. @throws ERR_NOT_LOADED when there was nothing
  */
-export function unloadDataplane(instance: string): { links: number; layouts: string[] } {
-  const found = isBpffs() ? listLayouts(instance) : []
-  if (found.length === 0) {
+export function unloadDataplane(instance: string): { links: number } {
+  if (!isBpffs() || !isPinned(instance)) {
     throw new NatGwError('ERR_NOT_LOADED', `instance '${instance}' is not loaded: there is nothing to unload`, {
       instance,
     })
   }
-  let links = 0
-  for (const layout of found) links += removeLayout(instance, layout).links
-  removeEmptyFolders(instance)
-  return { links, layouts: found }
+  return removePins(instance)
 }
 
-type MapReport = Pick<OpenReport, 'reusedMaps' | 'createdMaps' | 'keptLimits'>
+type MapReport = Omit<OpenReport, 'mountedBpffs' | 'replacedPrograms'>
 
 /** The verifier gives up when a signal arrives meanwhile; a profiler sends many. */
 const LOAD_ATTEMPTS = 3
 
-function loadAndPin(options: OpenOptions): MapReport {
+function loadAndPin(options: OpenOptions, plan: UpgradePlan): MapReport {
   for (let attempt = 1; ; attempt++) {
     try {
-      return loadAndPinOnce(options)
+      return loadAndPinOnce(options, plan)
     } catch (error) {
       const interrupted = error instanceof NatGwError && error.details['errno'] === 'EAGAIN'
       if (!interrupted || attempt === LOAD_ATTEMPTS) throw error
@@ -163,7 +168,7 @@ function loadAndPin(options: OpenOptions): MapReport {
   }
 }
 
-function loadAndPinOnce(options: OpenOptions): MapReport {
+function loadAndPinOnce(options: OpenOptions, plan: UpgradePlan): MapReport {
   const { instance, objectPath } = options
   const object = openObject(objectPath)
   const reused = new Map<string, BpfMap>()
@@ -171,7 +176,9 @@ function loadAndPinOnce(options: OpenOptions): MapReport {
   try {
     for (const layout of Object.values(layouts) as MapShape[]) {
       const wanted = wantedEntries(layout, options.limits)
-      const existing = openExisting(layout, mapPath(instance, layout.name), wanted)
+      const existing = plan.keep.has(layout.name)
+        ? openExisting(layout, mapPath(instance, layout.name), wanted)
+        : undefined
       if (existing === undefined) {
         object.setMaxEntries(layout.name, wanted)
         continue
@@ -182,11 +189,13 @@ function loadAndPinOnce(options: OpenOptions): MapReport {
       if (kept !== wanted) keptLimits.push({ map: layout.name, wanted, kept })
     }
     load(object, options)
+    // Before the first entry of this build: a build that comes after this one must know what may be there.
+    writeLayoutRecord(instance, plan.record)
     const createdMaps: string[] = []
     for (const { name } of Object.values(layouts)) {
       if (reused.has(name)) continue
       const map = object.map(name)
-      map.pin(mapPath(instance, name))
+      replacePin(map, mapPath(instance, name))
       map.close()
       createdMaps.push(name)
     }
@@ -195,10 +204,27 @@ function loadAndPinOnce(options: OpenOptions): MapReport {
       replacePin(program, programPath(instance, name))
       program.close()
     }
-    return { reusedMaps: [...reused.keys()], createdMaps, keptLimits }
+    removeUnknownPins(instance)
+    return {
+      reusedMaps: [...reused.keys()],
+      createdMaps,
+      keptLimits,
+      replacedMaps: [...plan.replace],
+      endedFlows: plan.flowsEnd === undefined ? 0 : (plan.flows ?? 0),
+    }
   } finally {
     for (const map of reused.values()) map.close()
     object.close()
+  }
+}
+
+/** What another version has and this one does not: nobody would keep it up to date. */
+function removeUnknownPins(instance: string): void {
+  const maps: readonly string[] = Object.values(layouts).map(({ name }) => name)
+  for (const name of listPins(instance, 'maps')) if (!maps.includes(name)) removePin(mapPath(instance, name))
+  const programs: readonly string[] = PROGRAMS
+  for (const name of listPins(instance, 'programs')) {
+    if (!programs.includes(name)) removePin(join(instanceFolder(instance), 'programs', name))
   }
 }
 
@@ -214,7 +240,6 @@ function openExisting(layout: MapShape, path: string, wanted: number): BpfMap | 
   }
   if (!DISPOSABLE.includes(layout.name) || map.info.maxEntries === wanted) return map
   map.close()
-  removePin(path)
   return undefined
 }
 
@@ -274,22 +299,15 @@ function openObject(path: string): BpfObject {
 }
 
 /** Attaches what counts losses, before what an earlier load attached ends. */
-function countLosses(
-  instance: string,
-  maps: DataplaneMaps,
-  programs: Readonly<Record<ProgramName, BpfProgram>>,
-  olderLayouts: readonly string[],
-): void {
+function countLosses(instance: string, maps: DataplaneMaps, programs: Readonly<Record<ProgramName, BpfProgram>>): void {
   maps.lossScope.set(0, statSync('/proc/thread-self/ns/net').ino)
   for (const name of LOSS_PROGRAMS) {
     const link = programs[name].attachTracepoint()
     try {
-      replacePin(link, join(layoutFolder(instance), TRACEPOINTS, name))
+      replacePin(link, join(instanceFolder(instance), TRACEPOINTS, name))
     } finally {
       link.close()
     }
-    // What an older build attached would go on counting into maps that nobody reads.
-    for (const layout of olderLayouts) removePin(join(layoutFolder(instance, layout), TRACEPOINTS, name))
   }
 }
 
@@ -306,9 +324,9 @@ function startSweep(program: BpfProgram): void {
 }
 
 function mapPath(instance: string, name: string): string {
-  return join(layoutFolder(instance), 'maps', name)
+  return join(instanceFolder(instance), 'maps', name)
 }
 
 function programPath(instance: string, name: ProgramName): string {
-  return join(layoutFolder(instance), 'programs', name)
+  return join(instanceFolder(instance), 'programs', name)
 }

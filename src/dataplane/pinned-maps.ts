@@ -3,9 +3,11 @@ import { join } from 'node:path'
 import { messageOf, NatGwError } from '../errors/errors.ts'
 import { BpfMap, BpfProgram } from '../native/load-native.ts'
 import { readClock } from './clock.ts'
-import { maps as layouts } from './generated/layouts.ts'
+import { laidOut, maps as layouts } from './generated/layouts.ts'
 import type { ClockArgs } from './generated/layouts.ts'
-import { instanceFolder, isBpffs, LAYOUT, layoutFolder, listLayouts } from './pins.ts'
+import { difference } from './compatibility.ts'
+import { readLayoutRecord } from './layout-record.ts'
+import { instanceFolder, isBpffs, isPinned, olderPins } from './pins.ts'
 import { asNativeFailure, checkLayout, CounterMap, TypedMap } from './typed-map.ts'
 
 export class DataplaneMaps {
@@ -32,7 +34,7 @@ export class DataplaneMaps {
 
   /** @param instance whose pins of this build's layout exist. @throws ERR_MAP_LAYOUT */
   constructor(instance: string) {
-    this.#folder = join(layoutFolder(instance), 'maps')
+    this.#folder = join(instanceFolder(instance), 'maps')
     const { counters, drops, slotChunks, events } = layouts
     this.settings = this.#open(layouts.settings)
     this.devices = this.#open(layouts.devices)
@@ -87,20 +89,13 @@ export interface PinnedDataplane {
  * @throws ERR_NOT_LOADED when nothing is pinned, a part only, or only pins of another build
  */
 export function openPinnedDataplane(instance: string): PinnedDataplane {
-  const found = isBpffs() ? listLayouts(instance) : []
-  if (!found.includes(LAYOUT)) {
-    const what =
-      found.length === 0
-        ? `nothing is pinned at ${instanceFolder(instance)}: start it with \`natgw run\` or \`npm run load-bpf\``
-        : `${instanceFolder(instance)} holds layout ${found.join(', ')}, this build reads ${LAYOUT}: use the version that loaded it`
-    throw new NatGwError('ERR_NOT_LOADED', `instance '${instance}' is not loaded: ${what}`, {
-      instance,
-      layouts: found,
-    })
+  const lack = whyUnreadable(instance)
+  if (lack !== undefined) {
+    throw new NatGwError('ERR_NOT_LOADED', `instance '${instance}' is not loaded: ${lack}`, { instance })
   }
   try {
     const maps = new DataplaneMaps(instance)
-    const clock = BpfProgram.openPinned(join(layoutFolder(instance), 'programs', 'nat_clock'))
+    const clock = BpfProgram.openPinned(join(instanceFolder(instance), 'programs', 'nat_clock'))
     return {
       instance,
       maps,
@@ -116,4 +111,19 @@ export function openPinnedDataplane(instance: string): PinnedDataplane {
     const message = `instance '${instance}' is loaded in part: ${what} (${messageOf(error)})`
     throw new NatGwError('ERR_NOT_LOADED', message, { instance }, { cause: error })
   }
+}
+
+function whyUnreadable(instance: string): string | undefined {
+  const folder = instanceFolder(instance)
+  if (!isBpffs() || !isPinned(instance)) {
+    return `nothing is pinned at ${folder}: start it with \`natgw run\` or \`npm run load-bpf\``
+  }
+  const remedy = 'use the version that loaded it'
+  if (olderPins(instance).length > 0) return `${folder} was pinned by an earlier version: ${remedy}`
+  for (const [map, made] of Object.entries(readLayoutRecord(instance) ?? {})) {
+    const wanted = laidOut[map]
+    const found = wanted === undefined ? undefined : difference(made, wanted)
+    if (found !== undefined) return `map ${map} of ${folder} is of another version (${found}): ${remedy}`
+  }
+  return undefined
 }

@@ -1,17 +1,18 @@
-// Where things live in bpffs: /sys/fs/bpf/natgw/<instance>/<layout>/{maps,programs,links,tracepoints}/<name>.
+// Where things live in bpffs: /sys/fs/bpf/natgw/<instance>/{maps,programs,links,tracepoints}/<name>, and <instance>/layout.
+// Early versions had a folder more, <instance>/<hash of the layout>/….
 // bpffs refuses names with a dot, so there is none in any of them.
 import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { NatGwError, messageOf } from '../errors/errors.ts'
 import { BpfLink, fileSystemType, mountBpffs } from '../native/load-native.ts'
 import { INSTANCE_NAME, isInstanceName } from '../net/names.ts'
-import { LAYOUT_HASH } from './generated/layouts.ts'
 
 /** Folder of the links that count losses. */
 export const TRACEPOINTS = 'tracepoints'
 export const BPFFS = '/sys/fs/bpf'
 const BPF_FS_MAGIC = 0xcafe4a11
-const LAYOUT_DIGITS = 12
+const KINDS = ['maps', 'programs', 'links', TRACEPOINTS] as const
+const OLDER_PINS = /^[0-9a-f]{12}$/
 
 export type LinkRole = 'uplink' | 'private'
 export type XdpMode = 'native' | 'generic'
@@ -23,9 +24,6 @@ export interface PinnedLink {
   mode: XdpMode
 }
 
-/** The layout this build was generated for, as it appears in paths. */
-export const LAYOUT = LAYOUT_HASH.slice(0, LAYOUT_DIGITS)
-
 /** @throws ERR_CONFIG_INVALID */
 export function instanceFolder(instance: string): string {
   if (!isInstanceName(instance)) {
@@ -36,10 +34,6 @@ export function instanceFolder(instance: string): string {
     )
   }
   return join(BPFFS, 'natgw', instance)
-}
-
-export function layoutFolder(instance: string, layout = LAYOUT): string {
-  return join(instanceFolder(instance), layout)
 }
 
 /**
@@ -66,18 +60,33 @@ export function isBpffs(): boolean {
 }
 
 export function createFolders(instance: string): void {
-  for (const kind of ['maps', 'programs', 'links', TRACEPOINTS]) {
-    mkdirSync(join(layoutFolder(instance), kind), { recursive: true, mode: 0o700 })
+  for (const kind of KINDS) {
+    mkdirSync(join(instanceFolder(instance), kind), { recursive: true, mode: 0o700 })
   }
 }
 
-/** Layouts of the instance that have pins, ours included. */
-export function listLayouts(instance: string): string[] {
-  return list(instanceFolder(instance))
+/** Whether anything of the instance is pinned, by whatever version. */
+export function isPinned(instance: string): boolean {
+  return list(instanceFolder(instance)).length > 0
 }
 
-export function pinnedLinks(instance: string, layout = LAYOUT): PinnedLink[] {
-  const folder = join(layoutFolder(instance, layout), 'links')
+export function listPins(instance: string, kind: (typeof KINDS)[number]): string[] {
+  return list(join(instanceFolder(instance), kind))
+}
+
+/** Folders in which early versions pinned, one for each layout of the maps. */
+export function olderPins(instance: string): string[] {
+  return list(instanceFolder(instance)).filter((name) => OLDER_PINS.test(name))
+}
+
+/** Those of early versions too. */
+export function pinnedLinks(instance: string): PinnedLink[] {
+  const folder = instanceFolder(instance)
+  return [folder, ...olderPins(instance).map((name) => join(folder, name))].flatMap(linksIn)
+}
+
+function linksIn(parent: string): PinnedLink[] {
+  const folder = join(parent, 'links')
   return list(folder).flatMap((name) => {
     const [, role, ifindex, mode] = /^(uplink|private)-(\d+)-(native|generic)$/.exec(name) ?? []
     if (role === undefined) return []
@@ -86,7 +95,7 @@ export function pinnedLinks(instance: string, layout = LAYOUT): PinnedLink[] {
 }
 
 export function linkPath(instance: string, link: Omit<PinnedLink, 'path'>): string {
-  return join(layoutFolder(instance), 'links', `${link.role}-${link.ifindex}-${link.mode}`)
+  return join(instanceFolder(instance), 'links', `${link.role}-${link.ifindex}-${link.mode}`)
 }
 
 /** Puts a pin in place of whatever has that path, without a moment in which there is none. */
@@ -129,24 +138,33 @@ export function detachAndUnpin(pinned: PinnedLink): void {
   removePin(pinned.path)
 }
 
-/** Takes away one layout of an instance: links first, so that no program runs on maps that are half gone. */
-export function removeLayout(instance: string, layout: string): { links: number } {
-  const links = pinnedLinks(instance, layout)
-  for (const link of links) detachAndUnpin(link)
-  const folder = layoutFolder(instance, layout)
-  for (const kind of list(folder)) {
-    for (const name of list(join(folder, kind))) removePin(join(folder, kind, name))
-    rmdirSync(join(folder, kind))
+/** Takes over what an early version attached, then takes its maps and programs away. */
+export function takeOverOlderPins(instance: string): void {
+  const folder = instanceFolder(instance)
+  for (const name of olderPins(instance)) {
+    for (const link of linksIn(join(folder, name))) renameSync(link.path, linkPath(instance, link))
+    removeFolder(join(folder, name))
   }
-  rmdirSync(folder)
+}
+
+/** Takes all of an instance away: links first, so that no program runs on maps that are half gone. */
+export function removePins(instance: string): { links: number } {
+  const links = pinnedLinks(instance)
+  for (const link of links) detachAndUnpin(link)
+  const folder = instanceFolder(instance)
+  if (existsSync(folder)) removeFolder(folder)
+  const parent = join(BPFFS, 'natgw')
+  if (list(parent).length === 0 && existsSync(parent)) rmdirSync(parent)
   return { links: links.length }
 }
 
-/** Removes the folders above the layouts once they are empty. */
-export function removeEmptyFolders(instance: string): void {
-  for (const folder of [instanceFolder(instance), join(BPFFS, 'natgw')]) {
-    if (existsSync(folder) && list(folder).length === 0) rmdirSync(folder)
+function removeFolder(folder: string): void {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) removeFolder(path)
+    else removePin(path)
   }
+  rmdirSync(folder)
 }
 
 /** @throws ERR_NO_ROOT: a folder that may not be looked into is not an empty one */

@@ -1,18 +1,18 @@
 // Takes back a load that failed half-way, so that it leaves what was there before and nothing else.
 import type { Attachments } from './attachments.ts'
-import { isBpffs, LAYOUT, listLayouts, pinnedLinks, removeEmptyFolders, removeLayout } from './pins.ts'
+import { isBpffs, isPinned, pinnedLinks, removePins } from './pins.ts'
 import type { PinnedLink } from './pins.ts'
 
 export class LoadUndo {
   readonly #instance: string
-  readonly #layouts: readonly string[]
+  readonly #pinned: boolean
   readonly #links: readonly PinnedLink[]
 
   /** To be made before anything is loaded. */
   constructor(instance: string) {
     this.#instance = instance
-    this.#layouts = isBpffs() ? listLayouts(instance) : []
-    this.#links = this.#layouts.flatMap((layout) => pinnedLinks(instance, layout))
+    this.#pinned = isBpffs() && isPinned(instance)
+    this.#links = this.#pinned ? pinnedLinks(instance) : []
   }
 
   /** Detaches what was not attached before, and attaches again in its former mode what was. */
@@ -26,11 +26,9 @@ export class LoadUndo {
     }
   }
 
-  /** Removes the pins of this build's layout when there were none before and no device runs their programs. */
+  /** Removes the pins when there were none before and no device runs their programs. */
   pins(): void {
-    if (!isBpffs() || this.#layouts.includes(LAYOUT) || !listLayouts(this.#instance).includes(LAYOUT)) return
-    if (pinnedLinks(this.#instance).length > 0) return
-    removeLayout(this.#instance, LAYOUT)
-    removeEmptyFolders(this.#instance)
+    if (!isBpffs() || this.#pinned || pinnedLinks(this.#instance).length > 0) return
+    removePins(this.#instance)
   }
 }

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { listHost } from '../../src/agent/list-host.ts'
-import { layoutFolder } from '../../src/dataplane/pins.ts'
+import { instanceFolder } from '../../src/dataplane/pins.ts'
 import { BpfProgram, ifIndex, inNetworkNamespace } from '../../src/native/load-native.ts'
 import type { BpfObject } from '../../src/native/load-native.ts'
 import type { Lab } from '../../scripts/lab/lab.ts'
@@ -40,7 +40,7 @@ export class DirectCalls {
   }
 
   static ofGateway(lab: Lab, name: 'nat_from_private' | 'nat_from_uplink' = 'nat_from_private'): DirectCalls {
-    const program = BpfProgram.openPinned(join(layoutFolder(lab.instance), 'programs', name))
+    const program = BpfProgram.openPinned(join(instanceFolder(lab.instance), 'programs', name))
     try {
       return new DirectCalls(lab, program)
     } finally {

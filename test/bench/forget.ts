@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { decodeOne, encodeOne } from '../../src/dataplane/codec.ts'
 import { flushArgsCodec } from '../../src/dataplane/generated/layouts.ts'
-import { layoutFolder } from '../../src/dataplane/pins.ts'
+import { instanceFolder } from '../../src/dataplane/pins.ts'
 import { activeSlices } from '../../src/dataplane/readers.ts'
 import { BpfProgram } from '../../src/native/load-native.ts'
 import type { Rig } from './rig.ts'
@@ -11,7 +11,7 @@ import type { Rig } from './rig.ts'
 export async function forgetFlows({ lab, kind, plane }: Rig): Promise<void> {
   if (kind === 'nft') await lab.gateway.run('conntrack', '-F')
   if (plane === undefined) return
-  const flush = BpfProgram.openPinned(join(layoutFolder(lab.instance), 'programs', 'nat_flush'))
+  const flush = BpfProgram.openPinned(join(instanceFolder(lab.instance), 'programs', 'nat_flush'))
   for (const { index, slice, state } of activeSlices(plane.maps)) {
     for (const [protocol, used] of state.used.entries()) {
       if (used === 0) continue

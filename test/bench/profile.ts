@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { layoutFolder } from '../../src/dataplane/pins.ts'
+import { instanceFolder } from '../../src/dataplane/pins.ts'
 import { maps as layouts } from '../../src/dataplane/generated/layouts.ts'
 import { BpfMap, BpfObject } from '../../src/native/load-native.ts'
 import type { Lab } from '../../scripts/lab/lab.ts'
@@ -94,7 +94,7 @@ function loadStages(instance: string): BpfObject {
   const object = new BpfObject(readFileSync(join(BENCH_OBJECTS, 'stages.bpf.o')), 'bench_stages')
   const reused: BpfMap[] = []
   for (const { name } of Object.values(layouts)) {
-    const map = BpfMap.openPinned(join(layoutFolder(instance), 'maps', name))
+    const map = BpfMap.openPinned(join(instanceFolder(instance), 'maps', name))
     object.reuseMap(name, map)
     reused.push(map)
   }

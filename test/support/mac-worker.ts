@@ -1,14 +1,14 @@
 // Sends one flow's packets from the inside and their answers from the outside, as fast as one CPU can, and prints one line
 // of JSON: the MACs that frames left with. Arguments: instance, cpu, milliseconds, external port.
 import { join } from 'node:path'
-import { layoutFolder } from '../../src/dataplane/pins.ts'
+import { instanceFolder } from '../../src/dataplane/pins.ts'
 import { BpfProgram, setAffinity } from '../../src/native/load-native.ts'
 import { frame, read, udp } from './packet.ts'
 import { PUBLIC, XDP } from './packet-gateway.ts'
 
 const [instance = '', cpu = '0', milliseconds = '0', external = '0'] = process.argv.slice(2)
 setAffinity(Number(cpu))
-const open = (name: string): BpfProgram => BpfProgram.openPinned(join(layoutFolder(instance), 'programs', name))
+const open = (name: string): BpfProgram => BpfProgram.openPinned(join(instanceFolder(instance), 'programs', name))
 const out = open('nat_from_private')
 const back = open('nat_from_uplink')
 const packet = frame({ from: '10.0.0.1', to: '203.0.113.5' }, udp(40000, 53))

@@ -1,14 +1,14 @@
 // One CPU of the race test: sends the same inside endpoints as its twin on the other CPU, and after each packet the answer
 // to it. Prints one line of JSON. Arguments: instance, cpu, milliseconds, numbers of inside endpoints and of their remotes.
 import { join } from 'node:path'
-import { LAYOUT, layoutFolder } from '../../src/dataplane/pins.ts'
+import { instanceFolder } from '../../src/dataplane/pins.ts'
 import { BpfProgram, setAffinity } from '../../src/native/load-native.ts'
 import { frame, read, udp } from './packet.ts'
 import { PUBLIC, XDP } from './packet-gateway.ts'
 
 const [instance = '', cpu = '0', milliseconds = '0', endpoints = '0', remotes = '1'] = process.argv.slice(2)
 setAffinity(Number(cpu))
-const open = (name: string): BpfProgram => BpfProgram.openPinned(join(layoutFolder(instance), 'programs', name))
+const open = (name: string): BpfProgram => BpfProgram.openPinned(join(instanceFolder(instance), 'programs', name))
 const programs = { out: open('nat_from_private'), in: open('nat_from_uplink') }
 const SERVER = '203.0.113.5'
 const packets = Array.from({ length: Number(remotes) }, (_, remote) =>
@@ -18,7 +18,7 @@ const packets = Array.from({ length: Number(remotes) }, (_, remote) =>
 )
 const answers = packets.map(() => new Map<number, Uint8Array>())
 
-const result = { layout: LAYOUT, sent: 0, refused: 0, answered: 0, expired: 0, shared: 0, slow: 0 }
+const result = { sent: 0, refused: 0, answered: 0, expired: 0, shared: 0, slow: 0 }
 const until = performance.now() + Number(milliseconds)
 for (let turn = 0; performance.now() < until; turn++) {
   // Both CPUs walk in step, by the clock, so that they meet on the same endpoint.

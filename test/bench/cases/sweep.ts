@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { decodeOne, encodeOne } from '../../../src/dataplane/codec.ts'
 import { sweepArgsCodec } from '../../../src/dataplane/generated/layouts.ts'
-import { layoutFolder } from '../../../src/dataplane/pins.ts'
+import { instanceFolder } from '../../../src/dataplane/pins.ts'
 import { BpfProgram } from '../../../src/native/load-native.ts'
 import type { Bench, Case } from '../bench.ts'
 import { timeQuantile, FLOWS_PER_HOST } from '../flows.ts'
@@ -40,7 +40,7 @@ export const sweep: Case = {
 
 async function measure(bench: Bench, rig: Rig, millions: number): Promise<Row[]> {
   const slots = millions * HOSTS * FLOWS_PER_HOST
-  const program = BpfProgram.openPinned(join(layoutFolder(rig.lab.instance), 'programs', 'nat_sweep'))
+  const program = BpfProgram.openPinned(join(instanceFolder(rig.lab.instance), 'programs', 'nat_sweep'))
   const alive: number[] = []
   const dead: number[] = []
   const p99: { quiet: number[]; sweeping: number[] } = { quiet: [], sweeping: [] }

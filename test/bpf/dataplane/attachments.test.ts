@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { unloadDataplane } from '../../../src/dataplane/loader.ts'
-import { layoutFolder } from '../../../src/dataplane/pins.ts'
+import { instanceFolder } from '../../../src/dataplane/pins.ts'
 import { TestInstance } from './plane.ts'
 
 let instance: TestInstance
@@ -20,7 +20,7 @@ const attachedProgram = (device: string): number | undefined => {
   ]
   return link.xdp?.prog?.id
 }
-const links = () => readdirSync(join(layoutFolder(instance.name), 'links'))
+const links = () => readdirSync(join(instanceFolder(instance.name), 'links'))
 
 describe('attaching', () => {
   it('is native where the driver can, and survives the process', async () => {
@@ -63,20 +63,21 @@ describe('attaching', () => {
     ])
   })
 
-  it('takes over the link of an older build, without the device ever being without a program', async () => {
+  it('takes over the link of an early version, without the device ever being without a program', async () => {
     const veth = instance.addDevice('veth')
     await instance.open().attachments.attach({ role: 'private', mode: 'auto', ...veth })
-    const older = layoutFolder(instance.name, '0123456789ab')
+    const older = join(instanceFolder(instance.name), '0123456789ab')
     mkdirSync(older)
-    execFileSync('mv', [join(layoutFolder(instance.name), 'links'), older])
+    execFileSync('mv', [join(instanceFolder(instance.name), 'links'), older])
     const plane = instance.open()
-    expect(plane.report.olderLayouts).toEqual(['0123456789ab'])
+    expect(plane.report.replacedPrograms).toBe(1)
+    expect(existsSync(older)).toBe(false)
     expect(await plane.attachments.attach({ role: 'uplink', mode: 'auto', ...veth })).toEqual({
       mode: 'native',
       existing: true,
     })
     expect(attachedProgram(veth.device)).toBe(plane.programs.nat_from_uplink.info.id)
-    expect([links(), readdirSync(join(older, 'links'))]).toEqual([[`uplink-${veth.ifindex}-native`], []])
+    expect(links()).toEqual([`uplink-${veth.ifindex}-native`])
   })
 
   it('to a device that runs another XDP program is refused, with the way to see it', async () => {

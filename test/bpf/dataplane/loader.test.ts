@@ -1,13 +1,31 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { maps as layouts } from '../../../src/dataplane/generated/layouts.ts'
+import { decodeOne } from '../../../src/dataplane/codec.ts'
+import type { LaidOut } from '../../../src/dataplane/compatibility.ts'
+import { maps as layouts, sliceStateCodec } from '../../../src/dataplane/generated/layouts.ts'
+import { readLayoutRecord, writeLayoutRecord } from '../../../src/dataplane/layout-record.ts'
 import { PROGRAMS, unloadDataplane } from '../../../src/dataplane/loader.ts'
 import { openPinnedDataplane } from '../../../src/dataplane/pinned-maps.ts'
-import { instanceFolder, layoutFolder, removePin } from '../../../src/dataplane/pins.ts'
+import { instanceFolder, removePin } from '../../../src/dataplane/pins.ts'
 import { BpfMap } from '../../../src/native/load-native.ts'
-import { TestInstance } from './plane.ts'
+import { OBJECT, TestInstance } from './plane.ts'
+
+const EMPTY_STATE = decodeOne(sliceStateCodec, new Uint8Array(sliceStateCodec.size))
+const pinned = (): string[] => readdirSync(join(instanceFolder(instance.name), 'maps'))
+
+/** What another version would have written down. */
+function record(change: (laidOut: Record<string, LaidOut & Writable>) => void): void {
+  const laidOut = structuredClone(readLayoutRecord(instance.name)) as Record<string, LaidOut & Writable>
+  change(laidOut)
+  writeLayoutRecord(instance.name, laidOut)
+}
+interface Writable {
+  version: number
+  contents: readonly string[]
+}
 
 let instance: TestInstance
 beforeEach(() => {
@@ -21,8 +39,8 @@ describe('opening the data plane', () => {
   it('loads the object, pins every map and program and finds out how fast the clock ticks', () => {
     const plane = instance.open()
     const names = Object.values(layouts).map(({ name }) => name)
-    expect(readdirSync(join(layoutFolder(instance.name), 'maps')).sort()).toEqual(names.sort())
-    expect(readdirSync(join(layoutFolder(instance.name), 'programs')).sort()).toEqual([...PROGRAMS].sort())
+    expect(readdirSync(join(instanceFolder(instance.name), 'maps')).sort()).toEqual(names.sort())
+    expect(readdirSync(join(instanceFolder(instance.name), 'programs')).sort()).toEqual([...PROGRAMS].sort())
     expect(plane.report.createdMaps.sort()).toEqual(names)
     expect([100, 250, 300, 1000]).toContain(plane.hz)
     expect(plane.maps.sessions.limit).toBe(4096)
@@ -42,24 +60,55 @@ describe('opening the data plane', () => {
     expect(maps.interfaces.limit).toBe(64)
   })
 
-  it('refuses a pinned map of another layout and names both sizes', () => {
+  it('makes a map anew that only the agent writes, where another version laid it out differently', () => {
     instance.open()
-    const path = join(layoutFolder(instance.name), 'maps', 'devices')
-    removePin(path)
-    const other = BpfMap.create({ name: 'devices', type: 1, keySize: 4, valueSize: 16, maxEntries: 64, flags: 1 })
-    other.pin(path)
-    other.close()
+    record((laidOut) => (laidOut['routes']!.contents = ['key 0 u32 prefix_length', 'value 0 u32 next_hop']))
+    const { report } = instance.open()
+    expect(report.createdMaps).toEqual(['routes'])
+    expect(report.replacedMaps).toEqual([
+      { map: 'routes', reason: '"value 0 u32 next_hop" there, "value 0 u16 next_hop" here' },
+    ])
+  })
+
+  it('refuses to end the flows of a version that laid them out differently, unless that is accepted', () => {
+    instance.open().maps.sliceStates.set(3, { ...EMPTY_STATE, used: [2, 5, 0] })
+    record((laidOut) => (laidOut['sessions']!.version = 99))
+    const before = pinned()
     expect(() => instance.open()).toThrow(
       expect.objectContaining({
-        code: 'ERR_MAP_LAYOUT',
-        message: expect.stringContaining('valueSize 16, this build expects 28') as string,
+        code: 'ERR_FLOWS_LIVE',
+        message: expect.stringMatching(
+          /map sessions: version 99 there.* ends 7 flows\. .*--accept-flow-loss/,
+        ) as string,
       }),
     )
+    expect(pinned()).toEqual(before)
+    const { report, maps } = instance.open({}, OBJECT, true)
+    expect(report.endedFlows).toBe(7)
+    expect(maps.sliceStates.get(3)!.used).toEqual([0, 0, 0])
+    expect(instance.open().report.createdMaps).toEqual([])
+  })
+
+  it('asks nobody where no flow lives', () => {
+    instance.open()
+    record((laidOut) => (laidOut['sessions']!.version = 99))
+    expect(instance.open().report).toMatchObject({ endedFlows: 0, reusedMaps: [] })
+  })
+
+  it('takes away what another version had besides, but not a map that holds its flows', () => {
+    const plane = instance.open()
+    plane.maps.sliceStates.set(3, { ...EMPTY_STATE, used: [1, 0, 0] })
+    plane.maps.drops.native.pin(join(instanceFolder(instance.name), 'maps', 'later'))
+    expect(instance.open().report.replacedMaps).toEqual([])
+    expect(pinned()).not.toContain('later')
+    plane.maps.drops.native.pin(join(instanceFolder(instance.name), 'maps', 'later'))
+    record((laidOut) => (laidOut['later'] = { ...laidOut['sessions']!, holdsFlows: true }))
+    expect(() => instance.open()).toThrow('map later: this version has no such map')
   })
 
   it('makes a counting map of another size anew', () => {
     instance.open()
-    const path = join(layoutFolder(instance.name), 'maps', 'drops')
+    const path = join(instanceFolder(instance.name), 'maps', 'drops')
     removePin(path)
     const { type, keySize, valueSize } = layouts.drops
     const shorter = BpfMap.create({ name: 'drops', type, keySize, valueSize, maxEntries: 3 })
@@ -68,12 +117,18 @@ describe('opening the data plane', () => {
     expect(instance.open().report.createdMaps).toEqual(['drops'])
   })
 
-  it('reports what another build left, and unload takes that away too', () => {
+  it('goes over from the pins of an early version, whose flows it counts, when their end is accepted', () => {
+    const { maps } = instance.open()
+    maps.sliceStates.set(0, { ...EMPTY_STATE, used: [0, 4, 0] })
     const older = join(instanceFolder(instance.name), '0123456789ab')
-    mkdirSync(join(older, 'maps'), { recursive: true })
-    expect(instance.open().report.olderLayouts).toEqual(['0123456789ab'])
-    unloadDataplane(instance.name)
-    expect(existsSync(instanceFolder(instance.name))).toBe(false)
+    mkdirSync(older)
+    for (const kind of ['maps', 'programs', 'links']) execFileSync('mv', [join(older, '..', kind), older])
+    expect(() => instance.open()).toThrow(
+      expect.objectContaining({ code: 'ERR_FLOWS_LIVE', message: expect.stringContaining('ends 4 flows') as string }),
+    )
+    expect(() => openPinnedDataplane(instance.name)).toThrow('was pinned by an earlier version')
+    expect(instance.open({}, OBJECT, true).report.endedFlows).toBe(4)
+    expect(existsSync(older)).toBe(false)
   })
 
   it('says which file is no BPF object', () => {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { openDataplane, unloadDataplane } from '../../../src/dataplane/loader.ts'
 import type { Dataplane, DataplaneLimits } from '../../../src/dataplane/loader.ts'
-import { listLayouts } from '../../../src/dataplane/pins.ts'
+import { isPinned } from '../../../src/dataplane/pins.ts'
 import { ifIndex } from '../../../src/native/load-native.ts'
 
 export const OBJECT = new URL('../../../build/bpf/natgw.bpf.o', import.meta.url).pathname
@@ -14,8 +14,9 @@ export class TestInstance {
   readonly #devices: string[] = []
   readonly #open: Dataplane[] = []
 
-  open(limits: Partial<DataplaneLimits> = {}, objectPath = OBJECT): Dataplane {
-    const plane = openDataplane({ instance: this.name, limits: { ...LIMITS, ...limits }, objectPath })
+  open(limits: Partial<DataplaneLimits> = {}, objectPath = OBJECT, acceptFlowLoss = false): Dataplane {
+    const wanted = { ...LIMITS, ...limits }
+    const plane = openDataplane({ instance: this.name, limits: wanted, objectPath, acceptFlowLoss })
     this.#open.push(plane)
     return plane
   }
@@ -36,7 +37,7 @@ export class TestInstance {
 
   clear(): void {
     for (const plane of this.#open) plane.close()
-    if (listLayouts(this.name).length > 0) unloadDataplane(this.name)
+    if (isPinned(this.name)) unloadDataplane(this.name)
     for (const device of [...this.#devices]) this.removeDevice(device)
   }
 }

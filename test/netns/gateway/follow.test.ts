@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { layoutFolder, openLink, pinnedLinks } from '../../../src/dataplane/pins.ts'
+import { instanceFolder, openLink, pinnedLinks } from '../../../src/dataplane/pins.ts'
 import { BpfMap } from '../../../src/native/load-native.ts'
 import { useGateway, type GatewayLab } from '../../support/gateway-lab.ts'
 import {
@@ -156,7 +156,7 @@ async function replaceUplink({ lab }: GatewayLab): Promise<void> {
 
 /** Clears every entry of a pinned hash, or of an array. @returns how many said something */
 function emptyMap(instance: string, name: string): number {
-  const map = BpfMap.openPinned(`${layoutFolder(instance)}/maps/${name}`)
+  const map = BpfMap.openPinned(`${instanceFolder(instance)}/maps/${name}`)
   try {
     const { keySize, valueSize, type } = map.info
     const { keys, values, count } = map.entries()

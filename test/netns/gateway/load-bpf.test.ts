@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { Natgw, NATGW } from '../../../scripts/lab/natgw.ts'
-import { instanceFolder, layoutFolder } from '../../../src/dataplane/pins.ts'
+import { instanceFolder } from '../../../src/dataplane/pins.ts'
 import {
   ask,
   Capture,
@@ -114,7 +114,7 @@ test('a program that the verifier refuses is named, with its log in a file, and 
 })
 
 test('what was loaded in part only is said to be, and loading again completes it', async () => {
-  rmSync(join(layoutFolder(lab().instance), 'maps', 'settings'))
+  rmSync(join(instanceFolder(lab().instance), 'maps', 'settings'))
   const { status, stderr } = await new Natgw(lab(), '').attempt('status', '--instance', lab().instance)
   expect([status, stderr]).toEqual([1, expect.stringMatching(/^natgw: ERR_NOT_LOADED: .*loaded in part/)])
   expect((await loadBpf(...devices)).status).toBe(0)

@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { parseBtf } from '../../../scripts/layouts/btf.ts'
 import { parseElf } from '../../../scripts/layouts/elf.ts'
-import { emit, layoutHash } from '../../../scripts/layouts/emit.ts'
-import type { Layouts } from '../../../scripts/layouts/emit.ts'
+import { commentsOf } from '../../../scripts/layouts/comments.ts'
+import { describeMaps } from '../../../scripts/layouts/describe.ts'
+import { emit } from '../../../scripts/layouts/emit.ts'
 import { Shapes } from '../../../scripts/layouts/shapes.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'natgw-layouts-'))
@@ -113,28 +114,51 @@ describe('the layout generator', () => {
   })
 })
 
-describe('the layout hash', () => {
-  const layouts = (body: string, entries = 7, counters = 'COUNTER_A'): Layouts => {
-    const shapes = shapesOf(
-      `enum counter { ${counters} }; const enum counter *anchor __attribute__((unused));
-       struct private { ${body} }; ${map('secrets', 'struct private', entries)}`,
-    )
-    return { structs: [], enums: [shapes.enumeration('counter')], maps: shapes.maps() }
-  }
-  const hash = layoutHash(layouts('__u32 a; __u32 b;'))
+describe('what is laid out in a map', () => {
+  const HEADERS = `/* state of a thing */
+enum state { STATE_A = 0, STATE_B = 1, STATES = 2 };
+struct thing {
+	__u32 id;
+	__u16 state; /* enum state */
+	__u16 reserved;
+};
+/* Holds struct thing. */
+struct chunk {
+	__uint(value_size, 8);
+};
+`
+  const shapes = shapesOf(
+    `${HEADERS.replace(/struct chunk[^;]*;[^;]*;/, '')} const enum state *anchor __attribute__((unused));
+     struct chunk { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 9); __uint(key_size, 4); __uint(value_size, 8); };
+     struct { __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS); __uint(max_entries, 3); __type(key, __u32);
+              __array(values, struct chunk); } chunks SEC(".maps");
+     ${map('things', 'struct thing', 7)}`,
+    'thing',
+  )
+  const described = describeMaps(shapes.maps(), [shapes.struct('thing')], [shapes.enumeration('state')], HEADERS)
 
-  it('changes with any struct in a pinned map, even one that only BPF sees', () => {
-    expect(layoutHash(layouts('__u32 b; __u32 a;'))).not.toBe(hash)
-    expect(layoutHash(layouts('__u32 a; __be32 b;'))).not.toBe(hash)
+  it('is every field with its place, but no reserved room, and the meaning of the enums that comments name', () => {
+    expect(described['things']).toMatchObject({
+      keySize: 4,
+      valueSize: 8,
+      contents: ['key 0 u32 key', 'value 0 u32 id', 'value 4 u16 state'],
+      meanings: { state: { STATE_A: 0, STATE_B: 1 } },
+    })
+    expect(described['things']!.meanings['state']).not.toHaveProperty('STATES')
   })
 
-  it('stays when a map only grows or a counter is added: no flow need be lost for that', () => {
-    expect(layoutHash(layouts('__u32 a; __u32 b;', 99))).toBe(hash)
-    expect(layoutHash(layouts('__u32 a; __u32 b;', 7, 'COUNTER_A, COUNTER_B'))).toBe(hash)
+  it('is found by the comment where the value of an inner map has only a size', () => {
+    expect(described['chunks']!.inner).toMatchObject({
+      maxEntries: 9,
+      contents: ['thing 0 u32 id', 'thing 4 u16 state'],
+      meanings: { state: { STATE_A: 0, STATE_B: 1 } },
+    })
   })
 
-  it('and the text made of the same object are always the same', () => {
-    expect(emit(layouts('__u32 a;'))).toBe(emit(layouts('__u32 a;')))
+  it('of the same headers is the same text', () => {
+    const layouts = { structs: [], enums: [], maps: [], descriptions: described }
+    expect(emit(layouts)).toBe(emit(layouts))
+    expect(commentsOf(HEADERS).get('thing')!.enums).toEqual(new Set(['state']))
   })
 })
 
@@ -147,7 +171,7 @@ describe('generate-layouts --check', () => {
     const output = join(folder, 'layouts.ts')
     writeFileSync(header, 'struct thing {\n')
     const object = compile(used('__u32 a;'))
-    const arguments_ = ['--object', object, '--header', header, '--output', output]
+    const arguments_ = ['--object', object, '--header', header, '--maps', header, '--output', output]
     expect(generate(...arguments_, '--check').status).toBe(1)
     expect(generate(...arguments_).status).toBe(0)
     expect(generate(...arguments_, '--check')).toMatchObject({ status: 0, stderr: '' })

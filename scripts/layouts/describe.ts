@@ -1,0 +1,104 @@
+// What is really laid out in each map, for src/dataplane/compatibility.ts: fields by place and encoding, and what the
+// values of their enums mean. BTF does not say which enum a field of plain integer type holds, nor what is in a map whose
+// value has only a size; comments of the headers do, by naming `enum x` and `struct y`.
+import { commentsOf } from './comments.ts'
+import type { EnumShape, FieldType, MapShape, StructShape } from './shapes.ts'
+
+export interface Description {
+  type: number
+  keySize: number
+  valueSize: number
+  flags: number
+  /** Of an inner map only: arrays of one map of maps have one length. */
+  maxEntries?: number
+  /** enum layout_versions: raised when what is in the map changes its meaning, but not its layout. */
+  version: number
+  /** `<part> <offset> <encoding> <name>`, without what is reserved. */
+  contents: string[]
+  meanings: Record<string, Record<string, number>>
+  inner?: Description
+}
+
+/** Enumerators of this enum are positions in a chunk of the slot arena, or sizes, which are no layout. */
+const LIMITS = { name: 'limits', laidOut: /^CHUNK_/ }
+
+export function describeMaps(
+  maps: MapShape[],
+  structs: StructShape[],
+  enums: EnumShape[],
+  headers: string,
+): Record<string, Description> {
+  const comments = commentsOf(headers)
+  const structOf = new Map(structs.map((struct) => [struct.name, struct]))
+  const enumOf = new Map(enums.map((shape) => [shape.name, shape]))
+  const versions = new Map(enumOf.get('layout_versions')?.values.map(({ name, value }) => [name, value]))
+
+  function describe(map: MapShape, definition: string): Description {
+    const named = comments.get(definition)
+    const parts: [string, string][] = [...map.structs]
+    for (const name of named?.structs ?? []) {
+      if (structOf.has(name) && !parts.some(([, other]) => other === name)) parts.push([name, name])
+    }
+    const inside = new Set(parts.flatMap(([, name]) => nested(name)))
+    const enumNames = new Set(named?.enums)
+    for (const name of inside) for (const found of comments.get(name)?.enums ?? []) enumNames.add(found)
+    // A set grows while it is walked: enums name others too.
+    for (const name of enumNames) for (const found of comments.get(name)?.enums ?? []) enumNames.add(found)
+    return {
+      type: map.type,
+      keySize: map.keySize,
+      valueSize: map.valueSize,
+      flags: map.flags,
+      version: versions.get(`LAYOUT_${definition.toUpperCase()}`) ?? 1,
+      contents: [
+        ...map.contents,
+        ...parts.filter(([part, name]) => part === name).flatMap(([, name]) => flatten(name, name, '', 0)),
+      ].filter((line) => !/ (.*\.)?(reserved|pad)\d*$/.test(line)),
+      meanings: Object.fromEntries(
+        [...enumNames]
+          .filter((name) => enumOf.has(name))
+          .sort()
+          .map((name) => [name, meaningsOf(enumOf.get(name)!)]),
+      ),
+      ...(map.inner === undefined
+        ? {}
+        : { inner: { ...describe(map.inner, map.inner.name), maxEntries: map.inner.maxEntries } }),
+    }
+  }
+
+  function nested(name: string): string[] {
+    const fields = structOf.get(name)?.fields ?? []
+    return [name, ...fields.flatMap(({ type }) => (type.kind === 'struct' ? nested(type.name) : []))]
+  }
+
+  function flatten(part: string, name: string, prefix: string, start: number): string[] {
+    return structOf
+      .get(name)!
+      .fields.flatMap(({ name: field, offset, type }) =>
+        type.kind === 'struct'
+          ? flatten(part, type.name, `${prefix}${field}.`, start + offset)
+          : [`${part} ${start + offset} ${encodingOf(type)} ${prefix}${field}`],
+      )
+  }
+
+  return Object.fromEntries(maps.map((map) => [map.name, describe(map, map.name)]))
+}
+
+/** The last enumerator of many enums says how many there are. */
+function meaningsOf({ name, values }: EnumShape): Record<string, number> {
+  const kept = values.filter(
+    (entry) => entry.name !== `${name.toUpperCase()}S` && (name !== LIMITS.name || LIMITS.laidOut.test(entry.name)),
+  )
+  return Object.fromEntries(kept.map((entry) => [entry.name, entry.value]))
+}
+
+function encodingOf(type: Exclude<FieldType, { kind: 'struct' }>): string {
+  switch (type.kind) {
+    case 'integer':
+      return `${type.bigEndian ? 'be' : type.signed ? 's' : 'u'}${type.bytes * 8}`
+    case 'integers':
+      return `${encodingOf(type.element)}[${type.count}]`
+    case 'bytes':
+      return `u8[${type.length}]`
+  }
+}
