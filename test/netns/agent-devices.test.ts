@@ -124,7 +124,7 @@ describe('a device that is renamed', () => {
       expect(await problem('DeviceRenamed')).toMatchObject({ severity: 'warning', object: `device ${device}` })
       await reason('vm', 'Programmed')
       expect(attached()).toEqual(before)
-      expect(maps?.devices.get(lab.ifindex(device === 'in0' ? name : 'in0'))).toEqual({ vni: 7 })
+      expect(maps?.devices.get(lab.ifindex(device === 'in0' ? name : 'in0'))).toMatchObject({ vni: 7 })
       lab.namespaces.ip(lab.gateway, `link set ${name} name ${device}`)
       await agent?.awaitNoProblem('DeviceRenamed')
       expect(attached()).toEqual(before)
