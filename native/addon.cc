@@ -27,6 +27,8 @@ void OnEnvironmentEnd(napi_async_cleanup_hook_handle hook, void *context)
 	std::shared_ptr<Registry> registry = *held;
 	for (Handle *handle : registry->open)
 		handle->Dispose();
+	for (int lock : std::exchange(registry->locks, {}))
+		close(lock);
 	registry->teardown = hook;
 	registry->FinishTeardown();
 }

@@ -22,6 +22,8 @@ class Handle;
  */
 struct Registry {
 	std::unordered_set<Handle *> open;
+	// Descriptors of lockFile(): a worker that ends gives its locks back.
+	std::unordered_set<int> locks;
 	// uv handles whose close callback has not come yet: the loop must turn until there are none.
 	size_t closing_polls = 0;
 	napi_async_cleanup_hook_handle teardown = nullptr;
@@ -59,7 +61,6 @@ class Handle
 /** Instance data of the addon: one per environment, so that it loads into workers too. */
 struct AddonData {
 	std::shared_ptr<Registry> registry = std::make_shared<Registry>();
-	std::unordered_set<int> locks;
 	Napi::FunctionReference map;
 	Napi::FunctionReference program;
 	Napi::FunctionReference link;

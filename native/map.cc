@@ -49,6 +49,8 @@ Napi::Function BpfMap::Define(Napi::Env env)
 			       InstanceMethod<&BpfMap::DeleteBatch>("deleteBatch"),
 			       InstanceMethod<&BpfMap::ReadEntries>("entries"),
 			       InstanceMethod<&BpfMap::Mmap>("mmap"),
+			       // load-native.ts takes it away: who can store into its memory ends the process.
+			       InstanceMethod<&BpfMap::MmapReadOnly>("mmapReadOnly", napi_configurable),
 			       InstanceMethod<&BpfMap::Pin>("pin"),
 			       InstanceMethod<&BpfMap::Close>("close"),
 			   });

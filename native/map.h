@@ -64,9 +64,11 @@ class BpfMap : public Napi::ObjectWrap<BpfMap>, private Handle
 	Napi::Value DeleteBatch(const Napi::CallbackInfo &info);
 	Napi::Value ReadEntries(const Napi::CallbackInfo &info);
 	Napi::Value Mmap(const Napi::CallbackInfo &info);
+	Napi::Value MmapReadOnly(const Napi::CallbackInfo &info);
 	void Pin(const Napi::CallbackInfo &info);
 	void Close(const Napi::CallbackInfo &info);
 
+	Napi::Value MapMemory(Napi::Env env, int protection);
 	/** Number of entries in bytes that must be whole entries. */
 	uint32_t CountOf(size_t bytes, size_t entry, const char *what) const;
 	bool ReadByBatch(Entries &entries) const;

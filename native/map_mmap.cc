@@ -17,14 +17,20 @@ void Mapping::Unmap() noexcept
 
 Napi::Value BpfMap::Mmap(const Napi::CallbackInfo &info)
 {
-	Napi::Env env = info.Env();
+	return MapMemory(info.Env(), PROT_READ | PROT_WRITE);
+}
+
+Napi::Value BpfMap::MmapReadOnly(const Napi::CallbackInfo &info)
+{
+	return MapMemory(info.Env(), PROT_READ);
+}
+
+Napi::Value BpfMap::MapMemory(Napi::Env env, int protection)
+{
 	int fd = Fd();
-	if (!info[0].IsBoolean())
-		ThrowArg(env, "writable must be a boolean");
 	if (info_.type != BPF_MAP_TYPE_ARRAY || (info_.map_flags & BPF_F_MMAPABLE) == 0)
 		ThrowArg(env, "map " + name_ + " is not a mmapable array");
 	size_t size = (size_t{info_.value_size} + 7) / 8 * 8 * info_.max_entries;
-	int protection = PROT_READ | (info[0].As<Napi::Boolean>() ? PROT_WRITE : 0);
 	void *address = mmap(nullptr, size, protection, MAP_SHARED, fd, 0);
 	if (address == MAP_FAILED)
 		ThrowErrno(env, errno, "mmap", "mmap map " + name_);
@@ -44,11 +50,13 @@ Napi::Value BpfMap::Mmap(const Napi::CallbackInfo &info)
 void BpfMap::Close(const Napi::CallbackInfo &info)
 {
 	Napi::HandleScope scope(info.Env());
-	// Detached first: views of unmapped memory would fault on their next use.
+	// Detached first: views of unmapped memory would fault on their next use. A buffer that was detached already lives
+	// on elsewhere, in a worker that it was transferred to: its finalizer unmaps it.
 	for (auto &[mapping, reference] : mappings_) {
 		Napi::ArrayBuffer buffer = reference.Value();
-		if (!buffer.IsEmpty() && !buffer.IsDetached())
-			buffer.Detach();
+		if (buffer.IsEmpty() || buffer.IsDetached())
+			continue;
+		buffer.Detach();
 		mapping->Unmap();
 	}
 	mappings_.clear();

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "netlink_request.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -17,9 +19,13 @@ namespace
 
 constexpr size_t kBufferSize = 64 << 10;
 constexpr int kSocketBuffer = 4 << 20;
-constexpr int kTimeoutSeconds = 5;
-// A dump that another change ran into is inconsistent; under constant change it is not asked for ever.
-constexpr int kDumpTries = 8;
+// The kernel does its work while it is asked, so that an answer is there or does not come.
+constexpr int kSilenceSeconds = 1;
+// Of the whole request, which the event loop waits for. A dump that another change ran into is inconsistent and asked
+// for again, but not for ever.
+constexpr std::chrono::seconds kLongest{3};
+
+using Clock = std::chrono::steady_clock;
 
 /** The kernel's explanation (NLMSGERR_ATTR_MSG) behind an error answer, if it gave one. */
 std::string ExtAckText(const nlmsghdr *header)
@@ -77,12 +83,17 @@ ssize_t ReceiveWhole(int fd, std::vector<uint8_t> &buffer, sockaddr_nl &sender)
 }
 
 /** @returns true when the answers were disturbed by a concurrent change and must be asked for again */
-bool Gather(int fd, uint32_t sequence, bool until_end, NetlinkResult &result)
+bool Gather(int fd, uint32_t sequence, bool until_end, Clock::time_point end, NetlinkResult &result)
 {
 	std::vector<uint8_t> buffer(kBufferSize);
 	bool disturbed = false;
 	for (;;) {
 		sockaddr_nl sender{};
+		if (Clock::now() > end) {
+			result.error = ETIMEDOUT;
+			result.syscall = "recv";
+			return false;
+		}
 		ssize_t length = ReceiveWhole(fd, buffer, sender);
 		if (length < 0) {
 			result.error = errno == EAGAIN ? ETIMEDOUT : errno;
@@ -126,7 +137,7 @@ UniqueFd OpenNetlinkSocket(int protocol, bool nonblocking)
 	setsockopt(fd.Get(), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
 	if (setsockopt(fd.Get(), SOL_SOCKET, SO_RCVBUFFORCE, &kSocketBuffer, sizeof(kSocketBuffer)) != 0)
 		setsockopt(fd.Get(), SOL_SOCKET, SO_RCVBUF, &kSocketBuffer, sizeof(kSocketBuffer));
-	const timeval timeout{kTimeoutSeconds, 0};
+	const timeval timeout{kSilenceSeconds, 0};
 	sockaddr_nl address{};
 	address.nl_family = AF_NETLINK;
 	if (setsockopt(fd.Get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) != 0 ||
@@ -150,16 +161,21 @@ NetlinkResult RunRequest(int fd, std::vector<uint8_t> message, uint32_t sequence
 	bool dump = get && (header.nlmsg_flags & NLM_F_DUMP) != 0;
 	bool until_end = dump || (header.nlmsg_flags & NLM_F_ACK) != 0;
 	NetlinkResult result;
-	for (int tries = 0; tries < kDumpTries; tries++) {
+	const Clock::time_point end = Clock::now() + kLongest;
+	// Once at least, and again only while a dump as long as the one before would still be in time.
+	Clock::duration longest{};
+	do {
+		const Clock::time_point begin = Clock::now();
 		result = NetlinkResult{};
 		if (send(fd, message.data(), message.size(), 0) < 0) {
 			result.error = errno;
 			result.syscall = "send";
 			return result;
 		}
-		if (!Gather(fd, sequence, until_end, result))
+		if (!Gather(fd, sequence, until_end, end, result))
 			return result;
-	}
+		longest = std::max(longest, Clock::now() - begin);
+	} while (Clock::now() + longest < end);
 	result.error = EINTR;
 	result.message = "the dump was disturbed by changes each time";
 	return result;

@@ -45,7 +45,7 @@ Napi::Value LockFile(const Napi::CallbackInfo &info)
 		// A lock on a removed file excludes nobody.
 		if (!IsStillAt(path, fd.Get()))
 			continue;
-		AddonData::Of(env).locks.insert(fd.Get());
+		AddonData::Of(env).registry->locks.insert(fd.Get());
 		return Napi::Number::New(env, fd.Release());
 	}
 }
@@ -71,7 +71,7 @@ void UnlockFile(const Napi::CallbackInfo &info)
 {
 	int fd = static_cast<int>(Uint32Arg(info[0], "fd", INT32_MAX));
 	// Only descriptors of lockFile(): a stray number would close somebody else's file.
-	if (AddonData::Of(info.Env()).locks.erase(fd) == 0)
+	if (AddonData::Of(info.Env()).registry->locks.erase(fd) == 0)
 		ThrowArg(info.Env(), "descriptor " + std::to_string(fd) + " holds no lock of lockFile()");
 	close(fd);
 }

@@ -1,10 +1,14 @@
 // What the generated layouts are made of. Little-endian hosts; network order only where C says __be16 or __be32.
+import type { ReadOnlyView } from '../native/read-only-view.ts'
+
+/** What a value is read from: memory of this process, or of a map. */
+export type ByteSource = DataView | ReadOnlyView
 
 /** Turns one C value into bytes and back. `offset` is in bytes; encode writes all `size` bytes, padding as zero. */
 export interface Codec<T> {
   readonly size: number
   encode(view: DataView, offset: number, value: T): void
-  decode(view: DataView, offset: number): T
+  decode(view: ByteSource, offset: number): T
 }
 
 /** What the kernel has to agree with before a map is used. Sizes in bytes, type and flags as in linux/bpf.h. */
@@ -41,7 +45,7 @@ export const u64Codec: Codec<bigint> = {
 }
 
 /** A u64 known to stay below 2^53 (packets, bytes, nanoseconds): a number is several times cheaper than a bigint. */
-export function getCount(view: DataView, offset: number): number {
+export function getCount(view: ByteSource, offset: number): number {
   return view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 2 ** 32
 }
 
@@ -51,7 +55,8 @@ export function setCount(view: DataView, offset: number, value: number): void {
 }
 
 /** @returns a copy, so that the caller may keep it when the buffer is reused */
-export function getBytes(view: DataView, offset: number, length: number): Uint8Array {
+export function getBytes(view: ByteSource, offset: number, length: number): Uint8Array {
+  if (!(view instanceof DataView)) return view.copy(offset, length)
   return new Uint8Array(view.buffer, view.byteOffset + offset, length).slice()
 }
 

@@ -1,7 +1,7 @@
 // Carries operations out on the kernel's maps, in batches, and keeps the image true to what really got there.
 import { NatGwError, messageOf } from '../errors/errors.ts'
 import { BpfMap } from '../native/load-native.ts'
-import type { BpfProgram } from '../native/load-native.ts'
+import type { BpfProgram, ReadOnlyView } from '../native/load-native.ts'
 import { decodeOne, encodeMany, encodeOne, u32Codec, viewOf } from './codec.ts'
 import { flushArgsCodec, maps as layouts, sliceStateCodec } from './generated/layouts.ts'
 import type { Slice, SliceState } from './generated/layouts.ts'
@@ -38,7 +38,7 @@ export class KernelWriter {
   readonly #blocked = new Map<number, NatGwError>()
   /** Chunks that could not be added in this run, and why. */
   readonly #lackingChunks = new Map<number, NatGwError>()
-  #states: DataView | undefined
+  #states: ReadOnlyView | undefined
   #result: SyncResult = emptyResult()
 
   constructor(maps: DataplaneMaps, flush: BpfProgram, image: MapImage) {
@@ -166,7 +166,7 @@ export class KernelWriter {
   }
 
   #stateOf(index: number): SliceState {
-    this.#states ??= new DataView(this.#maps.sliceStates.native.mmap(false))
+    this.#states ??= this.#maps.sliceStates.native.readOnlyView()
     return sliceStateCodec.decode(this.#states, index * sliceStateCodec.size)
   }
 

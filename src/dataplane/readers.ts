@@ -41,8 +41,8 @@ export interface SliceUse {
 
 /** Every slice that has an owner, with its index and what the programs keep about it. */
 export function* activeSlices(maps: DataplaneMaps): Generator<{ index: number; slice: Slice; state: SliceState }> {
-  const slices = new DataView(maps.slices.native.mmap(false))
-  const states = new DataView(maps.sliceStates.native.mmap(false))
+  const slices = maps.slices.native.readOnlyView()
+  const states = maps.sliceStates.native.readOnlyView()
   const end = Math.min(maps.slices.limit, maps.settings.get(0)?.sliceCount ?? 0)
   for (let index = 0; index < end; index++) {
     const slice = sliceCodec.decode(slices, index * sliceCodec.size)

@@ -1,5 +1,6 @@
 // Live sessions, read from the slot arena and the session table while the programs go on writing both.
 import { BpfMap } from '../native/load-native.ts'
+import type { ReadOnlyView } from '../native/load-native.ts'
 import { decodeOne, viewOf } from './codec.ts'
 import {
   ClaimState,
@@ -66,16 +67,16 @@ export function* readSessions({ maps, readClock }: PinnedDataplane): Generator<S
       }
     }
     owners.sort((a, b) => a.run - b.run)
-    yield* spilledSessions(new DataView(maps.sessions.native.mmap(false)), owners, chunks, clock)
+    yield* spilledSessions(maps.sessions.native.readOnlyView(), owners, chunks, clock)
   } finally {
     for (const { map } of chunks.values()) map.close()
   }
 }
 
 type Clock = { now: number; hz: number }
-type Chunks = Map<number, { map: BpfMap; view: DataView }>
+type Chunks = Map<number, { map: BpfMap; view: ReadOnlyView }>
 
-function* spilledSessions(table: DataView, owners: Owner[], chunks: Chunks, clock: Clock): Generator<SessionRow> {
+function* spilledSessions(table: ReadOnlyView, owners: Owner[], chunks: Chunks, clock: Clock): Generator<SessionRow> {
   for (let at = 0; at < table.byteLength; at += sessionCodec.size) {
     if ((table.getUint32(at, true) & STATE_MASK) !== ClaimState.CLAIM_LIVE) continue
     const { claim, session } = sessionCodec.decode(table, at)
@@ -95,7 +96,7 @@ function openChunks(outer: BpfMap): Chunks {
   const chunks: Chunks = new Map()
   for (let index = 0; index < count; index++) {
     const map = BpfMap.openById(valueView.getUint32(index * 4, true))
-    chunks.set(keyView.getUint32(index * 4, true), { map, view: new DataView(map.mmap(false)) })
+    chunks.set(keyView.getUint32(index * 4, true), { map, view: map.readOnlyView() })
   }
   return chunks
 }
@@ -105,7 +106,7 @@ function readSlot(chunks: Chunks, position: number): Slot | undefined {
   const view = chunks.get(position >>> 16)?.view
   const at = (position & 0xffff) * slotCodec.size
   if (view === undefined || (view.getUint32(at, true) & STATE_MASK) !== ClaimState.CLAIM_LIVE) return undefined
-  const copy = new Uint8Array(view.buffer, at, slotCodec.size).slice()
+  const copy = view.copy(at, slotCodec.size)
   const slot = decodeOne(slotCodec, copy)
   return slot.claim === view.getBigUint64(at, true) ? slot : undefined
 }

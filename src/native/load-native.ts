@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { NatGwError, messageOf } from '../errors/errors.ts'
 import type * as contract from './native.d.ts'
+import { ReadOnlyView } from './read-only-view.ts'
 
 function loadAddon(): typeof contract {
   // src/native and dist/native lie at the same depth.
@@ -32,6 +33,22 @@ function loadAddon(): typeof contract {
 
 const native = loadAddon()
 
+/** What the addon has besides its contract. */
+interface Unsafe {
+  mmapReadOnly?: () => ArrayBuffer
+}
+
+/** The bare memory of a read-only mapping leaves this module only behind a view that cannot write. */
+function hideReadOnlyMemory(prototype: contract.BpfMap & Unsafe): void {
+  const { mmapReadOnly } = prototype
+  if (mmapReadOnly === undefined) return
+  delete prototype.mmapReadOnly
+  prototype.readOnlyView = function (this: contract.BpfMap) {
+    return new ReadOnlyView(mmapReadOnly.call(this))
+  }
+}
+hideReadOnlyMemory(native.BpfMap.prototype)
+
 export const {
   BpfMap,
   BpfProgram,
@@ -59,3 +76,4 @@ export type BpfObject = contract.BpfObject
 export type RingBuffer = contract.RingBuffer
 export type NetlinkSocket = contract.NetlinkSocket
 export type { LinkInfo, MapInfo, NativeFailure, ProgramInfo } from './native.d.ts'
+export type { ReadOnlyView } from './read-only-view.ts'

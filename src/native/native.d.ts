@@ -35,6 +35,8 @@ export interface LinkInfo {
   ifindex: number // of an XDP link; 0 when the device is gone
 }
 
+import type { ReadOnlyView } from './read-only-view.ts'
+
 /** A map by descriptor. Lengths are checked against the kernel's own key and value sizes. */
 export declare class BpfMap {
   /** Creates a map without an object file, e.g. an inner map. */
@@ -65,11 +67,10 @@ export declare class BpfMap {
   deleteBatch(keys: Uint8Array): number
   /** All entries, read with lookup_batch where the map type has it, else key by key. */
   entries(): { keys: Uint8Array; values: Uint8Array; count: number }
-  /**
-   * mmap of a BPF_F_MMAPABLE array; valid until close(), which detaches it. A store into one that is not writable kills
-   * the process (SIGSEGV).
-   */
-  mmap(writable: boolean): ArrayBuffer
+  /** mmap of a BPF_F_MMAPABLE array, for reading and writing; valid until close(), which detaches it. */
+  mmap(): ArrayBuffer
+  /** The same memory without a way to write it; after close() each read is an error. */
+  readOnlyView(): ReadOnlyView
   pin(path: string): void
   close(): void
 }
@@ -159,7 +160,7 @@ export declare class NetlinkSocket {
    * NLMSG_ERROR or the ACK; one answer for a GET with neither NLM_F_ACK nor NLM_F_DUMP. What is not a GET needs
    * NLM_F_ACK. A dump that a change disturbed is asked for again.
    * @returns one element a message, nlmsghdr included, without DONE and ACK
-   * @throws ETIMEDOUT after 5 s; the kernel's errno with its explanation in the message
+   * @throws ETIMEDOUT after a second without an answer, or three seconds in all; the kernel's errno with its explanation in the message
    */
   request(message: Uint8Array): Uint8Array[]
   ref(): void
@@ -168,7 +169,7 @@ export declare class NetlinkSocket {
 }
 
 /**
- * Takes an advisory write lock (flock) for the life of the process, making the file where there is none. The holder may
+ * Takes an advisory write lock (flock) for the life of the thread that calls, making the file where there is none. The holder may
  * remove the file before it unlocks. @returns the descriptor, or -1 when another holds it
  */
 export declare function lockFile(path: string): number

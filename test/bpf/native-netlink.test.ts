@@ -77,6 +77,27 @@ afterAll(() => {
 })
 
 describe('requests', () => {
+  test('one that is not answered fails soon, and the next is answered', () => {
+    const socket = open([])
+    const ECHO = 8
+    // The kernel echoes no neighbours, so that it says nothing to this.
+    const body = new Uint8Array(12 + 8 + 12)
+    const view = new DataView(body.buffer)
+    body[0] = 2
+    view.setUint32(
+      4,
+      inside(() => ifIndex('n0')),
+      true,
+    )
+    view.setUint16(8, 0x80, true)
+    body.set([8, 0, NDA_DST, 0, 192, 0, 2, 78, 10, 0, 2, 0, 2, 0, 0, 0, 0, 78], 12)
+    const begin = performance.now()
+    const silent = failure(() => socket.request(message(RTM_NEWNEIGH, REQUEST | ECHO | 0x500, body)))
+    expect(silent.code).toBe('ETIMEDOUT')
+    expect(performance.now() - begin).toBeLessThan(4_500)
+    expect(socket.request(message(RTM_GETLINK, REQUEST | DUMP, new Uint8Array(16)))).toHaveLength(3)
+  })
+
   test('a dump of links gives each device of the namespace the socket was made in', () => {
     const answers = open([]).request(message(RTM_GETLINK, REQUEST | DUMP, new Uint8Array(16)))
     expect(answers.map(typeOf)).toEqual([RTM_NEWLINK, RTM_NEWLINK, RTM_NEWLINK])

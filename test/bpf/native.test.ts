@@ -284,23 +284,44 @@ describe('special map types', () => {
 
   test('a mapped array shares its memory with the kernel until it is closed', () => {
     const map = create({ type: ARRAY, valueSize: 12, maxEntries: 100, flags: MMAPABLE })
-    const memory = map.mmap(true)
+    const memory = map.mmap()
     expect(memory.byteLength).toBe(16 * 100)
     new Uint32Array(memory)[4 * 5] = 77
     expect(asU32(map.lookup(u32(5))!)).toEqual([77, 0, 0])
     map.update(u32(6), u32(1, 2, 3))
-    const readOnly = map.mmap(false)
-    expect([...new Uint32Array(readOnly, 16 * 6, 3)]).toEqual([1, 2, 3])
+    const readOnly = map.readOnlyView()
+    expect([0, 4, 8].map((at) => readOnly.getUint32(16 * 6 + at, true))).toEqual([1, 2, 3])
+    expect(asU32(readOnly.copy(16 * 6, 12))).toEqual([1, 2, 3])
     const view = new Uint8Array(memory)
     map.close()
     expect(memory.detached).toBe(true)
     expect(view).toHaveLength(0)
-    expect(readOnly.byteLength).toBe(0)
+    expect(() => readOnly.getUint32(0)).toThrow(TypeError)
+  })
+
+  test('what reads a mapped array cannot store into it', () => {
+    const map = create({ type: ARRAY, valueSize: 8, maxEntries: 4, flags: MMAPABLE })
+    const view = map.readOnlyView()
+    expect(Object.getOwnPropertyNames(view)).toEqual([])
+    expect('mmapReadOnly' in map).toBe(false)
+    view.copy(0, 8).fill(1)
+    expect(() => DataView.prototype.setUint8.call(view as unknown as DataView, 0, 1)).toThrow(TypeError)
+    expect(() => view.getUint32(29)).toThrow(RangeError)
+    expect(view.getUint32(0)).toBe(0)
+  })
+
+  test('a mapped array whose memory was moved to another buffer is there until that has gone', () => {
+    const map = create({ type: ARRAY, valueSize: 8, maxEntries: 512, flags: MMAPABLE })
+    const memory = map.mmap()
+    new Uint8Array(memory)[7] = 5
+    const moved = memory.transfer()
+    map.close()
+    expect(new Uint8Array(moved)[7]).toBe(5)
   })
 
   test('a map that cannot be mapped is refused', () => {
-    expect(codeOf(() => create().mmap(true))).toBe('EARG')
-    expect(codeOf(() => create({ type: ARRAY }).mmap(true))).toBe('EARG')
+    expect(codeOf(() => create().mmap())).toBe('EARG')
+    expect(codeOf(() => create({ type: ARRAY }).mmap())).toBe('EARG')
   })
 
   test('a map of maps leads to the inner map that was put there', () => {
@@ -389,6 +410,26 @@ describe('the process', () => {
       unlockFile(fd)
       expect(other()).toBeGreaterThanOrEqual(0)
       expect(codeOf(() => unlockFile(fd))).toBe('EARG')
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+
+  test('a lock goes with the worker that took it', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'natgw-lock-'))
+    const path = join(folder, 'lock')
+    const take = `import(${JSON.stringify(loader)}).then(({ lockFile }) =>
+      require('node:worker_threads').parentPort.postMessage(lockFile(${JSON.stringify(path)})))
+      setInterval(() => undefined, 1000)`
+    try {
+      const worker = new Worker(take, { eval: true })
+      const fd = await new Promise((resolve) => worker.once('message', resolve))
+      expect(fd).toBeGreaterThanOrEqual(0)
+      expect(lockFile(path)).toBe(-1)
+      await worker.terminate()
+      const mine = lockFile(path)
+      expect(mine).toBeGreaterThanOrEqual(0)
+      unlockFile(mine)
     } finally {
       rmSync(folder, { recursive: true })
     }

@@ -215,7 +215,7 @@ export class PacketGateway {
     const slice = this.plane.maps.slices.get(index)!
     const first = slice.runs[protocol]!
     const found = new Map<number, Slot>()
-    const view = new DataView(this.#chunks[first >>> 16]!.mmap(false))
+    const view = this.#chunks[first >>> 16]!.readOnlyView()
     for (let offset = 0; offset < slice.size; offset++) {
       const slot = slotCodec.decode(view, ((first & 0xffff) + offset) * slotCodec.size)
       if (slot.claim !== 0n) found.set(offset, slot)
@@ -243,7 +243,7 @@ export class PacketGateway {
   /** Reads the claim word of a slot as it is now, by offset. */
   claims(index: number, protocol: number): (offset: number) => bigint {
     const first = this.plane.maps.slices.get(index)!.runs[protocol]!
-    const view = new DataView(this.#chunks[first >>> 16]!.mmap(false))
+    const view = this.#chunks[first >>> 16]!.readOnlyView()
     return (offset) => view.getBigUint64(((first & 0xffff) + offset) * slotCodec.size, true)
   }
 
@@ -251,7 +251,7 @@ export class PacketGateway {
   occupied(index: number, protocol: number): number[] {
     const slice = this.plane.maps.slices.get(index)!
     const first = slice.runs[protocol]!
-    const view = new DataView(this.#chunks[first >>> 16]!.mmap(false))
+    const view = this.#chunks[first >>> 16]!.readOnlyView()
     const found: number[] = []
     for (let offset = 0; offset < slice.size; offset++) {
       const cell = (first & 0xffff) + offset
@@ -265,7 +265,7 @@ export class PacketGateway {
   chained(index: number, protocol: number): number[] {
     const slice = this.plane.maps.slices.get(index)!
     const first = slice.runs[protocol]!
-    const view = new DataView(this.#chunks[first >>> 16]!.mmap(false))
+    const view = this.#chunks[first >>> 16]!.readOnlyView()
     const linkAt = (offset: number) => {
       const at = Limits.CHUNK_LINKS * slotCodec.size + ((first & 0xffff) + offset) * linkCodec.size
       return linkCodec.decode(view, at)

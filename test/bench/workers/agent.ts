@@ -22,7 +22,7 @@ const agent = await Agent.start({ config, store, objectPath, log, problems: new 
 const started = performance.now() - begin
 const plane = openPinnedDataplane(config.instance)
 const slices = [...activeSlices(plane.maps)].length
-const view = new DataView(plane.maps.slices.native.mmap(false))
+const view = plane.maps.slices.native.readOnlyView()
 
 /** Inside address → index of its slice; a slice that was taken away and is given again gets the same place. */
 const where = new Map([...activeSlices(plane.maps)].map((each) => [each.slice.insideAddress, each.index]))
