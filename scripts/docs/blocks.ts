@@ -9,7 +9,7 @@ import { JSON_SCHEMAS } from '../../src/cli/json-schemas.ts'
 const BLOCKS: Record<string, Record<string, () => string | Promise<string>>> = {
   'cli.md': {
     ...Object.fromEntries(
-      ['run', 'load-bpf', 'detach', 'unload', 'status', 'slices', 'sessions', 'drops'].map((command) => [
+      ['run', 'check', 'load-bpf', 'detach', 'unload', 'status', 'slices', 'sessions', 'drops'].map((command) => [
         `natgw ${command}`,
         () => help(command),
       ]),

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { natProtocolNames } from '../dataplane/generated/layouts.ts'
 import { NatGwError } from '../errors/errors.ts'
+import type { CheckOptions } from './check.ts'
 import { ReaderGone } from './env.ts'
 import type { CliEnv } from './env.ts'
 import type { StartOptions } from './gateway.ts'
@@ -80,6 +81,15 @@ function commandsOf(env: CliEnv, call: Call): Command {
     .action(async ({ config, ...options }: { config: string } & StartOptions) => {
       const longLived = await env.longLived?.()
       call.status = await (await import('./run.ts')).run(env, config, options, longLived)
+    })
+
+  program
+    .command('check')
+    .description('whether a configuration file and its manifests are valid; reads only, needs no root')
+    .addOption(new Option('-c, --config <file>', 'gateway.yaml').default(env.defaultConfig))
+    .addOption(outputOption())
+    .action(async (options: CheckOptions) => {
+      call.status = await (await import('./check.ts')).check(env, options)
     })
 
   program

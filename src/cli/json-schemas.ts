@@ -1,5 +1,6 @@
 // What `-o json` prints, described to the field. The compiler holds the descriptions to the types; docs/cli.md is made from
 // them, and tests hold real output to them.
+import type { CheckView } from './check.ts'
 import type { SessionView } from './session-view.ts'
 import type { DropsView } from './show.ts'
 import type { SliceRow } from './inspect.ts'
@@ -160,7 +161,25 @@ const status: Described<StatusView> = object('one instance', {
   omittedProblems: integer('problems that found no room in the list'),
 })
 
-export const JSON_SCHEMAS: Readonly<Record<'status' | 'slices' | 'sessions' | 'drops', Schema>> = {
+const check: Described<CheckView> = object('a configuration file and its manifests', {
+  config: text('path of gateway.yaml'),
+  manifests: optional(text('path of the folder of manifests; absent where gateway.yaml is not valid')),
+  valid: { type: 'boolean', description: 'whether no problem is an `error`' },
+  objects: integer('objects that the manifests describe and that are valid'),
+  problems: list(
+    'everything that is wrong in these files',
+    object('', {
+      object: text('what has the problem: a file and a line'),
+      severity: { type: 'string', enum: ['error', 'warning'], description: '`error`: something would not work' },
+      reason: text('an error code, or a word of problems.md'),
+      message: text('what is wrong'),
+      remedy: text('what to do'),
+    }),
+  ),
+})
+
+export const JSON_SCHEMAS: Readonly<Record<'check' | 'status' | 'slices' | 'sessions' | 'drops', Schema>> = {
+  check,
   status,
   slices,
   sessions,

@@ -22,6 +22,11 @@ export interface LoadedConfig {
  */
 export async function loadConfig(path: string): Promise<LoadedConfig> {
   const file = resolve(path)
+  return parseConfig(await readConfigFile(file), file)
+}
+
+/** @returns its text. @throws ERR_CONFIG_READ */
+export async function readConfigFile(file: string): Promise<string> {
   let bytes: Uint8Array
   try {
     bytes = await readFile(file)
@@ -30,7 +35,7 @@ export async function loadConfig(path: string): Promise<LoadedConfig> {
     throw new NatGwError('ERR_CONFIG_READ', `${file} cannot be read: ${messageOf(error)}; ${remedy}`, { file })
   }
   const decoded = decodeText(bytes)
-  if ('text' in decoded) return parseConfig(decoded.text, file)
+  if ('text' in decoded) return decoded.text
   const { message, remedy } = decoded.problem
   throw new NatGwError('ERR_CONFIG_READ', `${file} ${message}; ${remedy}`, { file })
 }
@@ -40,17 +45,27 @@ export async function loadConfig(path: string): Promise<LoadedConfig> {
  * @throws ERR_CONFIG_INVALID
  */
 export function parseConfig(text: string, file: string): LoadedConfig {
+  const { config, warnings, mistakes } = examineConfig(text, file)
+  if (config !== undefined) return { config, warnings }
+  const heading = `${file} is not valid (${mistakes.length} problem${mistakes.length === 1 ? '' : 's'}):`
+  const lines = mistakes.map((mistake) => `  ${file}:${mistake.line}: ${describeMistake(mistake)}`)
+  throw new NatGwError('ERR_CONFIG_INVALID', [heading, ...lines].join('\n'), { file, problems: mistakes })
+}
+
+/** @param file see parseConfig. @returns no configuration where there are mistakes, which are in the order of lines */
+export function examineConfig(
+  text: string,
+  file: string,
+): { config?: GatewayConfig; warnings: string[]; mistakes: Problem[] } {
   const source = new Source(text)
   const warnings: string[] = []
   const config = source.readable ? readConfig(new Field(source), dirname(file), warnings) : undefined
-  if (source.problems.length === 0 && config !== undefined) return { config, warnings }
-  const problems = source.problems.sort((a, b) => a.line - b.line)
-  const heading = `${file} is not valid (${problems.length} problem${problems.length === 1 ? '' : 's'}):`
-  const lines = problems.map((problem) => `  ${file}:${problem.line}: ${describe(problem)}`)
-  throw new NatGwError('ERR_CONFIG_INVALID', [heading, ...lines].join('\n'), { file, problems })
+  if (source.problems.length === 0 && config !== undefined) return { config, warnings, mistakes: [] }
+  return { warnings, mistakes: source.problems.sort((a, b) => a.line - b.line) }
 }
 
-function describe({ field, value, text }: Problem): string {
+/** What a mistake is, without its place in the file. */
+export function describeMistake({ field, value, text }: Problem): string {
   const place = field === '' ? '' : `${field}: `
   if (value === undefined) return `${place}${text}`
   return `${place}${quoteValue(value)}: ${text}`

@@ -5,7 +5,7 @@ import { rulesOf } from '../../scripts/docs/numbers-table.ts'
 import { NUMBERS } from '../../src/config/numbers.ts'
 import { parseConfig } from '../../src/config/load.ts'
 import { readManifest } from '../../src/store/manifests/read-manifest.ts'
-import { DropReason, maps } from '../../src/dataplane/generated/layouts.ts'
+import { DropReason, dropReasonNames, maps } from '../../src/dataplane/generated/layouts.ts'
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 const found = (text: string, pattern: RegExp): string[] =>
@@ -32,6 +32,14 @@ it('docs/packet-flow.md names every reason for which a packet is dropped', () =>
   const named = found(read('docs/packet-flow.md'), /`(DROP_[A-Z0-9_]+)`/g)
   const reasons = Object.keys(DropReason).filter((name) => name !== 'DROP_NONE' && name !== 'DROP_REASONS')
   expect(reasons.filter((name) => !named.includes(name))).toEqual([])
+})
+
+it('docs/troubleshooting.md has meaning and remedy of every drop reason, and of none that does not exist', () => {
+  const rows = [
+    ...read('docs/troubleshooting.md').matchAll(/^\| `([a-z0-9_]+)` \| (out|in|both) \| [^|]+ \| [^|]+ \|$/gm),
+  ]
+  const reasons = Object.entries(DropReason).filter(([name]) => name !== 'DROP_NONE' && name !== 'DROP_REASONS')
+  expect(rows.map(([, name]) => name).sort()).toEqual(reasons.map(([, value]) => dropReasonNames[value]).sort())
 })
 
 it('the examples are a valid configuration and valid manifests', () => {
@@ -70,6 +78,7 @@ it('every file that docs and README name in src, bpf, scripts, deploy or docs is
     'docs/configuration.md',
     'docs/architecture.md',
     'docs/maps.md',
+    'docs/troubleshooting.md',
   ]
   for (const page of pages) {
     const named = found(read(page), /`((?:src|bpf|scripts|deploy|docs)\/[\w./-]+)`/g)
