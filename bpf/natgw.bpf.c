@@ -251,6 +251,31 @@ int nat_flush(struct flush_args *args)
 	return 0;
 }
 
+struct chunk_scan {
+	__u32 first;
+	__u64 present;
+};
+
+static long chunk_scan_step(__u32 turn, struct chunk_scan *scan)
+{
+	__u32 chunk = scan->first + turn;
+
+	if (bpf_map_lookup_elem(&slot_chunks, &chunk))
+		scan->present |= 1ull << (turn & 63);
+	return 0;
+}
+
+/* For user space a look at a chunk is a wait of tens of milliseconds before Linux 6.8: for all running programs. */
+SEC("syscall")
+int nat_chunks(struct chunks_args *args)
+{
+	struct chunk_scan scan = {.first = args->first};
+
+	bpf_loop(64, chunk_scan_step, &scan, 0);
+	args->present = scan.present;
+	return 0;
+}
+
 SEC("syscall")
 int nat_clock(struct clock_args *args)
 {

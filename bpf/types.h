@@ -369,6 +369,13 @@ struct flush_args {
 	__u32 freed;	/* out */
 };
 
+/* Argument of nat_chunks: which of 64 chunks of the slot arena exist. */
+struct chunks_args {
+	__u32 first; /* in */
+	__u32 reserved;
+	__u64 present; /* out; bit 0: `first` */
+};
+
 /* Argument of nat_clock and nat_sweep: what time it is for the programs, and what a sweep found. */
 struct clock_args {
 	__u64 jiffies;	    /* out */

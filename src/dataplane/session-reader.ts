@@ -1,7 +1,7 @@
 // Live sessions, read from the slot arena and the session table while the programs go on writing both.
 import { BpfMap } from '../native/load-native.ts'
 import type { ReadOnlyView } from '../native/load-native.ts'
-import { decodeOne, viewOf } from './codec.ts'
+import { decodeOne, encodeOne, u32Codec } from './codec.ts'
 import {
   ClaimState,
   SessionTcp,
@@ -11,7 +11,7 @@ import {
   tcpStateNames,
 } from './generated/layouts.ts'
 import type { SessionData, Slice, Slot } from './generated/layouts.ts'
-import type { PinnedDataplane } from './pinned-maps.ts'
+import type { DataplaneMaps, PinnedDataplane } from './pinned-maps.ts'
 import { activeSlices } from './readers.ts'
 
 /** Addresses are host-order u32; ports of ICMP are echo identifiers, and its remote port is 0. */
@@ -51,7 +51,7 @@ export function* readSessions({ maps, readClock }: PinnedDataplane): Generator<S
   const hz = maps.settings.get(0)?.hz ?? 0
   if (hz === 0) return
   const clock = { now: Number(BigInt.asUintN(32, BigInt(readClock().jiffies))), hz }
-  const chunks = openChunks(maps.slotChunks)
+  const chunks = openChunks(maps)
   try {
     const owners: Owner[] = []
     for (const { slice, state } of activeSlices(maps)) {
@@ -89,14 +89,18 @@ function* spilledSessions(table: ReadOnlyView, owners: Owner[], chunks: Chunks, 
   }
 }
 
-function openChunks(outer: BpfMap): Chunks {
-  const { keys, values, count } = outer.entries()
-  const keyView = viewOf(keys)
-  const valueView = viewOf(values)
+/** Those with mappings only: before Linux 6.8 a look at one is a wait for all running programs. */
+function openChunks(maps: DataplaneMaps): Chunks {
+  const numbers = new Set<number>()
+  for (const { slice, state } of activeSlices(maps)) {
+    for (const [protocol, run] of slice.runs.entries()) if (state.used[protocol] !== 0) numbers.add(run >>> 16)
+  }
   const chunks: Chunks = new Map()
-  for (let index = 0; index < count; index++) {
-    const map = BpfMap.openById(valueView.getUint32(index * 4, true))
-    chunks.set(keyView.getUint32(index * 4, true), { map, view: map.readOnlyView() })
+  for (const number of numbers) {
+    const id = maps.slotChunks.lookup(encodeOne(u32Codec, number))
+    if (id === undefined) continue
+    const map = BpfMap.openById(decodeOne(u32Codec, id))
+    chunks.set(number, { map, view: map.readOnlyView() })
   }
   return chunks
 }

@@ -1,4 +1,6 @@
 // Makes the kernel's maps say what is desired, writes nothing that is there already, and repairs what others changed.
+import type { BpfProgram } from '../native/load-native.ts'
+import { readChunks } from './chunks.ts'
 import { randomFillSync } from 'node:crypto'
 import { planChanges } from './diff.ts'
 import type { PlanContext } from './diff.ts'
@@ -26,6 +28,7 @@ export class DataplaneSync {
   readonly #maps: DataplaneMaps
   readonly #hz: number
   readonly #writer: KernelWriter
+  readonly #chunks: BpfProgram
   readonly #image = new MapImage()
   readonly #randomSecret: () => bigint
   #placement: Placement
@@ -34,14 +37,16 @@ export class DataplaneSync {
 
   /** Reads back what the maps hold. @param randomSecret unpredictable and never 0 */
   constructor(
-    dataplane: Pick<Dataplane, 'maps' | 'hz'> & { programs: Pick<Dataplane['programs'], 'nat_flush'> },
+    dataplane: Pick<Dataplane, 'maps' | 'hz'> & { programs: Pick<Dataplane['programs'], 'nat_flush' | 'nat_chunks'> },
     randomSecret: () => bigint = cryptoSecret,
   ) {
     this.#maps = dataplane.maps
+    this.#chunks = dataplane.programs.nat_chunks
     this.#hz = dataplane.hz
     this.#randomSecret = randomSecret
     this.#writer = new KernelWriter(dataplane.maps, dataplane.programs.nat_flush, this.#image)
     readBack(dataplane.maps, this.#image)
+    for (const chunk of readChunks(this.#chunks)) this.#image.chunks.add(chunk)
     this.#placement = this.#newPlacement()
   }
 
@@ -70,7 +75,7 @@ export class DataplaneSync {
       const count = planRepairs(this.#maps, this.#image, map, plan)
       if (count > 0) repaired[map] = count
     }
-    const present = chunksOf(this.#maps)
+    const present = readChunks(this.#chunks)
     const lost = [...this.#image.chunks].filter((chunk) => !present.has(chunk))
     if (lost.length > 0) repaired.slotChunks = lost.length
     for (const number of lost) plan.add({ kind: 'chunk', number })
@@ -106,7 +111,6 @@ function readBack(maps: DataplaneMaps, image: MapImage): void {
     const { keys, values, count } = maps[name].native.entries()
     image[name].replaceAll(keys, values, count)
   }
-  for (const chunk of chunksOf(maps)) image.chunks.add(chunk)
 }
 
 function planRepairs(maps: DataplaneMaps, image: MapImage, map: SyncedMap, plan: Plan): number {
@@ -116,13 +120,6 @@ function planRepairs(maps: DataplaneMaps, image: MapImage, map: SyncedMap, plan:
   for (const [key, value] of put) plan.add({ kind: 'put', map, key, value } as Operation)
   for (const key of remove) plan.add({ kind: 'remove', map, key } as Operation)
   return put.length + remove.length
-}
-
-/** Chunks of the slot arena that are in the kernel. */
-function chunksOf(maps: DataplaneMaps): Set<number> {
-  const { keys, count } = maps.slotChunks.entries()
-  const view = new DataView(keys.buffer, keys.byteOffset, keys.byteLength)
-  return new Set(Array.from({ length: count }, (_, index) => view.getUint32(index * 4, true)))
 }
 
 function addCounts(a: WriteCounts, b: WriteCounts): WriteCounts {

@@ -814,6 +814,25 @@ export const flushArgsCodec: Codec<FlushArgs> = {
   },
 }
 
+export interface ChunksArgs {
+  first: number
+  present: bigint
+}
+export const chunksArgsCodec: Codec<ChunksArgs> = {
+  size: 16,
+  encode(view, at, value) {
+    view.setUint32(at, value.first, true)
+    view.setUint32(at + 4, 0, true)
+    view.setBigUint64(at + 8, value.present, true)
+  },
+  decode(view, at) {
+    return {
+      first: view.getUint32(at, true),
+      present: view.getBigUint64(at + 8, true),
+    }
+  },
+}
+
 export interface ClockArgs {
   jiffies: number
   monotonicNs: number
