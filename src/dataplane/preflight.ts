@@ -11,6 +11,7 @@ const FEATURES = [
   { since: '5.14', feature: 'programs of type syscall' },
   { since: '5.15', feature: 'bpf_timer' },
   { since: '5.17', feature: 'bpf_loop' },
+  { since: '5.18', feature: 'XDP programs for frames in several buffers, and bpf_xdp_load_bytes' },
 ] as const
 
 /** Bits of CapEff in /proc/self/status (linux/capability.h). */
@@ -30,7 +31,7 @@ export function preflight(): void {
   if (lacks.length > 0) {
     throw new NatGwError(
       'ERR_KERNEL_LACKS',
-      `Linux ${release()} lacks ${lacks.join('; ')}: Linux 5.17 or newer is needed`,
+      `Linux ${release()} lacks ${lacks.join('; ')}: Linux ${FEATURES.at(-1)?.since} or newer is needed`,
       { kernel: release(), lacks },
     )
   }

@@ -85,3 +85,12 @@ it('every file that docs and README name in src, bpf, scripts, deploy or docs is
     expect([page, ...named.filter((path) => !existsSync(new URL(`../../${path}`, import.meta.url)))]).toEqual([page])
   }
 })
+
+it('package.json, README and scripts/setup name one Node that is enough to build, and one that the build brings', () => {
+  const { engines, optionalDependencies } = JSON.parse(read('package.json')) as Record<string, Record<string, string>>
+  const least = engines!['node']!.replace('>=', '')
+  const [pinned] = Object.values(optionalDependencies!).map((version) => version.split('.')[0]!)
+  expect(read('README.md')).toContain(`Any Node ≥ ${least} with npm will do`)
+  expect(read('README.md')).toContain(`the build brings the Node ${pinned}`)
+  expect(read('scripts/setup')).toContain(`install Node ${least} or newer with npm`)
+})
