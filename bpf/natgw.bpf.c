@@ -94,6 +94,8 @@ int nat_from_private(struct xdp_md *ctx)
 		return drop(DROP_SPOOFED_SOURCE);
 	if (reason != DROP_NONE)
 		return host_or_drop(p.ip->saddr, p.ip->daddr, ifindex, reason);
+	if (!slice_admits(source.slice, p.eth))
+		return drop(DROP_SPOOFED_MAC);
 	/* The slice has the device's address while its owner is resolved. */
 	if (!frame_is_ours(p.eth, source.slice->source_mac, ifindex))
 		return host_or_drop(p.ip->saddr, p.ip->daddr, ifindex, DROP_OTHER_MAC);

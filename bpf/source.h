@@ -3,7 +3,9 @@
 #ifndef NATGW_SOURCE_H
 #define NATGW_SOURCE_H
 
+#include "atomic.h"
 #include "counters.h"
+#include "ethernet.h"
 #include "maps.h"
 
 struct source {
@@ -15,6 +17,18 @@ struct source {
 static __always_inline int slice_serves(const struct slice *slice, __be32 address, __u32 ifindex)
 {
 	return (slice->flags & SLICE_ACTIVE) && slice->inside_address == address && slice->ifindex == ifindex;
+}
+
+/*
+ * Whether the frame comes from the station that the slice is bound to; anyone's will do where it is bound to none. The
+ * address and the flag are one word, as for link_layer_read.
+ */
+static __always_inline int slice_admits(const struct slice *slice, const struct ethhdr *eth)
+{
+	__u64 word = READ_ONCE(*(const __u64 *)slice->destination_mac);
+
+	return likely(!(word >> 48 & SLICE_BOUND)) ||
+	       (word & 0xffffffffffff) == (mac_first(eth->h_source) | (__u64)mac_last(eth->h_source) << 16);
 }
 
 /* By way of the device's Network and the interface. DROP_NONE or why there is none. */

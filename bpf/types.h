@@ -122,6 +122,7 @@ struct address {
 enum slice_flags {
 	SLICE_ACTIVE = 1,
 	SLICE_REACHABLE = 2, /* inside next hop resolved: `destination_mac` and `ifindex` are good */
+	SLICE_BOUND = 4,     /* only frames from `destination_mac` may use the slice */
 };
 
 /* One port slice and the interface that owns it. Written by the agent only. */
@@ -334,6 +335,7 @@ enum drop_reason {
 	DROP_ICMP_DESTINATION, /* an ICMP error that does not go to the sender of the packet it quotes */
 	DROP_SESSION_LIMIT,    /* the slice has its share of sessions beyond the first of each mapping */
 	DROP_FLOW_RATE,	       /* the slice opens flows faster than it may */
+	DROP_SPOOFED_MAC,      /* the source address is bound to another MAC than the frame came from */
 	DROP_REASONS,
 };
 

@@ -1,3 +1,4 @@
+export * from './annotations.ts'
 export * from './findings.ts'
 export * from './foreign.ts'
 export * from './immutable.ts'

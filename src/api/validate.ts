@@ -1,3 +1,4 @@
+import { MAC_ADDRESS_ANNOTATION, checkMacAnnotation, refuseUnknownAnnotation } from './annotations.ts'
 import { Field } from './field.ts'
 import type { Report } from './field.ts'
 import type { Finding } from './findings.ts'
@@ -64,7 +65,7 @@ export function parseResource(document: unknown, source: DocumentSource): Parsed
   const id = identify(root, kind)
   if (id !== undefined) report.object = `${kind} ${id.key}`
   root.isObject(['apiVersion', 'kind', 'metadata', 'spec', 'status'])
-  const metadata = readMetadata(root.child('metadata'), NAME_RULES[kind])
+  const metadata = readMetadata(root.child('metadata'), kind)
   const object = { apiVersion: NETWORKING_API, kind, metadata, spec: readSpec(kind, root.child('spec'), metadata) }
   if (report.findings.length > 0) return { findings: report.findings, ...(id === undefined ? {} : { id }) }
   return { object: object as Manifest, id: id as ManifestId }
@@ -110,15 +111,17 @@ function readLabels(field: Field): Record<string, string> | undefined {
 /** Bytes of all keys and values of an object's annotations. */
 const MAX_ANNOTATIONS = 256 * 1024
 
-function readAnnotations(field: Field): Record<string, string> | undefined {
+function readAnnotations(field: Field, kind: ManifestKind): Record<string, string> | undefined {
   const annotations = field.stringMap()
   let size = 0
   for (const [key, value] of Object.entries(annotations ?? {})) {
     // Kubernetes looks at them in lower case.
     refuseKey(field, 'an annotation', key, key.toLowerCase())
+    refuseUnknownAnnotation(field.child(key), key, kind)
     size += Buffer.byteLength(key) + Buffer.byteLength(value)
   }
   if (size > MAX_ANNOTATIONS) field.refuse(`are ${size} bytes long`, `at most ${MAX_ANNOTATIONS} bytes are right`)
+  if (kind === 'NetworkInterface') field.child(MAC_ADDRESS_ANNOTATION).optional(checkMacAnnotation)
   return annotations
 }
 
@@ -127,15 +130,15 @@ function refuseKey(field: Field, what: string, key: string, checked = key): void
   if (problem !== undefined) field.child(key).refuse(`${quoteValue(key)} is no key of ${what}`, problem)
 }
 
-function readMetadata(metadata: Field, rule: NameRule): Manifest['metadata'] {
+function readMetadata(metadata: Field, kind: ManifestKind): Manifest['metadata'] {
   if (metadata.absent) metadata.missing('at least metadata.name')
   const known = ['name', 'namespace', 'labels', 'annotations']
   const foreign = { generateName: 'give name: a manifest describes one object' }
   if (metadata.absent || !metadata.isObject(known, foreign, SERVER_METADATA)) return { name: '', namespace: 'default' }
   const labels = metadata.child('labels').optional(readLabels)
-  const annotations = metadata.child('annotations').optional(readAnnotations)
+  const annotations = metadata.child('annotations').optional((field) => readAnnotations(field, kind))
   return {
-    name: metadata.child('name').name(rule) ?? '',
+    name: metadata.child('name').name(NAME_RULES[kind]) ?? '',
     namespace: metadata.child('namespace').optional((field) => field.name('DNS label')) ?? 'default',
     ...(labels === undefined ? {} : { labels }),
     ...(annotations === undefined ? {} : { annotations }),

@@ -121,8 +121,13 @@ export function sliceEntry(
     destinationMac: link?.destinationMac ?? NO_MAC,
     sourceMac: link?.sourceMac ?? NO_MAC,
     mtu: link?.mtu ?? 0,
-    flags: SliceFlags.SLICE_ACTIVE | (link === undefined ? 0 : SliceFlags.SLICE_REACHABLE),
+    flags: SliceFlags.SLICE_ACTIVE | linkFlags(link),
   }
+}
+
+function linkFlags(link: NonNullable<DesiredInterface['slice']>['link']): number {
+  if (link === undefined) return 0
+  return SliceFlags.SLICE_REACHABLE | (link.bound === true ? SliceFlags.SLICE_BOUND : 0)
 }
 
 /** Lets no packet in or out any more; its slots can still be found, to flush them. */

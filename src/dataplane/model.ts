@@ -65,7 +65,13 @@ export interface DesiredInterface {
     publicAddress: number
     firstPort: number
     /** Inside next hop; absent while the neighbour is not resolved. */
-    link?: { destinationMac: Uint8Array; sourceMac: Uint8Array; mtu: number }
+    link?: {
+      destinationMac: Uint8Array
+      sourceMac: Uint8Array
+      mtu: number
+      /** Only frames from `destinationMac` may use the slice. */
+      bound?: true
+    }
   }
 }
 

@@ -1,11 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { DropReason } from '../../src/dataplane/generated/layouts.ts'
+import { DropReason, SliceFlags } from '../../src/dataplane/generated/layouts.ts'
 import { parseIpv4 } from '../../src/net/ipv4.ts'
+import { parseMac } from '../../src/net/mac.ts'
 import { ethernet, frame, icmp, icmpEcho, ipv4, raw, resummed, tcp, TCP, udp } from '../support/packet.ts'
 import { HOST, LO, PacketGateway, PUBLIC, VNI, XDP } from '../support/packet-gateway.ts'
 import type { DropName } from '../support/packet-gateway.ts'
 
 const A = '10.0.0.1'
+/** Of the frames of `ethernet`. */
+const SENDER_MAC = '02:00:00:00:00:02'
+/** Bound to it. */
+const BOUND = '10.0.0.5'
 const SERVER = '203.0.113.5'
 const covered = new Set<DropName>()
 
@@ -16,7 +21,10 @@ beforeAll(() => {
   gateway.slice({ index: 0, inside: A, firstPort: 1024, size: 64 })
   gateway.slice({ index: 1, inside: '10.0.0.2', firstPort: 1088, size: 64, reachable: false })
   gateway.slice({ index: 2, inside: '10.0.0.3', firstPort: 1152, size: 64, ifindex: 9 })
+  gateway.slice({ index: 3, inside: BOUND, firstPort: 1216, size: 64 })
   const { maps } = gateway.plane
+  const bound = maps.slices.get(3)!
+  maps.slices.set(3, { ...bound, destinationMac: parseMac(SENDER_MAC), flags: bound.flags | SliceFlags.SLICE_BOUND })
   maps.interfaces.set({ vni: VNI, address: parseIpv4('10.0.0.4') }, { slice: 0xffffffff, ifindex: LO, flags: 0 })
   maps.routes.set({ prefixLength: 24, address: parseIpv4('203.0.114.0') }, { nextHop: 0, flags: 1, ifindex: 0 })
   maps.routes.set({ prefixLength: 24, address: parseIpv4('203.0.115.0') }, { nextHop: 0, flags: 2, ifindex: 0 })
@@ -103,6 +111,16 @@ describe('from a private device, dropped and counted', () => {
       'an address that belongs to another device',
       'DROP_SPOOFED_SOURCE',
       frame({ from: '10.0.0.3', to: SERVER }, udp(1, 2)),
+    ],
+    [
+      'an address that is bound to another MAC',
+      'DROP_SPOOFED_MAC',
+      patched(frame({ from: BOUND, to: SERVER }, udp(1, 2)), 11, 0x98),
+    ],
+    [
+      'that address towards the host',
+      'DROP_SPOOFED_MAC',
+      patched(frame({ from: BOUND, to: HOST }, udp(1, 2)), 6, 0x0c),
     ],
     ['that address towards the host', 'DROP_SPOOFED_SOURCE', frame({ from: '10.0.0.3', to: HOST }, udp(1, 2))],
     [

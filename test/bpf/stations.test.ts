@@ -1,17 +1,19 @@
 // Whose frames these are: by the station they are for, by their tag, and by the side that they come from.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { deviceEntry } from '../../src/dataplane/entries.ts'
-import { InterfaceFlags, RouteFlags } from '../../src/dataplane/generated/layouts.ts'
+import { InterfaceFlags, RouteFlags, SliceFlags } from '../../src/dataplane/generated/layouts.ts'
 import { parseIpv4 } from '../../src/net/ipv4.ts'
-import { parseMac } from '../../src/net/mac.ts'
+import { formatMac, parseMac } from '../../src/net/mac.ts'
 import { arpRequest, ethernet, frame, ipv4, read, tcp, TCP, udp } from '../support/packet.ts'
 import { HOST, LO, OWN_MAC, PacketGateway, PUBLIC, SHARED, VNI, XDP } from '../support/packet-gateway.ts'
 
 const A = '10.0.0.1'
 const UNRESOLVED = '10.0.0.2'
 const AMBIGUOUS = '10.0.0.3'
+const BOUND = '10.0.0.4'
 const SERVER = '203.0.113.5'
 const VIRTUAL_MAC = '00:00:5e:00:01:07'
+const STATION_MAC = '52:54:00:a1:b2:c3'
 const OTHER_MAC = '02:00:00:00:00:99'
 const ALL = 'ff:ff:ff:ff:ff:ff'
 const OTHER_DEVICE = 9
@@ -27,6 +29,10 @@ beforeAll(() => {
   gateway.slice({ index: 2, inside: AMBIGUOUS, firstPort: 1152, size: 64 })
   const ambiguous = { slice: 2, ifindex: LO, flags: InterfaceFlags.INTERFACE_AMBIGUOUS }
   maps.interfaces.set({ vni: VNI, address: parseIpv4(AMBIGUOUS) }, ambiguous)
+  gateway.slice({ index: 3, inside: BOUND, firstPort: 1216, size: 64 })
+  const { flags, ...bound } = maps.slices.get(3)!
+  const station = { destinationMac: parseMac(STATION_MAC), flags: flags | SliceFlags.SLICE_BOUND }
+  maps.slices.set(3, { ...bound, ...station })
   gateway.address(SHARED, { firstSlice: 10, firstPort: 40000, lastPort: 40063, sliceSize: 64, shared: true })
   maps.devices.set(LO, deviceEntry({ ifindex: LO, vni: VNI, macs: [OWN_MAC, VIRTUAL_MAC].map(parseMac) }))
   const inside = (prefix: string, ifindex: number): void => {
@@ -102,6 +108,41 @@ describe('the station a frame is for', () => {
     [OTHER_MAC, XDP.PASS],
   ])('decides whether ARP is answered: %s', (mac, verdict) => {
     expect(gateway.fromUplink(to(mac, arpRequest('192.0.2.1', PUBLIC))).verdict).toBe(verdict)
+  })
+})
+
+describe('the station that an address is bound to', () => {
+  const from = (mac: string, bytes: Uint8Array): Uint8Array => {
+    const copy = bytes.slice()
+    copy.set(parseMac(mac), 6)
+    return copy
+  }
+
+  it('sends and is answered, at its own MAC', () => {
+    const { verdict, read: sent } = gateway.fromPrivate(from(STATION_MAC, outward(BOUND)))
+    expect(verdict).toBe(XDP.REDIRECT)
+    const back = gateway.fromUplink(frame({ from: SERVER, to: PUBLIC }, udp(53, sent.sourcePort)))
+    expect(back).toMatchObject({ verdict: XDP.REDIRECT, read: { macs: { destination: STATION_MAC }, to: BOUND } })
+  })
+
+  it.each(Array.from({ length: 6 }, (_, at) => at))(
+    'is the only one: a MAC that differs in byte %i takes no port, and touches no session',
+    (at) => {
+      expect(gateway.fromPrivate(from(STATION_MAC, outward(BOUND))).verdict).toBe(XDP.REDIRECT)
+      const [used, before] = [gateway.used(3, 1), gateway.drops('DROP_SPOOFED_MAC')]
+      const other = parseMac(STATION_MAC)
+      other[at]! ^= 0x80
+      for (const port of [40000, 45678]) {
+        const stolen = from(formatMac(other), frame({ from: BOUND, to: SERVER }, udp(port, 53)))
+        expect(gateway.fromPrivate(stolen).verdict).toBe(XDP.DROP)
+      }
+      expect(gateway.drops('DROP_SPOOFED_MAC')).toBe(before + 2)
+      expect(gateway.used(3, 1)).toBe(used)
+    },
+  )
+
+  it('does not matter where an address is bound to none', () => {
+    expect(gateway.fromPrivate(from(OTHER_MAC, outward(A))).verdict).toBe(XDP.REDIRECT)
   })
 })
 

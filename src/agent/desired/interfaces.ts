@@ -19,6 +19,8 @@ export interface InterfaceContext {
   neighbours: ReadonlyMap<number, Neighbour>
   /** Its slices. */
   claims: readonly Claim[]
+  /** The only station that may send from its addresses; undefined where any may. */
+  mac: Uint8Array | undefined
   /** Key of the interface that an address belongs to, where that is another. */
   otherHolder: (address: number) => ObjectKey | undefined
   /** Whether another Network here has the address too. */
@@ -62,13 +64,13 @@ export function interfaceResult(
 }
 
 function addressResult(name: string, address: number, context: InterfaceContext): InterfaceResult {
-  const { vni, candidates, routes, neighbours } = context
+  const { vni, candidates, routes, neighbours, mac: bound } = context
   const claim = claimOf(address, context.claims)
   const holder = context.otherHolder(address)
   if (holder !== undefined) {
     return claim === undefined ? NOTHING : { ...NOTHING, finding: addressConflict(address, holder) }
   }
-  const { side, consulted } = placeOf(address, candidates, routes, neighbours)
+  const { side, consulted } = placeOf(address, candidates, routes, neighbours, bound)
   const link = side?.link
   const ifindex = link?.ifindex ?? 0
   const ambiguous = context.isAmbiguous(address)
@@ -83,12 +85,14 @@ function addressResult(name: string, address: number, context: InterfaceContext)
     return { interfaces, finding, watches: consulted, wants: consulted, tables: table.keys }
   }
   const hop = insideNextHop(address, ifindex, routes)
-  const wants = [neighbourKey(ifindex, hop)]
-  const mac = neighbours.get(wants[0] ?? 0)?.mac
+  // What is bound does not depend on who answers ARP.
+  const wants = bound === undefined ? [neighbourKey(ifindex, hop)] : []
+  const mac = bound ?? neighbours.get(wants[0] ?? 0)?.mac
+  const isBound = bound === undefined ? {} : { bound: true as const }
   const slice: NonNullable<DesiredInterface['slice']> =
     mac === undefined
       ? { publicAddress, firstPort }
-      : { publicAddress, firstPort, link: { destinationMac: mac, sourceMac: link.mac, mtu: link.mtu } }
+      : { publicAddress, firstPort, link: { destinationMac: mac, sourceMac: link.mac, mtu: link.mtu, ...isBound } }
   return {
     interfaces: [{ ...entry, slice }],
     finding: findingOf(entry, hop, side, mac !== undefined),

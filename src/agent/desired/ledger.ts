@@ -90,5 +90,10 @@ type SliceLink = NonNullable<DesiredInterface['slice']>['link']
 
 function sameLink(a: SliceLink, b: SliceLink): boolean {
   if (a === undefined || b === undefined) return a === b
-  return a.mtu === b.mtu && sameBytes(a.destinationMac, b.destinationMac) && sameBytes(a.sourceMac, b.sourceMac)
+  return (
+    a.mtu === b.mtu &&
+    a.bound === b.bound &&
+    sameBytes(a.destinationMac, b.destinationMac) &&
+    sameBytes(a.sourceMac, b.sourceMac)
+  )
 }

@@ -218,6 +218,7 @@ export class DesiredModel {
       routes: this.#routeTable,
       neighbours: this.#host.neighbours,
       claims,
+      mac: record.mac,
       otherHolder: (address) => {
         const holder = this.#holders.holder(vni, address)
         return holder === key ? undefined : holder

@@ -3,9 +3,10 @@ import type { DesiredAddress } from '../../dataplane/model.ts'
 import type { WatchEvent } from '../../store/store.ts'
 import type { InterfaceRecord, KnownTable } from './record.ts'
 import { isDeepStrictEqual } from 'node:util'
-import { keyOf } from '../../api/index.ts'
+import { boundMac, keyOf } from '../../api/index.ts'
 import { changeOf } from '../../dataplane/change.ts'
 import { parseIpv4, tryParseIpv4 } from '../../net/ipv4.ts'
+import { sameBytes } from '../same-bytes.ts'
 import { emptyRecord } from './record.ts'
 
 /** The kinds the agent works from. */
@@ -24,7 +25,7 @@ export class ObjectIndex {
   #dirty: InterfaceRecord[] = []
   #reported: ObjectKey[] = []
 
-  /** @throws ERR_INVALID_FIELD for a NATTable of no IPv4 address; nothing has changed then */
+  /** @throws ERR_INVALID_FIELD for a NATTable of no IPv4 address or a bound MAC that is none; nothing has changed then */
   apply(event: AgentEvent): void {
     const { kind, object } = event
     const present = event.type !== 'deleted'
@@ -98,7 +99,10 @@ export class ObjectIndex {
     // A watch begins with what a listing has told already.
     const { object: old } = record
     if (present && old === object) return
-    if (present && old?.spec === object.spec && old.metadata.uid === object.metadata.uid) {
+    const mac = present ? boundMac(object.metadata) : undefined
+    const sameMac =
+      mac === undefined ? record.mac === undefined : record.mac !== undefined && sameBytes(mac, record.mac)
+    if (present && sameMac && old?.spec === object.spec && old.metadata.uid === object.metadata.uid) {
       record.object = object
       this.#reported.push(key)
       return
@@ -111,6 +115,7 @@ export class ObjectIndex {
     }
     record.object = present ? object : undefined
     record.addresses = present ? ipv4AddressesOf(object) : []
+    record.mac = mac
     this.mark([record])
   }
 

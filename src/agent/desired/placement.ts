@@ -3,6 +3,7 @@ import type { Link, Neighbour } from '../netlink/model.ts'
 import type { RouteTable } from './route-table.ts'
 import { containsAddress } from '../../net/cidr.ts'
 import { neighbourKey } from '../netlink/model.ts'
+import { sameBytes } from '../same-bytes.ts'
 
 /** A configured private device and what the host has of it. */
 export interface PrivateSide {
@@ -27,12 +28,14 @@ export interface Placement {
 /**
  * Which of its Network's devices an inside address is on: the only one; else the one configured with the longest prefix
  * that holds it; else where the kernel routes it; else where it is a neighbour.
+ * @param bound the only station that counts as this neighbour
  */
 export function placeOf(
   address: number,
   candidates: readonly PrivateSide[],
   routes: RouteTable,
   neighbours: ReadonlyMap<number, Neighbour>,
+  bound?: Uint8Array,
 ): Placement {
   if (candidates.length < 2) return { ...(candidates[0] ? { side: candidates[0] } : {}), consulted: [] }
   const configured = byConfiguration(address, candidates)
@@ -42,7 +45,10 @@ export function placeOf(
   const routed = present.find(({ ifindex }) => ifindex === route?.ifindex)
   if (routed !== undefined) return { side: routed.side, consulted: [] }
   const consulted = present.map(({ ifindex }) => neighbourKey(ifindex, address))
-  const heard = present.find(({ ifindex }) => neighbours.get(neighbourKey(ifindex, address))?.mac !== undefined)
+  const heard = present.find(({ ifindex }) => {
+    const mac = neighbours.get(neighbourKey(ifindex, address))?.mac
+    return mac !== undefined && (bound === undefined || sameBytes(mac, bound))
+  })
   return { ...(heard ? { side: heard.side } : {}), consulted }
 }
 

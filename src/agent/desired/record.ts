@@ -38,6 +38,8 @@ export interface InterfaceRecord {
   network: ObjectKey
   /** Its IPv4 addresses. What is no address is left out: to refuse it is for those who accept the object. */
   addresses: readonly number[]
+  /** The only station that may send from them; undefined where any may. */
+  mac: Uint8Array | undefined
   claims: readonly Claim[]
   /** Has to be computed anew. */
   isDirty: boolean
@@ -57,6 +59,7 @@ export function emptyRecord(key: ObjectKey): InterfaceRecord {
     object: undefined,
     network: '',
     addresses: NONE,
+    mac: undefined,
     claims: NONE,
     isDirty: false,
     claimed: NONE,

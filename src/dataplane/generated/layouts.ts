@@ -65,6 +65,7 @@ export type AddressFlags = (typeof AddressFlags)[keyof typeof AddressFlags]
 export const SliceFlags = {
   SLICE_ACTIVE: 1,
   SLICE_REACHABLE: 2,
+  SLICE_BOUND: 4,
 } as const
 export type SliceFlags = (typeof SliceFlags)[keyof typeof SliceFlags]
 
@@ -210,7 +211,8 @@ export const DropReason = {
   DROP_ICMP_DESTINATION: 32,
   DROP_SESSION_LIMIT: 33,
   DROP_FLOW_RATE: 34,
-  DROP_REASONS: 35,
+  DROP_SPOOFED_MAC: 35,
+  DROP_REASONS: 36,
 } as const
 export type DropReason = (typeof DropReason)[keyof typeof DropReason]
 export const dropReasonNames: Readonly<Record<number, string>> = {
@@ -249,6 +251,7 @@ export const dropReasonNames: Readonly<Record<number, string>> = {
   32: 'icmp_destination',
   33: 'session_limit',
   34: 'flow_rate',
+  35: 'spoofed_mac',
 }
 
 export const LossError = {
@@ -902,7 +905,7 @@ export const laidOut: Readonly<Record<string, LaidOut>> = {
   addresses: {"type":1,"keySize":4,"valueSize":12,"flags":0,"version":1,"contents":["key 0 be32 address","value 0 u32 first_slice","value 4 u16 first_port","value 6 u16 last_port","value 8 u16 slice_size","value 10 u16 flags"],"meanings":{"address_flags":{"ADDRESS_SHARED":1}}},
   counters: {"type":6,"keySize":4,"valueSize":512,"flags":0,"version":1,"contents":[],"meanings":{"counter":{"COUNTER_OUT_PACKETS":0,"COUNTER_OUT_BYTES":1,"COUNTER_IN_PACKETS":2,"COUNTER_IN_BYTES":3,"COUNTER_ICMP_ERRORS":4,"COUNTER_TO_HOST_PRIVATE":5,"COUNTER_TO_HOST_UPLINK":6,"COUNTER_ARP_REPLIES":7,"COUNTER_MAPPINGS_CREATED":8,"COUNTER_MAPPINGS_EXPIRED":9,"COUNTER_SESSIONS_CREATED":10,"COUNTER_SESSIONS_EXPIRED":11,"COUNTER_SWEEP_PASSES":12}}},
   devices: {"type":1,"keySize":4,"valueSize":28,"flags":1,"version":1,"contents":["key 0 u32 key","value 0 u32 vni","value 4 u8[24] macs"],"meanings":{}},
-  drops: {"type":6,"keySize":4,"valueSize":8,"flags":0,"version":1,"contents":["key 0 u32 key","value 0 u64 value"],"meanings":{"drop_reason":{"DROP_NONE":0,"DROP_MALFORMED":1,"DROP_NOT_IPV4":2,"DROP_FRAGMENT":3,"DROP_PROTOCOL":4,"DROP_ICMP_TYPE":5,"DROP_SPOOFED_SOURCE":6,"DROP_UNKNOWN_SOURCE":7,"DROP_NO_SLICE":8,"DROP_SLICE_FULL":9,"DROP_SESSION_TABLE_FULL":10,"DROP_CONTENDED":11,"DROP_TCP_NOT_SYN":12,"DROP_DESTINATION":13,"DROP_NO_ROUTE":14,"DROP_NO_NEIGHBOUR":15,"DROP_TTL_EXPIRED":16,"DROP_TOO_BIG":17,"DROP_NO_MAPPING":18,"DROP_FILTERED":19,"DROP_UNSOLICITED_ICMP":20,"DROP_NOT_A_SLICE":21,"DROP_ICMP_NO_SESSION":22,"DROP_LEAK_PREVENTED":23,"DROP_DISABLED":24,"DROP_CHECKSUM":25,"DROP_SOURCE_ROUTE":26,"DROP_IP_OPTION":27,"DROP_VLAN":28,"DROP_OTHER_MAC":29,"DROP_INSIDE_ADDRESS":30,"DROP_AMBIGUOUS_SOURCE":31,"DROP_ICMP_DESTINATION":32,"DROP_SESSION_LIMIT":33,"DROP_FLOW_RATE":34}}},
+  drops: {"type":6,"keySize":4,"valueSize":8,"flags":0,"version":1,"contents":["key 0 u32 key","value 0 u64 value"],"meanings":{"drop_reason":{"DROP_NONE":0,"DROP_MALFORMED":1,"DROP_NOT_IPV4":2,"DROP_FRAGMENT":3,"DROP_PROTOCOL":4,"DROP_ICMP_TYPE":5,"DROP_SPOOFED_SOURCE":6,"DROP_UNKNOWN_SOURCE":7,"DROP_NO_SLICE":8,"DROP_SLICE_FULL":9,"DROP_SESSION_TABLE_FULL":10,"DROP_CONTENDED":11,"DROP_TCP_NOT_SYN":12,"DROP_DESTINATION":13,"DROP_NO_ROUTE":14,"DROP_NO_NEIGHBOUR":15,"DROP_TTL_EXPIRED":16,"DROP_TOO_BIG":17,"DROP_NO_MAPPING":18,"DROP_FILTERED":19,"DROP_UNSOLICITED_ICMP":20,"DROP_NOT_A_SLICE":21,"DROP_ICMP_NO_SESSION":22,"DROP_LEAK_PREVENTED":23,"DROP_DISABLED":24,"DROP_CHECKSUM":25,"DROP_SOURCE_ROUTE":26,"DROP_IP_OPTION":27,"DROP_VLAN":28,"DROP_OTHER_MAC":29,"DROP_INSIDE_ADDRESS":30,"DROP_AMBIGUOUS_SOURCE":31,"DROP_ICMP_DESTINATION":32,"DROP_SESSION_LIMIT":33,"DROP_FLOW_RATE":34,"DROP_SPOOFED_MAC":35}}},
   events: {"type":27,"keySize":0,"valueSize":0,"flags":0,"version":1,"contents":[],"meanings":{}},
   host_addresses: {"type":1,"keySize":16,"valueSize":4,"flags":0,"version":1,"contents":["key 0 u8[16] address","value 0 u32 ifindex"],"meanings":{}},
   interfaces: {"type":1,"keySize":8,"valueSize":12,"flags":1,"version":1,"contents":["key 0 u32 vni","key 4 be32 address","value 0 u32 slice","value 4 u32 ifindex","value 8 u32 flags"],"meanings":{"interface_flags":{"INTERFACE_AMBIGUOUS":1}}},
@@ -915,7 +918,7 @@ export const laidOut: Readonly<Record<string, LaidOut>> = {
   settings: {"type":2,"keySize":4,"valueSize":80,"flags":0,"version":1,"contents":["key 0 u32 key","value 0 u32 uplink_ifindex","value 4 u32 hz","value 8 u32 udp_timeout","value 12 u32 tcp_established","value 16 u32 tcp_transitory","value 20 u32 icmp_timeout","value 24 u32 grace","value 28 u32 route_generation","value 32 u32 slice_count","value 36 u32 session_mask","value 40 u32 enabled","value 44 u8[6] uplink_mac","value 50 u16 flags","value 52 u32 new_flow_rate","value 56 u64 session_secret","value 64 u64 host_filter","value 72 u32 session_capacity","value 76 u32 slice_sessions"],"meanings":{}},
   slice_hints: {"type":2,"keySize":4,"valueSize":4,"flags":0,"version":1,"contents":["key 0 u32 key","value 0 u32 value"],"meanings":{}},
   slice_states: {"type":2,"keySize":4,"valueSize":64,"flags":1024,"version":1,"contents":["key 0 u32 key","value 0 u32 lock","value 4 u32[3] used","value 16 u32[3] overflow","value 28 u32[3] peak","value 40 u64 refused","value 48 u64 flow_bucket","value 56 u32 sessions","value 60 u16[2] reported"],"meanings":{"event_type":{"EVENT_NEIGHBOUR_MISSING":1,"EVENT_SLICE_FULL":2},"nat_protocol":{"NAT_PROTOCOL_TCP":0,"NAT_PROTOCOL_UDP":1,"NAT_PROTOCOL_ICMP":2}}},
-  slices: {"type":2,"keySize":4,"valueSize":64,"flags":1024,"version":1,"contents":["key 0 u32 key","value 0 u64 secret","value 8 u32[3] runs","value 20 be32 public_address","value 24 be32 inside_address","value 28 u32 vni","value 32 u32 ifindex","value 36 u16 first_port","value 38 u16 size","value 40 u8[6] destination_mac","value 46 u16 flags","value 48 u8[6] source_mac","value 54 u16 mtu","value 56 u32 generation"],"meanings":{"slice_flags":{"SLICE_ACTIVE":1,"SLICE_REACHABLE":2}}},
+  slices: {"type":2,"keySize":4,"valueSize":64,"flags":1024,"version":1,"contents":["key 0 u32 key","value 0 u64 secret","value 8 u32[3] runs","value 20 be32 public_address","value 24 be32 inside_address","value 28 u32 vni","value 32 u32 ifindex","value 36 u16 first_port","value 38 u16 size","value 40 u8[6] destination_mac","value 46 u16 flags","value 48 u8[6] source_mac","value 54 u16 mtu","value 56 u32 generation"],"meanings":{"slice_flags":{"SLICE_ACTIVE":1,"SLICE_REACHABLE":2,"SLICE_BOUND":4}}},
   slot_chunks: {"type":12,"keySize":4,"valueSize":4,"flags":0,"version":1,"contents":["key 0 u32 key"],"meanings":{},"inner":{"type":2,"keySize":4,"valueSize":64,"flags":1024,"version":1,"contents":["slot 0 u64 claim","slot 8 u32 spilled","slot 12 u16 flags","slot 14 u16 generation","slot 16 be32 session.remote","slot 20 be16 session.remote_port","slot 22 u8 session.tcp","slot 23 u8 session.window","slot 24 u32 session.expires","slot 28 u32 session.created","slot 32 u32 session.route","slot 36 u32 session.sequence","slot 40 u32 session.out_packets","slot 44 u32 session.in_packets","slot 48 u64 session.out_bytes","slot 56 u64 session.in_bytes","link 0 u16 first","link 2 u16 next"],"meanings":{"claim_state":{"CLAIM_FREE":0,"CLAIM_LIVE":1,"CLAIM_BUSY":2},"limits":{"CHUNK_SLOTS":65536,"CHUNK_BITMAP":65536,"CHUNK_LINKS":65664,"CHUNK_PORTS":69760,"CHUNK_DUE":71808,"CHUNK_CELLS":71872},"session_route":{"ROUTE_HOP_BITS":10},"session_tcp":{"SESSION_TCP_STATE":15,"SESSION_TCP_SCALE":4},"slot_flags":{"SLOT_OVERFLOW":1,"SLOT_SPILLED":2,"SLOT_SECOND":4},"tcp_state":{"TCP_NONE":0,"TCP_OPENING":1,"TCP_ESTABLISHED":2,"TCP_FIN_OUT":3,"TCP_FIN_IN":4,"TCP_CLOSING":5,"TCP_RESET":6,"TCP_HALF_OPEN":7,"TCP_RESUMING":8}},"maxEntries":71872}},
   sweepers: {"type":2,"keySize":4,"valueSize":40,"flags":0,"version":1,"contents":["key 0 u32 key","value 16 u32 slice","value 20 u32 protocol","value 24 u32 offset","value 28 u32 session","value 32 u32 passes","value 36 u32 earliest"],"meanings":{}},
 }

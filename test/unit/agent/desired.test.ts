@@ -123,6 +123,43 @@ describe('an interface with a slice', () => {
     expect(marks()).toEqual([[7, undefined]])
   })
 
+  const STATION = '52:54:00:a1:b2:c3'
+  const boundTo = (mac?: string) => {
+    const made = networkInterface('vm', VM)
+    return mac === undefined
+      ? made
+      : { ...made, metadata: { ...made.metadata, annotations: { 'natgw.dev/mac-address': mac } } }
+  }
+  const servedAt = (mac: string): Resource[] => [...BLUE, boundTo(mac), natTable('203.0.113.1', [['vm', VM]])]
+
+  test('that is bound to a MAC is sent to there, whoever answers ARP or nobody', () => {
+    for (const neighbours of [[], [neighbour(PRIVATE_A, VM, MAC)]]) {
+      const { interfaces, insideNeighbours, finding } = build(servedAt(STATION), host({ neighbours }))
+      expect(interfaces[0]?.slice?.link).toMatchObject({ destinationMac: parseMac(STATION), mtu: 1500, bound: true })
+      expect(insideNeighbours.added).toEqual([])
+      expect(finding).toMatchObject({ status: 'True', reason: 'Programmed' })
+    }
+  })
+
+  test('that is bound to a MAC is on the device where just that one answers ARP', () => {
+    const neighbours = [neighbour(PRIVATE_A, VM, MAC), neighbour(PRIVATE_B, VM, STATION)]
+    const { interfaces } = build(servedAt(STATION), host({ routes: [], neighbours }), TWO_DEVICES)
+    expect(interfaces[0]).toMatchObject({ ifindex: PRIVATE_B })
+  })
+
+  test('is bound, bound to another MAC and free again as its annotation changes, though its spec does not', () => {
+    const made = model(served(), host({ neighbours: [neighbour(PRIVATE_A, VM, MAC)] }))
+    const { spec } = networkInterface('vm', VM)
+    const after = (mac?: string) => {
+      made.apply(event('modified', { ...boundTo(mac), spec }))
+      return made.build().state.interfaces[0]?.slice?.link
+    }
+    expect(after()).not.toHaveProperty('bound')
+    expect(after(MAC)).toMatchObject({ destinationMac: parseMac(MAC), bound: true })
+    expect(after(STATION)).toMatchObject({ destinationMac: parseMac(STATION), bound: true })
+    expect(after()).not.toHaveProperty('bound')
+  })
+
   test('is told why the program is not on its device', () => {
     const made = model(served(), host({ neighbours: [neighbour(PRIVATE_A, VM, MAC)] }))
     made.setFailures(new Map([['in0', 'device in0 takes no XDP program']]))

@@ -91,6 +91,46 @@ describe('metadata', () => {
     expect(refusals(document('NATGateway', spec, metadata)).join('\n')).toContain(message)
   })
 
+  const nic = (annotations: string) =>
+    document(
+      'NetworkInterface',
+      '{networkRef: {name: blue}, ips: [{value: 10.0.0.1}]}',
+      `{name: a, annotations: ${annotations}}`,
+    )
+
+  it.each([
+    [
+      '{natgw.dev/mac-address: "02:00:00:00:01"}',
+      'natgw.dev/mac-address: "02:00:00:00:01" is not a MAC address; six pairs',
+    ],
+    ['{natgw.dev/mac-address: 02-00-00-00-00-01}', '"02-00-00-00-00-01" is not a MAC address'],
+    ['{natgw.dev/mac-address: ""}', '"" is not a MAC address'],
+    ['{natgw.dev/mac-address: "01:00:5e:00:00:01"}', "is the address of a group; give the machine's own address"],
+    ['{natgw.dev/mac-address: "ff:ff:ff:ff:ff:ff"}', 'is the address of a group'],
+    ['{natgw.dev/mac-address: "00:00:00:00:00:00"}', 'is the address of nobody'],
+    ['{natgw.dev/mac-address: 7}', 'metadata.annotations.natgw.dev/mac-address: 7 is not text'],
+    ['{natgw.dev/mac-address: }', 'is empty'],
+    [
+      '{natgw.dev/mac-adress: "02:00:00:00:00:01"}',
+      'is not a known annotation of a NetworkInterface; did you mean natgw.dev/mac-address?',
+    ],
+    ['{NATGW.dev/mac-address: "02:00:00:00:00:01"}', 'did you mean natgw.dev/mac-address?'],
+    ['{natgw.dev/speed: fast}', 'known are natgw.dev/mac-address'],
+  ])('of an interface with the annotations %s is refused, once', (annotations, message) => {
+    const found = refusals(nic(annotations))
+    expect(found).toHaveLength(1)
+    expect(found[0]).toContain('NetworkInterface default/a: metadata.annotations.')
+    expect(found[0]).toContain(message)
+  })
+
+  it('of an interface may bind it to a MAC; of other kinds not', () => {
+    expect(read(nic('{natgw.dev/mac-address: "52:54:00:A1:b2:c3"}')).metadata.annotations).toEqual({
+      'natgw.dev/mac-address': '52:54:00:A1:b2:c3',
+    })
+    const network = document('Network', '{}', '{name: a, annotations: {natgw.dev/mac-address: "52:54:00:a1:b2:c3"}}')
+    expect(refusals(network)).toEqual([expect.stringContaining('a Network has none with natgw.dev/')])
+  })
+
   it('has labels and annotations as Kubernetes has them', () => {
     const labels = { 'app.kubernetes.io/name': 'a-b_c.D9', plain: '', [`b.example/${'k'.repeat(63)}`]: 'v'.repeat(63) }
     const annotations = { 'Upper.Example/Key': 'any text\n, of "any" shape', note: 'x'.repeat(200_000) }
