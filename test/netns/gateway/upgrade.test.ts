@@ -63,10 +63,14 @@ describe('another version of natgw', () => {
       const before = await ask('before')
       expect(before.filter(({ error }) => error !== undefined)).toEqual([])
       const outside = before.map(({ reply }) => reply?.split(' ')[0])
-      let finished = false
-      const download = machines()[0]!
-        .run('sh', '-c', `curl -sS --fail --limit-rate 4M http://${WEB_ADDRESS}/file | sha256sum`)
-        .finally(() => (finished = true))
+      // Read slowly until the file `go` is there, so that the connection carries data all the time.
+      const go = join(gateway().lab.folder, 'go')
+      const slowly = `while [ ! -e ${go} ]; do head -c 65536; sleep 0.05; done; cat`
+      const download = machines()[0]!.run(
+        'sh',
+        '-c',
+        `curl -sS --fail http://${WEB_ADDRESS}/file | { ${slowly}; } | sha256sum`,
+      )
 
       await gateway().kill()
       const upgraded = await other.start()
@@ -75,7 +79,7 @@ describe('another version of natgw', () => {
       await upgraded.stop()
       await gateway().start()
       expect((await ask('rolled back')).map(({ reply }) => reply?.split(' ')[0])).toEqual(outside)
-      expect(finished).toBe(false)
+      writeFileSync(go, '')
       expect(await download).toContain(SUM)
       expect(gateway().complaints()).toEqual([])
     } finally {
