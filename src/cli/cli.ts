@@ -19,7 +19,7 @@ import type { UnloadOptions } from './unload.ts'
 const FAILED = 1
 const WRONG_USAGE = 2
 
-interface Call {
+export interface Call {
   /** What commander would print, to be written in its order with everything else. */
   help: string[]
   /** What a command that succeeds has to report by its exit status. */
@@ -60,7 +60,8 @@ function usageText({ message }: CommanderError, help: readonly string[]): string
   return `ERR_USAGE: ${message.replace(/^error: /, '').replaceAll('\n', ' ')}; see natgw --help`
 }
 
-function commandsOf(env: CliEnv, call: Call): Command {
+/** The commands and options of natgw. */
+export function commandsOf(env: CliEnv, call: Call): Command {
   const program = new Command('natgw')
     .description('NAT gateway in XDP, driven by NATGateway resources')
     .version(versionText())

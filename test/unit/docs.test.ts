@@ -50,6 +50,18 @@ it('the examples are a valid configuration and valid manifests', () => {
   }
 })
 
+it.each(['README.md', 'docs/configuration.md', 'docs/topologies.md'])(
+  '%s: every gateway.yaml that it shows is a valid configuration',
+  (page) => {
+    const blocks = [...read(page).matchAll(/^( *)```yaml\n *# gateway\.yaml\n([^]*?)```/gm)]
+    if (page === 'docs/topologies.md') expect(blocks.length).toBe(read(page).match(/^## /gm)?.length)
+    for (const [, indent = '', block = ''] of blocks) {
+      const text = block.replaceAll(new RegExp(`^${indent}`, 'gm'), '')
+      expect(parseConfig(text, '/etc/natgw/gateway.yaml').warnings).toEqual([])
+    }
+  },
+)
+
 it.each(GENERATED_FILES)(
   'the generated parts of docs/%s are what the code says (npm run generate:docs)',
   async (file) => {
@@ -79,9 +91,13 @@ it('every file that docs and README name in src, bpf, scripts, deploy or docs is
     'docs/architecture.md',
     'docs/maps.md',
     'docs/troubleshooting.md',
+    'docs/topologies.md',
+    'docs/compatibility.md',
+    'docs/threat-model.md',
+    'docs/operations.md',
   ]
   for (const page of pages) {
-    const named = found(read(page), /`((?:src|bpf|scripts|deploy|docs)\/[\w./-]+)`/g)
+    const named = found(read(page), /`((?:src|bpf|scripts|deploy|docs|test)\/[\w./-]+)`/g)
     expect([page, ...named.filter((path) => !existsSync(new URL(`../../${path}`, import.meta.url)))]).toEqual([page])
   }
 })
