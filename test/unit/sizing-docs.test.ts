@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { GRACE_SECONDS } from '../../src/dataplane/entries.ts'
 import { parseConfig } from '../../src/config/load.ts'
+import { NUMBERS } from '../../src/config/numbers.ts'
+import { rulesOf } from '../../scripts/docs/numbers-table.ts'
+import { Limits, maps } from '../../src/dataplane/generated/layouts.ts'
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 
@@ -9,9 +12,8 @@ it('the rates in docs/sizing.md follow from ports and timers', () => {
   const { timers } = parseConfig(read('examples/gateway.yaml'), '/examples/gateway.yaml').config
   const cells = (line: string): string[] => line.split('|').slice(1, -1)
   const number = (text: string): number => Number(/\d[\d.,]*/.exec(text)![0].replaceAll(',', ''))
-  const [head, , ...rows] = read('docs/sizing.md')
-    .split('\n')
-    .filter((line) => line.startsWith('|'))
+  const [, section = ''] = read('docs/sizing.md').split('\n## The rate of new connections\n')
+  const [head, , ...rows] = section.split('\n').filter((line) => line.startsWith('|'))
   const seconds = cells(head!).slice(1).map(number)
   expect(seconds[0]).toBe(timers.tcpTransitory)
   expect(seconds.at(-1)).toBe(timers.udp)
@@ -24,4 +26,24 @@ it('the rates in docs/sizing.md follow from ports and timers', () => {
       expect(Math.abs(rate - exact)).toBeLessThan(0.05 * exact)
     })
   }
+})
+
+it('the limits in docs/sizing.md are those of gateway.yaml', () => {
+  const [, section = ''] = read('docs/sizing.md').split('\n## Limits\n')
+  const shown = new Map(
+    [...section.matchAll(/^\| `([\w.]+)` \| ([\d,]+) \|/gm)].map(([, name, value]) => [name, value]),
+  )
+  for (const [name, { fallback }] of rulesOf(NUMBERS)) {
+    if (/^limits\.|newFlowsPerSecond/.test(name))
+      expect([name, shown.get(name)]).toEqual([name, fallback.toLocaleString('en')])
+  }
+})
+
+it('the memory in docs/sizing.md is that of the maps', () => {
+  const { slotChunks, slices, sliceStates } = maps
+  const slot = (slotChunks.inner.maxEntries * slotChunks.inner.valueSize) / Limits.CHUNK_SLOTS
+  const page = read('docs/sizing.md')
+  expect(page).toContain(`3 × ${Math.round(slot)} bytes a port`)
+  expect(page).toContain(`${Math.round((64 * 3 * slot) / 1024)} KiB with 64 ports`)
+  expect(page).toContain(`\`limits.maxSlices\` | ${slices.valueSize + sliceStates.valueSize} bytes each`)
 })
