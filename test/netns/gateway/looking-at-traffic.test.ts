@@ -5,8 +5,9 @@ import { useGateway } from '../../support/gateway-lab.ts'
 import { Capture, WEB_ADDRESS } from '../../support/netns.ts'
 
 const PINGS = 3
-const page = readFileSync(new URL('../../../docs/looking-at-traffic.md', import.meta.url), 'utf8')
-const COMMANDS = [...page.matchAll(/^# (.*?)(?: {2,}#.*)?$/gm)]
+const PAGES = ['looking-at-traffic.md', 'troubleshooting.md']
+const pages = PAGES.map((page) => readFileSync(new URL(`../../../docs/${page}`, import.meta.url), 'utf8')).join('')
+const COMMANDS = [...pages.matchAll(/^# (.*?)(?: {2,}#.*)?$/gm)]
   .map(([, command = '']) => command)
   .filter((line) => /^(natgw|ip|ethtool|bpftool|tcpdump) /.test(line))
 
@@ -29,10 +30,10 @@ describe.each(['native', 'generic'])('traffic of a gateway in %s mode', (xdpMode
     expect(seen).toEqual([2 * PINGS, 2 * PINGS, 0, 0])
   })
 
-  test('is looked at by the commands of docs/looking-at-traffic.md', async () => {
+  test('is looked at by the commands of docs/looking-at-traffic.md and docs/troubleshooting.md', async () => {
     const { lab, files } = gateway()
     await ping()
-    expect(COMMANDS.length).toBeGreaterThan(8)
+    expect(COMMANDS.length).toBeGreaterThan(13)
     for (const command of COMMANDS) {
       const here = command
         .replaceAll('eth0', 'up0')
