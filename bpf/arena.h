@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Where the slots of a slice are, and what stands beside them in their chunk: which are taken (one bit each), the inside
- * ports of their mappings (two bytes) and how overflowed mappings are chained (struct link). A slot fills a cache line;
- * these are small, so that a search reads the lines of few slots besides the one it is for.
+ * Where the slots of a slice are, and what stands beside them in their chunk: which are taken (one bit each), the
+ * inside ports of their mappings (two bytes) and how overflowed mappings are chained (struct link). A slot fills a
+ * cache line; these are small, so that a search reads the lines of few slots besides the one it is for.
  */
 #ifndef NATGW_ARENA_H
 #define NATGW_ARENA_H
@@ -137,7 +137,8 @@ static __always_inline __u32 bitmap_next(const struct run *run, __u32 offset)
 	return offset + (bits ? __builtin_ctzll(bits) : 64 - shift);
 }
 
-/* When the sweep has to look again at the 64 cells of a word of the bitmap, jiffies; good only for a word of one run. */
+/* When the sweep has to look again at the 64 cells of a word of the bitmap, jiffies; good only for a word of one run.
+ */
 static __always_inline __u32 *word_due(const struct run *run, __u32 cell)
 {
 	__u32 holder = CHUNK_DUE + (cell >> 10);
@@ -182,8 +183,8 @@ static long bitmap_search_word(__u32 turn, struct bitmap_search *search)
 }
 
 /*
- * Any free slot of the run, or -1. The caller holds the lock of the slice. A function of its own, as what it needs of the
- * stack must not add to what the search for a mapping needs: Linux 6.1 allows 512 bytes for a chain of calls.
+ * Any free slot of the run, or -1. The caller holds the lock of the slice. A function of its own, as what it needs of
+ * the stack must not add to what the search for a mapping needs: Linux 6.1 allows 512 bytes for a chain of calls.
  */
 __noinline int bitmap_find_free(__u32 slice_index, __u32 protocol, __u32 from)
 {

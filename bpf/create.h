@@ -26,8 +26,8 @@ struct flow_request {
 	__u32 now;
 	/* out */
 	__u32 next_hop; /* index into `next_hops`, by flow_check() */
-	__u32 offset;  /* of the mapping's slot in the run */
-	__s32 session; /* index into `sessions`, -1 for the session in the slot */
+	__u32 offset;	/* of the mapping's slot in the run */
+	__s32 session;	/* index into `sessions`, -1 for the session in the slot */
 };
 
 struct new_flow {
@@ -37,7 +37,8 @@ struct new_flow {
 	struct slice_state *state;
 };
 
-/* Fills a slot that this CPU holds by a BUSY claim, and lets everyone see it. Its mapping has no further sessions yet. */
+/* Fills a slot that this CPU holds by a BUSY claim, and lets everyone see it. Its mapping has no further sessions yet.
+ */
 static __always_inline void slot_publish(struct new_flow *flow, struct slot *slot, __u16 flags)
 {
 	__u16 generation = (slot->generation + 1) & GENERATION_MASK;
@@ -164,8 +165,8 @@ static __always_inline int session_add(struct new_flow *flow, struct slot *slot,
 }
 
 /*
- * A session of the living mapping in `slot` with a remote that has none alive. The lock is held, and every place is looked
- * at in which the remote may have one already, so that it never has two.
+ * A session of the living mapping in `slot` with a remote that has none alive. The lock is held, and every place is
+ * looked at in which the remote may have one already, so that it never has two.
  */
 static __always_inline int session_make(struct new_flow *flow, struct slot *slot, __u32 slot_index)
 {
@@ -249,8 +250,8 @@ static __always_inline int flow_may_begin(__u32 protocol, __u32 tcp_flags, __u32
 }
 
 /*
- * Why a packet that would open a flow ends here because its slice has no port left, or not another session; counted then.
- * Asked before anything else: a sender at its limit goes on sending. `slot`: of the inside endpoint, or NULL.
+ * Why a packet that would open a flow ends here because its slice has no port left, or not another session; counted
+ * then. Asked before anything else: a sender at its limit goes on sending. `slot`: of the inside endpoint, or NULL.
  */
 static __always_inline int flow_refusal(const struct settings *s, const struct slice *slice, __u32 slice_index,
 					const struct slot *slot, const struct packet *p, __u32 now)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What one slice may take of what all share, so that a machine at full abuse costs no other one a flow. Only packets that
- * would open a flow come here. docs/packet-flow.md lists all such bounds.
+ * What one slice may take of what all share, so that a machine at full abuse costs no other one a flow. Only packets
+ * that would open a flow come here. docs/packet-flow.md lists all such bounds.
  */
 #ifndef NATGW_LIMITS_H
 #define NATGW_LIMITS_H
@@ -10,8 +10,8 @@
 #include "maps.h"
 
 /*
- * Whether the slice may have one more entry of `sessions`: fewer than are left for all. So n slices that take all they can
- * get end up with an (n + 1)th of the capacity each, and as much is free for every other.
+ * Whether the slice may have one more entry of `sessions`: fewer than are left for all. So n slices that take all they
+ * can get end up with an (n + 1)th of the capacity each, and as much is free for every other.
  */
 static __always_inline int session_allowed(const struct settings *s, const struct slice_state *state)
 {
@@ -25,8 +25,8 @@ static __always_inline int session_allowed(const struct settings *s, const struc
 }
 
 /*
- * A token bucket a slice that holds one second's worth. A flow costs `hz`, and each jiffy brings `new_flow_rate`, so that
- * nothing is lost in rounding. Where two CPUs meet, one of them may go without paying.
+ * A token bucket a slice that holds one second's worth. A flow costs `hz`, and each jiffy brings `new_flow_rate`, so
+ * that nothing is lost in rounding. Where two CPUs meet, one of them may go without paying.
  */
 static __always_inline int flow_rate_allows(const struct settings *s, struct slice_state *state, __u32 now)
 {

@@ -83,7 +83,8 @@ int nat_lost_bulk(unsigned long long *args)
 	return 0;
 }
 
-/* Refused by the device that was to send, in generic mode: its queue is stopped. args: that device, program, verdict. */
+/* Refused by the device that was to send, in generic mode: its queue is stopped. args: that device, program, verdict.
+ */
 SEC("tp_btf/xdp_exception")
 int nat_lost_generic(unsigned long long *args)
 {

@@ -156,7 +156,8 @@ struct {
 
 /* ---- private to the programs ---- */
 
-/* Hash of a device and a source on it → the slice that was last found to be its. Anything may stand here: the slice itself says whose it is. */
+/* Hash of a device and a source on it → the slice that was last found to be its. Anything may stand here: the slice
+ * itself says whose it is. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, SLICE_HINTS);

@@ -49,12 +49,12 @@ struct link_layer {
 };
 
 _Static_assert(offsetof(struct slice, destination_mac) % 8 == 0 && offsetof(struct slice, source_mac) % 8 == 0 &&
-		       offsetof(struct next_hop, destination_mac) % 8 == 0 &&
-		       offsetof(struct next_hop, source_mac) % 8 == 0 &&
-		       offsetof(struct slice, flags) == offsetof(struct slice, destination_mac) + 6 &&
-		       offsetof(struct slice, mtu) == offsetof(struct slice, source_mac) + 6 &&
-		       offsetof(struct next_hop, flags) == offsetof(struct next_hop, destination_mac) + 6 &&
-		       offsetof(struct next_hop, mtu) == offsetof(struct next_hop, source_mac) + 6,
+		   offsetof(struct next_hop, destination_mac) % 8 == 0 &&
+		   offsetof(struct next_hop, source_mac) % 8 == 0 &&
+		   offsetof(struct slice, flags) == offsetof(struct slice, destination_mac) + 6 &&
+		   offsetof(struct slice, mtu) == offsetof(struct slice, source_mac) + 6 &&
+		   offsetof(struct next_hop, flags) == offsetof(struct next_hop, destination_mac) + 6 &&
+		   offsetof(struct next_hop, mtu) == offsetof(struct next_hop, source_mac) + 6,
 	       "a MAC and what stands behind it are one aligned word");
 
 /* `macs`: the field destination_mac of a slice or a next hop. */

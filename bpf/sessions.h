@@ -13,7 +13,8 @@
 
 #define SESSION_WINDOW 16
 
-_Static_assert((int)MAX_NEXT_HOPS <= 1 << ROUTE_HOP_BITS, "a session's word `route` has no room for an index of next_hops");
+_Static_assert((int)MAX_NEXT_HOPS <= 1 << ROUTE_HOP_BITS,
+	       "a session's word `route` has no room for an index of next_hops");
 
 static __always_inline __u64 session_claim(__u32 slot, __u16 generation, __u64 state)
 {
@@ -182,8 +183,7 @@ static __always_inline int session_renews(const struct settings *s, struct sessi
 		return from_inside || !(s->flags & SETTINGS_UDP_OUTBOUND_REFRESH);
 	if (p->protocol != NAT_PROTOCOL_TCP)
 		return from_inside;
-	if (likely((p->tcp_flags & bits) == TCP_FLAG_ACK_BIT &&
-		   (data->tcp & SESSION_TCP_STATE) == TCP_ESTABLISHED)) {
+	if (likely((p->tcp_flags & bits) == TCP_FLAG_ACK_BIT && (data->tcp & SESSION_TCP_STATE) == TCP_ESTABLISHED)) {
 		if (!from_inside)
 			return 0;
 		data->sequence = bpf_ntohl(tcp->ack_seq);

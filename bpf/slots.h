@@ -6,10 +6,10 @@
  *
  * Concurrency. Look-ups take no lock. A mapping is made under the slice's lock, so an inside endpoint never gets two.
  * The sweep takes it away by compare-and-swap of `claim` (atomic.h has the states), and only `settings.grace` after its
- * last session expired: whoever found it alive is done with it by then. Where it is chained or has had several sessions the
- * sweep holds the lock as well, so that no session is added to it meanwhile. An expired mapping that is asked for again is
- * renewed in place, which competes with the sweep for the same compare-and-swap. A slot's inside port and its links are
- * only changed by the holder of its BUSY claim.
+ * last session expired: whoever found it alive is done with it by then. Where it is chained or has had several sessions
+ * the sweep holds the lock as well, so that no session is added to it meanwhile. An expired mapping that is asked for
+ * again is renewed in place, which competes with the sweep for the same compare-and-swap. A slot's inside port and its
+ * links are only changed by the holder of its BUSY claim.
  */
 #ifndef NATGW_SLOTS_H
 #define NATGW_SLOTS_H
@@ -85,7 +85,8 @@ static __always_inline struct slot *slot_of(const struct run *run, __u32 offset,
 	return claim_endpoint(claim) == endpoint ? load_acquire(slot, claim) : NULL;
 }
 
-/* The offset of the endpoint's slot within its window or a little beyond, or -1. Compares four inside ports at a time. */
+/* The offset of the endpoint's slot within its window or a little beyond, or -1. Compares four inside ports at a time.
+ */
 static __always_inline __s32 window_find(const struct run *run, __u32 start, __u64 endpoint)
 {
 	__u32 first = (run->first + start) & ~3u;
@@ -112,8 +113,8 @@ static __always_inline __s32 window_find(const struct run *run, __u32 start, __u
 }
 
 /*
- * The offset of the endpoint's slot in the chain of the slot at `home`, or -1, or CHAIN_FULL. Without the lock the chain
- * may change on the way: what is missed then is looked for again under the lock.
+ * The offset of the endpoint's slot in the chain of the slot at `home`, or -1, or CHAIN_FULL. Without the lock the
+ * chain may change on the way: what is missed then is looked for again under the lock.
  */
 static __always_inline __s32 chain_find(const struct run *run, __u32 home, __u64 endpoint)
 {
@@ -209,7 +210,8 @@ static __always_inline struct slot *slot_find(const struct run *run, __u32 slice
 	return run_slot(run, found);
 }
 
-/* A mapping lives as long as one of its sessions: the one in the slot, or those in `sessions` until the sweep takes them. */
+/* A mapping lives as long as one of its sessions: the one in the slot, or those in `sessions` until the sweep takes
+ * them. */
 static __always_inline int slot_alive(const struct slot *slot, __u32 now)
 {
 	return claim_state(READ_ONCE(slot->claim)) == CLAIM_LIVE &&

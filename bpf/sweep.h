@@ -51,10 +51,9 @@ static __always_inline void slot_forget(const struct place *place, const struct 
 	if (port)
 		*port = 0;
 	if (slot->flags & SLOT_OVERFLOW) {
-		chain_remove(run,
-			     run_start(run, place->slice->secret, claim_address(claim), claim_port(claim),
-				       place->protocol),
-			     place->offset);
+		chain_remove(
+		    run, run_start(run, place->slice->secret, claim_address(claim), claim_port(claim), place->protocol),
+		    place->offset);
 		count_down(place->state->overflow, place->protocol);
 	}
 }
@@ -99,8 +98,8 @@ static __always_inline int slot_expire(const struct sweep *sweep, const struct p
 }
 
 /*
- * The session in the slot is dead, others of its mapping live. They may do so for longer than a time of 32 bits tells past
- * from future: dead it must stay. Whoever renews it at this moment wins.
+ * The session in the slot is dead, others of its mapping live. They may do so for longer than a time of 32 bits tells
+ * past from future: dead it must stay. Whoever renews it at this moment wins.
  */
 static __always_inline void slot_session_stays_dead(const struct sweep *sweep, struct slot *slot)
 {
@@ -111,8 +110,8 @@ static __always_inline void slot_session_stays_dead(const struct sweep *sweep, s
 }
 
 /*
- * Two CPUs that meet on a session may leave it in the state that the one saw and with the time that the other set. What is
- * opening, closing or reset must not stay for hours. Whoever sets another time at this moment wins.
+ * Two CPUs that meet on a session may leave it in the state that the one saw and with the time that the other set. What
+ * is opening, closing or reset must not stay for hours. Whoever sets another time at this moment wins.
  */
 static __always_inline void session_time_bound(const struct sweep *sweep, struct session_data *data)
 {
@@ -250,7 +249,8 @@ static __always_inline void sweep_session(struct sweep *sweep)
 	if (claim_state(claim) != CLAIM_LIVE)
 		return;
 	session_time_bound(sweep, &session->session);
-	/* Its mapping was flushed. Whoever found it alive may still be under way: it dies now and goes after the grace. */
+	/* Its mapping was flushed. Whoever found it alive may still be under way: it dies now and goes after the grace.
+	 */
 	if (session_alive(&session->session, sweep->now) && !session_slot(claim))
 		WRITE_ONCE(session->session.expires, sweep->now);
 	if (!time_reached(sweep->now, READ_ONCE(session->session.expires) + sweep->settings->grace))

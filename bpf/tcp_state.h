@@ -11,9 +11,9 @@
 #include "parse.h"
 #include "types.h"
 
-#define TCP_RESTART 0x100      /* of what the functions below return: the timer of the state begins */
-#define TCP_LARGEST_SCALE 14   /* RFC 7323 §2.3 */
-#define TCP_SYN_DATA 65535     /* what a SYN may carry (RFC 7413) and its answer acknowledge */
+#define TCP_RESTART 0x100    /* of what the functions below return: the timer of the state begins */
+#define TCP_LARGEST_SCALE 14 /* RFC 7323 §2.3 */
+#define TCP_SYN_DATA 65535   /* what a SYN may carry (RFC 7413) and its answer acknowledge */
 #define TCP_OPTIONS_LOOKED_AT 12
 
 static __always_inline int tcp_restart(__u32 state)
@@ -55,7 +55,8 @@ __noinline int tcp_next_inside(__u32 state, __u32 flags, __u32 sequence, __u32 s
 	case TCP_RESUMING:
 		/*
 		 * The RST may have been refused. The inside going on brings the session back once it is answered (RFC
-		 * 7857 §2.2): what was in flight when the RST came must not keep the port for hours. A FIN ends it anyway.
+		 * 7857 §2.2): what was in flight when the RST came must not keep the port for hours. A FIN ends it
+		 * anyway.
 		 */
 		if (begins)
 			return tcp_restart(TCP_OPENING);

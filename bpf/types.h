@@ -20,8 +20,8 @@ enum nat_protocol {
 };
 
 enum limits {
-	/* Cells of one chunk of the slot arena: slots, then their occupancy bitmap, links, inside ports, and when the sweep
-	 * is due. */
+	/* Cells of one chunk of the slot arena: slots, then their occupancy bitmap, links, inside ports, and when the
+	 * sweep is due. */
 	CHUNK_SLOTS = 65536,
 	CHUNK_BITMAP = CHUNK_SLOTS,
 	CHUNK_LINKS = CHUNK_BITMAP + 128,
@@ -61,7 +61,8 @@ struct settings {
 	__u32 new_flow_rate;	/* new flows a second and slice, and at once after a pause; 0: any number */
 	__u64 session_secret;	/* keys the hash over `sessions` */
 	__u64 host_filter;	/* bit (address × 0x9e3779b1) >> 26 for each IPv4 address in `host_addresses` */
-	__u32 session_capacity;	/* entries of `sessions` that are given out: fewer than there are, so that places are found */
+	__u32 session_capacity; /* entries of `sessions` that are given out: fewer than there are, so that places are
+				   found */
 	__u32 slice_sessions;	/* of these, for one slice at most */
 };
 
@@ -77,8 +78,8 @@ enum device_constants {
 /* A private device or the uplink, by ifindex. */
 struct device {
 	__u32 vni; /* 0: none; the uplink */
-	/* Which frames are for this host: the device's own address first, then those it shares (VRRP); at places without
-	 * one the first again. */
+	/* Which frames are for this host: the device's own address first, then those it shares (VRRP); at places
+	 * without one the first again. */
 	__u8 macs[DEVICE_MACS * MAC_BYTES];
 };
 
@@ -134,7 +135,7 @@ struct slice {
 	__u32 vni;
 	__u32 ifindex; /* device of the owner */
 	__u16 first_port;
-	__u16 size;		 /* ports */
+	__u16 size; /* ports */
 	/* Two words of eight bytes, each read and written at once: programs go on while the neighbour changes. */
 	__u8 destination_mac[6]; /* inside next hop */
 	__u16 flags;		 /* enum slice_flags */
@@ -195,7 +196,8 @@ struct session_data {
 	__u32 expires;	    /* jiffies */
 	__u32 created;	    /* jiffies */
 	__u32 route;	    /* enum session_route; one word, so that no CPU sees half of an update */
-	__u32 sequence;	    /* of the outside, as last acknowledged by the inside; until HALF_OPEN that of the inside's SYN */
+	__u32
+	    sequence; /* of the outside, as last acknowledged by the inside; until HALF_OPEN that of the inside's SYN */
 	__u32 out_packets;
 	__u32 in_packets;
 	__u64 out_bytes;
@@ -205,7 +207,7 @@ struct session_data {
 enum slot_flags {
 	SLOT_OVERFLOW = 1, /* outside its probe window: found by the links */
 	SLOT_SPILLED = 2,  /* has had more than one session: only a holder of the slice's lock may take it away */
-	SLOT_SECOND = 4,   /* one of them is where the second hash points, since there was no room where the first does */
+	SLOT_SECOND = 4, /* one of them is where the second hash points, since there was no room where the first does */
 };
 
 /*
@@ -232,8 +234,8 @@ struct session {
 };
 
 /*
- * One per slot: the chain of mappings that hash to this place and did not fit their probe window. Offsets in the run plus
- * one, 0 for none. Changed by holders of the slice's lock only.
+ * One per slot: the chain of mappings that hash to this place and did not fit their probe window. Offsets in the run
+ * plus one, 0 for none. Changed by holders of the slice's lock only.
  */
 struct link {
 	__u16 first; /* of the chain that begins here */

@@ -123,7 +123,8 @@ void BpfMap::UpdateInner(const Napi::CallbackInfo &info)
 		done = 0;
 	if (NeedsSingles(error)) {
 		for (error = 0; done < count && error == 0; done += error == 0)
-			error = bpf_map_update_elem(fd, keys.data + done * size_t{info_.key_size}, &inner[done], BPF_ANY);
+			error =
+			    bpf_map_update_elem(fd, keys.data + done * size_t{info_.key_size}, &inner[done], BPF_ANY);
 	}
 	if (error != 0)
 		ThrowErrnoAfter(env, -error, "bpf_map_update_batch", "put inner maps into " + name_, done);

@@ -50,8 +50,8 @@ Napi::Value BpfMap::MapMemory(Napi::Env env, int protection)
 void BpfMap::Close(const Napi::CallbackInfo &info)
 {
 	Napi::HandleScope scope(info.Env());
-	// Detached first: views of unmapped memory would fault on their next use. A buffer that was detached already lives
-	// on elsewhere, in a worker that it was transferred to: its finalizer unmaps it.
+	// Detached first: views of unmapped memory would fault on their next use. A buffer that was detached already
+	// lives on elsewhere, in a worker that it was transferred to: its finalizer unmaps it.
 	for (auto &[mapping, reference] : mappings_) {
 		Napi::ArrayBuffer buffer = reference.Value();
 		if (buffer.IsEmpty() || buffer.IsDetached())

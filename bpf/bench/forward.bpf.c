@@ -81,8 +81,8 @@ struct {
 } flow_mask SEC(".maps");
 
 /*
- * Forwarding that also reads and writes 64 bytes of its packet's flow, at the place that arithmetic gives: the least that
- * any router with a table of flows does. Hosts have 2,048 places each, as slices of the gateway have by default.
+ * Forwarding that also reads and writes 64 bytes of its packet's flow, at the place that arithmetic gives: the least
+ * that any router with a table of flows does. Hosts have 2,048 places each, as slices of the gateway have by default.
  */
 SEC("xdp.frags")
 int bench_forward_look(struct xdp_md *ctx)

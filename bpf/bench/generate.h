@@ -93,8 +93,8 @@ static __always_inline void headers_write(const struct traffic *t, const struct 
 	struct iphdr *ip = (void *)(eth + 1);
 	__u16 l4_length = length - sizeof(*eth) - sizeof(*ip);
 	__u32 addresses = sum32(ends->source) + sum32(ends->destination);
-	__u32 pseudo = addresses + bpf_htons(protocol) + bpf_htons(l4_length) + ends->source_port +
-		       ends->destination_port;
+	__u32 pseudo =
+	    addresses + bpf_htons(protocol) + bpf_htons(l4_length) + ends->source_port + ends->destination_port;
 
 	__builtin_memcpy(eth->h_dest, t->destination_mac, ETH_ALEN);
 	__builtin_memcpy(eth->h_source, t->source_mac, ETH_ALEN);

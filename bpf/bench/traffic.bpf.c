@@ -112,9 +112,8 @@ static __always_inline int sink(struct xdp_md *ctx, __u32 which)
 		latency_count((void *)(ports + 4), data_end);
 	if (settings->first_remote) {
 		__u32 *count = bpf_map_lookup_elem(&recorded, &zero);
-		struct seen entry = {.address = ip->saddr,
-				     .port = ports[0],
-				     .remote = bpf_ntohl(ip->daddr) - settings->first_remote};
+		struct seen entry = {
+		    .address = ip->saddr, .port = ports[0], .remote = bpf_ntohl(ip->daddr) - settings->first_remote};
 		__u32 index;
 
 		if (!count)

@@ -14,28 +14,30 @@
 
 /*
  * Flow n is sent by host n / flows_per_host, source port FIRST_PORT + (n + port_shift) % PORTS, to remote
- * (n + n / PORTS) % remotes: no two flows differ only in the host, so that a translator that keeps source ports can keep them all.
+ * (n + n / PORTS) % remotes: no two flows differ only in the host, so that a translator that keeps source ports can
+ * keep them all.
  */
 struct traffic {
 	__u32 flows;
 	__u32 flows_per_host;
-	__u32 step;	    /* from one packet's flow to the next one's; coprime to `flows`, so that all have their turn */
+	__u32 step; /* from one packet's flow to the next one's; coprime to `flows`, so that all have their turn */
 	__u32 first_host;   /* host order */
 	__u32 first_remote; /* host order */
 	__u32 remotes;	    /* a power of two */
 	__u32 ifindex;	    /* device to send by, of the generator's namespace */
 	__u16 remote_port;
-	__u8 protocol;	   /* 17 or 6 */
+	__u8 protocol; /* 17 or 6 */
 	__u8 tcp_flags;
 	__u8 destination_mac[6];
 	__u8 source_mac[6];
-	__u32 answers;		  /* 1: from the remotes to what the sink saw, flow n to entry n of `seen` */
+	__u32 answers; /* 1: from the remotes to what the sink saw, flow n to entry n of `seen` */
 	__u32 port_shift;
 	__u32 flood;	  /* 0, or every so many packets one is a SYN of a flow that never was before */
 	__u32 flood_host; /* whose, host order */
-	__u32 half_load;  /* 1: as long a pause after each STAMP_EVERY packets as they took; time of departure in the payload */
-	__u32 frame;		  /* bytes of the frame that the run is started with, without FCS */
-	__u32 lengths;		  /* 0: all frames are as long as that */
+	__u32 half_load;  /* 1: as long a pause after each STAMP_EVERY packets as they took; time of departure in the
+			     payload */
+	__u32 frame;	  /* bytes of the frame that the run is started with, without FCS */
+	__u32 lengths;	  /* 0: all frames are as long as that */
 	__u16 length[MAX_LENGTHS]; /* of frame n % lengths, none longer than that */
 };
 
