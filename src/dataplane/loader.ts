@@ -1,6 +1,5 @@
 // Brings an instance of the data plane into the kernel: checks, loads, pins, takes over what an earlier run left.
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { NatGwError, messageOf } from '../errors/errors.ts'
 import { BpfMap, BpfObject, BpfProgram } from '../native/load-native.ts'
@@ -24,6 +23,7 @@ import {
 } from './pins.ts'
 import { DataplaneMaps } from './pinned-maps.ts'
 import type { PinnedDataplane } from './pinned-maps.ts'
+import { keepLog } from './verifier-log.ts'
 import { preflight } from './preflight.ts'
 import { asNativeFailure, checkLayout } from './typed-map.ts'
 import { planUpgrade, requireFlowsKept } from './upgrade.ts'
@@ -86,7 +86,7 @@ export interface OpenOptions {
   limits: DataplaneLimits
   /** build/bpf/natgw.bpf.o */
   objectPath: string
-  /** Where the verifier's log goes when it refuses; default: the folder for temporary files. */
+  /** Where the verifier's log goes when it refuses; default: /run/natgw, where only root writes. */
   logFolder?: string
   /** Flows of another version may end, where this one cannot go on with its maps. */
   acceptFlowLoss?: boolean
@@ -250,7 +250,7 @@ function wantedEntries({ name, maxEntries }: MapShape, limits: DataplaneLimits):
   return limit === 'maxSessions' ? 2 ** Math.ceil(Math.log2(limits.maxSessions)) : limits[limit]
 }
 
-function load(object: BpfObject, { instance, objectPath, logFolder = tmpdir() }: OpenOptions): void {
+function load(object: BpfObject, { instance, objectPath, logFolder = '/run/natgw' }: OpenOptions): void {
   try {
     object.load()
   } catch (error) {
@@ -265,14 +265,13 @@ function load(object: BpfObject, { instance, objectPath, logFolder = tmpdir() }:
         },
       )
     }
-    const logPath = join(logFolder, `natgw-${instance}-verifier.log`)
     const log = failure?.log ?? ''
-    writeFileSync(logPath, log)
+    const logPath = join(logFolder, `${instance}.verifier.log`)
+    const where = `the whole log, ${log.split('\n').length} lines, ${keepLog(logPath, log)}`
     const reason = refusal(log)
     throw new NatGwError(
       'ERR_BPF_LOAD',
-      `the kernel refused ${objectPath}: ${messageOf(error)}${reason === undefined ? '' : ` (${reason})`}; ` +
-        `the whole log, ${log.split('\n').length} lines, is in ${logPath}`,
+      `the kernel refused ${objectPath}: ${messageOf(error)}${reason === undefined ? '' : ` (${reason})`}; ${where}`,
       { path: objectPath, log: logPath, errno: failure?.code },
       { cause: error },
     )
