@@ -15,7 +15,7 @@ const LOOKS = 1_000
 const FAILURE_PAUSE = 5_000
 
 export interface StatusWriterOptions {
-  store: Pick<ResourceStore, 'get' | 'updateStatus'>
+  store: Pick<ResourceStore, 'get' | 'getLive' | 'updateStatus'>
   /** `leave`: the interface is none of this node's; undefined: nothing is to be said, a condition from before goes. */
   findingOf: (key: ObjectKey) => Finding | undefined | 'leave'
   log: Logger
@@ -28,6 +28,8 @@ export class StatusWriter {
   readonly #pending = new Set<ObjectKey>()
   /** Refused by the store, and waiting for another try while the others go on. */
   readonly #refused = new Set<ObjectKey>()
+  /** Whose last write was refused since the cache trails: the store itself is read before the next. */
+  readonly #trailing = new Set<ObjectKey>()
   #timer: NodeJS.Timeout | undefined
   #retry: NodeJS.Timeout | undefined
   #burst: Promise<void> | undefined
@@ -77,7 +79,8 @@ export class StatusWriter {
     for (const key of this.#pending) {
       if (keys.length === BURST_SIZE || looks++ === LOOKS) break
       this.#pending.delete(key)
-      if (this.#changeOf(key) !== undefined) keys.push(key)
+      const cached = this.#options.store.get('NetworkInterface', key)
+      if (this.#trailing.has(key) || this.#changeOf(key, cached) !== undefined) keys.push(key)
     }
     if (keys.length === 0) return 0
     const outcomes = await Promise.all(keys.map((key) => this.#write(key)))
@@ -97,9 +100,12 @@ export class StatusWriter {
 
   /** @returns the error to be told; conflicts and objects that are gone are none */
   async #write(key: ObjectKey): Promise<unknown> {
-    const changed = this.#changeOf(key)
-    if (changed === undefined) return undefined
     try {
+      const object = this.#trailing.delete(key)
+        ? await this.#options.store.getLive('NetworkInterface', key)
+        : this.#options.store.get('NetworkInterface', key)
+      const changed = this.#changeOf(key, object)
+      if (changed === undefined) return undefined
       await this.#options.store.updateStatus(changed)
       this.#writes++
       return undefined
@@ -107,6 +113,7 @@ export class StatusWriter {
       const code = error instanceof NatGwError ? error.code : undefined
       if (code === 'ERR_NOT_FOUND') return undefined
       if (code === 'ERR_CONFLICT') {
+        this.#trailing.add(key)
         this.#pending.add(key)
         return undefined
       }
@@ -116,8 +123,7 @@ export class StatusWriter {
   }
 
   /** @returns the object as it should be; undefined when it is so already, or not ours to touch */
-  #changeOf(key: ObjectKey): NetworkInterface | undefined {
-    const object = this.#options.store.get('NetworkInterface', key)
+  #changeOf(key: ObjectKey, object: NetworkInterface | undefined): NetworkInterface | undefined {
     const finding = this.#options.findingOf(key)
     if (object === undefined || finding === 'leave') return undefined
     const before = object.status?.conditions ?? []
