@@ -3,7 +3,8 @@ import type { Resource } from '../api/index.ts'
 import { openPinnedDataplane } from '../dataplane/pinned-maps.ts'
 import type { PinnedDataplane } from '../dataplane/pinned-maps.ts'
 import { readSliceUse } from '../dataplane/readers.ts'
-import { messageOf } from '../errors/errors.ts'
+import { asNativeFailure } from '../dataplane/typed-map.ts'
+import { messageOf, NatGwError } from '../errors/errors.ts'
 import { formatIpv4 } from '../net/ipv4.ts'
 import { readPublished } from '../problems/published.ts'
 import type { KnownProblems } from '../problems/published.ts'
@@ -24,20 +25,40 @@ export interface Inspection {
   known: KnownProblems | undefined
 }
 
-/** Opens what there is of an instance, and closes it behind `body`. @throws ERR_NOT_LOADED */
+/** Opens what there is of an instance, and closes it behind `body`. @throws ERR_NOT_LOADED, ERR_NO_ROOT */
 export async function inspect<T>(
   env: CliEnv,
   options: InstanceOptions,
   body: (inspection: Inspection) => T | Promise<T>,
 ): Promise<T> {
   const info = await findInstance(env, options)
-  const plane = openPinnedDataplane(info.instance)
+  const plane = withPrivileges(() => openPinnedDataplane(info.instance))
   try {
     const known = readPublished(info.runFolder.problemsPath)
     return await body({ info, plane, ...(await readObjects(info)), known })
+  } catch (error) {
+    throw asMissingPrivileges(error)
   } finally {
     plane.close()
   }
+}
+
+function withPrivileges<T>(body: () => T): T {
+  try {
+    return body()
+  } catch (error) {
+    throw asMissingPrivileges(error)
+  }
+}
+
+/** @returns ERR_NO_ROOT where the kernel refused for lack of privileges, else the error itself */
+function asMissingPrivileges(error: unknown): unknown {
+  const failure = asNativeFailure(error)
+  if (failure?.code !== 'EPERM' && failure?.code !== 'EACCES') return error
+  const message =
+    `the kernel does not let this process read the maps (${failure.message}): run natgw as root, or with ` +
+    'CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN, and CAP_SYS_ADMIN for `natgw sessions`'
+  return new NatGwError('ERR_NO_ROOT', message, {}, { cause: error })
 }
 
 async function readObjects({ stateFile }: InstanceInfo): Promise<Pick<Inspection, 'objects' | 'namesMissing'>> {

@@ -46,6 +46,12 @@ async function natgwAsNobody(...args: string[]) {
   return gateway().lab.gateway.attempt('setpriv', command)
 }
 
+/** As root, whose files can be read, without these capabilities. */
+async function natgwWithout(capabilities: string, command: string) {
+  const options = [`--bounding-set=-${capabilities}`, '--no-new-privs', process.execPath, NATGW]
+  return gateway().lab.gateway.attempt('setpriv', [...options, command, '--config', gateway().files.config])
+}
+
 /** gateway.yaml of another instance, with a state file of its own. @returns its path */
 function otherConfig(changes: Record<string, unknown> = {}, text?: string): string {
   const { lab } = gateway()
@@ -140,6 +146,11 @@ describe('natgw run ends with status 1 and says what is wrong where', () => {
   test('when it is not started by root', async () => {
     expectRefusal(await natgwAsNobody('run', '--config', otherConfig()), 'ERR_NO_ROOT', 'CAP_BPF', 'root')
     expectRefusal(await natgwAsNobody('status', '--config', gateway().files.config), 'ERR_NO_ROOT', 'root')
+    for (const command of ['slices', 'sessions', 'drops']) {
+      expectRefusal(await natgwAsNobody(command, '--config', gateway().files.config), 'ERR_NO_ROOT', 'root')
+    }
+    expectRefusal(await natgwWithout('all', 'sessions'), 'ERR_NO_ROOT', 'CAP_BPF', 'root')
+    expectRefusal(await natgwWithout('sys_admin', 'sessions'), 'ERR_NO_ROOT', 'CAP_SYS_ADMIN')
     const inside = await gateway().lab.gateway.attempt('unshare', [
       '-U',
       process.execPath,
