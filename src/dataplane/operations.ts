@@ -36,8 +36,9 @@ export const PHASES = [
   'old-routes',
   'old-next-hops',
   'fill-slices',
-  'slices',
+  // A slice is opened after its address: after a crash between the two it would be one that no address leads to.
   'addresses',
+  'slices',
   'host-addresses',
   'devices',
   'open-interfaces',

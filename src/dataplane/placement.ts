@@ -36,7 +36,7 @@ export class Placement {
   readonly #indexes: Ranges
   readonly #blocks = new Map<number, Block>()
   readonly #arena = new Arena()
-  /** Indexes outside of any block that still hold a slice, and slices whose runs overlap another's. */
+  /** Indexes outside of any block that still hold an active slice, and slices whose runs overlap another's. */
   readonly #orphans = new Set<number>()
   readonly #broken = new Set<number>()
   #released: (() => void)[] = []
@@ -53,7 +53,8 @@ export class Placement {
     for (const [index, slice] of image.slices.entries()) {
       if (!hasRuns(slice)) continue
       if (!placement.#arena.claim(slice.runs, slice.size)) placement.#broken.add(index)
-      if (placement.#indexes.claim(index, 1)) placement.#orphans.add(index)
+      // No packet finds a closed slice that no address leads to: a crash left it, and its index may be taken at once.
+      if (isActive(slice) && placement.#indexes.claim(index, 1)) placement.#orphans.add(index)
     }
     return placement
   }

@@ -30,12 +30,13 @@ describe('the order of operations', () => {
     expect(seen.every((each) => (each as boolean[])[0])).toBe(true)
   })
 
-  it('opens the door last: slice, address, device, then interface, then settings', () => {
+  it('fills a slice closed, opens it behind its address, then device, interface and settings', () => {
     const plan = maps.apply({ ...oneSlice(), devices: [{ ifindex: 5, vni: 100, macs: [] }] })
     expect(outline(plan)).toEqual([
       'chunk',
       'put slices',
       'put addresses',
+      'put slices',
       'put devices',
       'put interfaces',
       'put settings',
