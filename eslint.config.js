@@ -1,39 +1,7 @@
 import tseslint from 'typescript-eslint'
+import { arrows } from './scripts/import-arrows.ts'
 
-// The one direction of imports (docs/architecture.md): each folder may import itself and what is listed.
-/** @type {Record<string, string[]>} */
-const allowed = {
-  net: ['errors'],
-  errors: [],
-  document: ['errors'],
-  time: [],
-  log: ['time', 'errors'],
-  api: ['net', 'errors'],
-  allocation: ['net', 'api', 'errors'],
-  problems: ['api', 'log', 'time', 'errors'],
-  store: ['api', 'document', 'native', 'problems', 'log', 'time', 'errors'],
-  controllers: ['net', 'api', 'store', 'allocation', 'problems', 'log', 'time', 'errors'],
-  native: ['errors'],
-  dataplane: ['net', 'native', 'errors'],
-  config: ['net', 'api', 'document', 'problems', 'errors'],
-  agent: ['net', 'api', 'store', 'allocation', 'native', 'dataplane', 'config', 'problems', 'log', 'time', 'errors'],
-  cli: [
-    'net',
-    'api',
-    'store',
-    'allocation',
-    'controllers',
-    'native',
-    'dataplane',
-    'config',
-    'agent',
-    'log',
-    'time',
-    'problems',
-    'errors',
-  ],
-}
-const folders = Object.keys(allowed)
+const folders = Object.keys(arrows)
 
 export default tseslint.config(
   { ignores: ['dist/**', 'build/**', 'build-asan/**', 'node_modules/**', 'src/dataplane/generated/**'] },
@@ -60,7 +28,7 @@ export default tseslint.config(
         'error',
         {
           patterns: folders
-            .filter((other) => other !== folder && !allowed[folder].includes(other))
+            .filter((other) => other !== folder && !arrows[folder].includes(other))
             .map((other) => ({
               group: [`**/${other}/**`],
               message: `${folder} does not import ${other} (docs/architecture.md)`,

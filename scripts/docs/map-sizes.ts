@@ -1,4 +1,4 @@
-import { SIZED_BY } from '../../src/dataplane/loader.ts'
+import { SIZED_BY } from '../../src/kernel/loader.ts'
 import type { MapShape } from '../../src/dataplane/codec.ts'
 import { maps } from '../../src/dataplane/generated/layouts.ts'
 

@@ -2,7 +2,7 @@
 // The verifier's log of a refusal goes to the folder NATGW_LOGS.
 import { release } from 'node:os'
 import { join } from 'node:path'
-import { openDataplane, PROGRAMS, unloadDataplane } from '../../src/dataplane/loader.ts'
+import { openDataplane, PROGRAMS, unloadDataplane } from '../../src/kernel/loader.ts'
 import { messageOf } from '../../src/errors/errors.ts'
 
 const instance = `load-${process.pid}`

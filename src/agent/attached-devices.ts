@@ -1,9 +1,10 @@
 import type { GatewayConfig } from '../config/config.ts'
-import type { Attachments } from '../dataplane/attachments.ts'
-import type { LinkRole, XdpMode } from '../dataplane/pins.ts'
+import type { Attachments } from '../kernel/attachments.ts'
+import type { LinkRole } from '../dataplane/desired-state.ts'
+import type { XdpMode } from '../kernel/pins.ts'
 import type { Logger } from '../log/logger.ts'
-import type { BoundDevice } from './desired/device-binding.ts'
-import type { Link } from './netlink/model.ts'
+import type { BoundDevice } from '../desired/device-binding.ts'
+import type { Link } from '../host/model.ts'
 import { NatGwError, messageOf } from '../errors/errors.ts'
 
 /** What is known of one configured device. */

@@ -2,8 +2,8 @@
 import type { NatGwError } from '../errors/errors.ts'
 import type { Problem } from '../problems/problem.ts'
 import type { UnconfiguredDevice } from './attached-devices.ts'
-import type { BoundDevice } from './desired/device-binding.ts'
-import type { Link } from './netlink/model.ts'
+import type { BoundDevice } from '../desired/device-binding.ts'
+import type { Link } from '../host/model.ts'
 
 export interface DeviceFacts {
   devices: readonly BoundDevice[]

@@ -1,16 +1,16 @@
 import type { GatewayConfig } from '../config/config.ts'
-import type { NatAddress } from '../config/host-address-problems.ts'
+import type { NatAddress } from '../checks/host-address-problems.ts'
 import type { Logger } from '../log/logger.ts'
 import type { Problem } from '../problems/problem.ts'
 import type { ProblemSink } from '../problems/problem-list.ts'
-import type { HostSnapshot } from './host-network.ts'
-import type { Link } from './netlink/model.ts'
+import type { HostSnapshot } from '../host/host-network.ts'
+import type { Link } from '../host/model.ts'
 import { readFileSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
-import { hostAddressProblems } from '../config/host-address-problems.ts'
-import { localPortProblems, readLocalPorts } from '../config/local-ports.ts'
-import { sourceNatProblems, unreadableRules } from '../config/source-nat.ts'
-import { SourceNatRules } from './netlink/nftables.ts'
+import { hostAddressProblems } from '../checks/host-address-problems.ts'
+import { localPortProblems, readLocalPorts } from '../checks/local-ports.ts'
+import { sourceNatProblems, unreadableRules } from '../checks/source-nat.ts'
+import { SourceNatRules } from '../host/nftables.ts'
 
 type Config = Pick<GatewayConfig, 'publicPrefixes'>
 

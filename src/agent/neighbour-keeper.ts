@@ -1,10 +1,10 @@
 import type { Logger } from '../log/logger.ts'
-import type { Neighbour } from './netlink/model.ts'
+import type { Neighbour } from '../host/model.ts'
 import { messageOf } from '../errors/errors.ts'
-import { MAX_ON_LINK_NEIGHBOURS } from './desired/uplink.ts'
+import { MAX_ON_LINK_NEIGHBOURS } from '../desired/uplink.ts'
 import { FairShare } from './fair-share.ts'
-import { neighbourKey, neighbourOfKey } from './netlink/model.ts'
-import { NEIGHBOUR_PROTOCOL } from './netlink/neighbours.ts'
+import { neighbourKey, neighbourOfKey } from '../host/model.ts'
+import { NEIGHBOUR_PROTOCOL } from '../host/neighbours.ts'
 
 // Traffic through XDP never tells the kernel that a neighbour is alive: its entry would grow stale, be collected, or go on
 // naming a machine that has long been replaced. So the kernel is asked to keep each neighbour that we send to resolved by

@@ -1,6 +1,6 @@
 import type { Condition, NetworkInterface, ObjectKey } from '../api/index.ts'
 import type { ResourceStore } from '../store/store.ts'
-import type { Finding } from './desired/finding.ts'
+import type { Finding } from '../desired/finding.ts'
 import type { Logger } from '../log/logger.ts'
 import { NatGwError, messageOf } from '../errors/errors.ts'
 import { RateLimitedLog, causeOf } from '../log/rate-limited-log.ts'

@@ -1,5 +1,5 @@
 import type { NATTableSection } from '../api/index.ts'
-import type { PortRange } from './port-range.ts'
+import type { PortRange } from '../net/ports.ts'
 import { sliceAt, sliceCapacity } from './port-range.ts'
 import type { SliceOwner } from './slice-owner.ts'
 

@@ -1,6 +1,6 @@
 import { formatIpv4, tryParseIpv4 } from '../net/ipv4.ts'
 import { parseCidr } from '../net/cidr.ts'
-import type { PortRange } from './port-range.ts'
+import type { PortRange } from '../net/ports.ts'
 
 /** A prefix of public addresses; the form of `publicPrefixes` in the configuration. */
 export interface PoolPrefix {

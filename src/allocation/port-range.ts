@@ -1,10 +1,5 @@
+import type { PortRange } from '../net/ports.ts'
 import { NatGwError } from '../errors/errors.ts'
-
-/** Ports, both inclusive. */
-export interface PortRange {
-  first: number
-  last: number
-}
 
 /** @throws ERR_INVALID_FIELD unless it is a whole number of at least 1 */
 export function checkPortsPerSlice(portsPerSlice: number): void {

@@ -1,7 +1,7 @@
 import type { NATTableSection } from '../api/index.ts'
 import { AddressSlots } from './address-slots.ts'
 import type { SliceAddress } from './address-slots.ts'
-import type { PortRange } from './port-range.ts'
+import type { PortRange } from '../net/ports.ts'
 import { checkPortsPerSlice, sliceIndexOf } from './port-range.ts'
 import { SliceLedger } from './slice-ledger.ts'
 import type { SlicePlace } from './slice-ledger.ts'

@@ -1,3 +1,4 @@
+import type { ObjectKey } from './meta.ts'
 import type { ManifestKind, ResourceOf } from './types.ts'
 
 /** What a user says about an object: the parts of a resource that are not the store's. */
@@ -16,3 +17,19 @@ export interface ManifestOf<K extends ManifestKind> {
 export type Manifest = { [K in ManifestKind]: ManifestOf<K> }[ManifestKind]
 
 export const MANIFEST_KINDS = ['Network', 'NetworkInterface', 'NATGateway'] as const satisfies readonly ManifestKind[]
+
+export interface ManifestId {
+  kind: ManifestKind
+  key: ObjectKey
+}
+
+/** @returns `<Kind> <key>` */
+export function idText(id: ManifestId): string {
+  return `${id.kind} ${id.key}`
+}
+
+export function idOfText(text: string): ManifestId {
+  const kind = MANIFEST_KINDS.find((each) => text.startsWith(`${each} `))
+  if (kind === undefined) throw new Error(`not the name of an object of a manifest: ${text}`)
+  return { kind, key: text.slice(kind.length + 1) }
+}

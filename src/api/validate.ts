@@ -4,8 +4,7 @@ import type { Report } from './field.ts'
 import type { Finding } from './findings.ts'
 import { nearest, quoteValue } from './findings.ts'
 import { MANIFEST_KINDS } from './manifest.ts'
-import type { Manifest } from './manifest.ts'
-import type { ObjectKey } from './meta.ts'
+import type { Manifest, ManifestId } from './manifest.ts'
 import type { NameRule } from './names.ts'
 import { labelValueProblem, metadataKeyProblem, nameProblem } from './names.ts'
 import { NETWORKING_API } from './types.ts'
@@ -25,11 +24,6 @@ export interface DocumentSource {
 /** `id` is there whenever the document says which object it is about, be it right or not. */
 export type ParsedResource =
   { object: Manifest; id: ManifestId; findings?: never } | { object?: never; id?: ManifestId; findings: Finding[] }
-
-export interface ManifestId {
-  kind: ManifestKind
-  key: ObjectKey
-}
 
 const NAME_RULES: Record<ManifestKind, NameRule> = {
   Network: 'DNS subdomain',

@@ -4,7 +4,7 @@ import type { Problem } from '../problems/problem.ts'
 import { problemKey } from '../problems/problem.ts'
 import { HEARTBEAT_MS } from '../problems/published.ts'
 import type { Inspection, SliceRow } from './inspect.ts'
-import type { DeviceRow } from './status-view.ts'
+import type { DeviceRow } from './device-rows.ts'
 
 /** A problem as `natgw status` shows it. */
 export interface ShownProblem extends Omit<Problem, 'reason' | 'remedy'> {

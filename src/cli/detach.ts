@@ -1,7 +1,7 @@
 // `natgw detach`: gives a device free that keeps its program although no configuration names it.
-import { listHost } from '../agent/list-host.ts'
+import { listHost } from '../host/list-host.ts'
 import { loadConfig } from '../config/load.ts'
-import { detachAndUnpin, isBpffs, pinnedLinks } from '../dataplane/pins.ts'
+import { detachAndUnpin, isBpffs, pinnedLinks } from '../kernel/pins.ts'
 import { NatGwError } from '../errors/errors.ts'
 import type { CliEnv } from './env.ts'
 import { findInstance } from './instance.ts'

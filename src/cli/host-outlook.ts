@@ -1,4 +1,4 @@
-import type { Obstacle, Outlook } from '../controllers/outlook.ts'
+import type { Obstacle, Outlook } from '../controllers/view/outlook.ts'
 import type { Problem } from '../problems/problem.ts'
 import { problemKey } from '../problems/problem.ts'
 import type { ProblemList } from '../problems/problem-list.ts'

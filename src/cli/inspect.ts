@@ -1,9 +1,9 @@
 // What the inspecting commands show: the truth is in the pinned maps; names and status are in the state file.
 import type { Resource } from '../api/index.ts'
-import { openPinnedDataplane } from '../dataplane/pinned-maps.ts'
-import type { PinnedDataplane } from '../dataplane/pinned-maps.ts'
-import { readSliceUse } from '../dataplane/readers.ts'
-import { asNativeFailure } from '../dataplane/typed-map.ts'
+import { openPinnedDataplane } from '../kernel/pinned-maps.ts'
+import type { PinnedDataplane } from '../kernel/pinned-maps.ts'
+import { readSliceUse } from '../kernel/readers.ts'
+import { asNativeFailure } from '../kernel/typed-map.ts'
 import { messageOf, NatGwError } from '../errors/errors.ts'
 import { formatIpv4 } from '../net/ipv4.ts'
 import { readPublished } from '../problems/published.ts'

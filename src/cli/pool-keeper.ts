@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { HostSnapshot } from '../agent/host-network.ts'
+import type { HostSnapshot } from '../host/host-network.ts'
 import type { IpPool } from '../allocation/ip-pool.ts'
 import type { GatewayConfig } from '../config/config.ts'
 import { NatGwError, messageOf } from '../errors/errors.ts'

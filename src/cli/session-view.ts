@@ -1,5 +1,5 @@
 // A session as `natgw sessions` shows it, and which of them it shows.
-import type { SessionRow } from '../dataplane/session-reader.ts'
+import type { SessionRow } from '../kernel/session-reader.ts'
 import { NatGwError } from '../errors/errors.ts'
 import { cidrProblem, containsAddress, parseCidr } from '../net/cidr.ts'
 import type { Prefix } from '../net/cidr.ts'

@@ -1,5 +1,5 @@
 // `natgw sessions`: written while they are read, so that any number of them takes the memory of a few.
-import { readSessions } from '../dataplane/session-reader.ts'
+import { readSessions } from '../kernel/session-reader.ts'
 import type { CliEnv } from './env.ts'
 import { whyNoSlices } from './inspect.ts'
 import type { Inspection } from './inspect.ts'

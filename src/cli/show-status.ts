@@ -6,7 +6,8 @@ import type { Column } from './output.ts'
 import type { ShowOptions } from './show.ts'
 import type { ShownProblem } from './all-problems.ts'
 import { statusView } from './status-view.ts'
-import type { DeviceRow, GatewayRow, StatusView } from './status-view.ts'
+import type { DeviceRow } from './device-rows.ts'
+import type { GatewayRow, StatusView } from './status-view.ts'
 
 export interface StatusOptions extends ShowOptions {
   /** Exit with 1 where something does not work. */

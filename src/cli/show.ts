@@ -1,8 +1,8 @@
 // The commands that show: slices and drops; sessions and status have files of their own. They read; they work whether or not the agent runs.
-import { listHost } from '../agent/list-host.ts'
-import { explainLoss, readLosses } from '../dataplane/losses.ts'
-import type { DataplaneMaps } from '../dataplane/pinned-maps.ts'
-import { readCounters, readDrops } from '../dataplane/readers.ts'
+import { listHost } from '../host/list-host.ts'
+import { explainLoss, readLosses } from '../kernel/losses.ts'
+import type { DataplaneMaps } from '../kernel/pinned-maps.ts'
+import { readCounters, readDrops } from '../kernel/readers.ts'
 import type { CliEnv } from './env.ts'
 import { inspect, sliceRows, whyNoSlices } from './inspect.ts'
 import type { Inspection, SliceRow } from './inspect.ts'

@@ -1,12 +1,11 @@
 // What `natgw status` shows: what the maps, the objects and the agent say, and all problems together.
-import { listHost } from '../agent/list-host.ts'
 import type { NATGateway } from '../api/index.ts'
-import { isAttached, pinnedLinks } from '../dataplane/pins.ts'
-import type { LinkRole, XdpMode } from '../dataplane/pins.ts'
 import { sliceRows } from './inspect.ts'
 import type { Inspection, SliceRow } from './inspect.ts'
 import { allProblems } from './all-problems.ts'
 import type { ShownProblem } from './all-problems.ts'
+import { deviceRows } from './device-rows.ts'
+import type { DeviceRow } from './device-rows.ts'
 
 export interface GatewayRow {
   name: string
@@ -17,15 +16,6 @@ export interface GatewayRow {
   /** Ports in use and free in the slices that are given out; of the busiest protocol. */
   ports: { used: number; free: number }
   ready: { status: string; reason: string; message: string }
-}
-
-export interface DeviceRow {
-  device: string
-  ifindex: number
-  role: LinkRole
-  mode: XdpMode
-  /** False when the device is gone, or somebody took the program off. */
-  attached: boolean
 }
 
 export interface StatusView {
@@ -54,15 +44,6 @@ export function statusView(inspection: Inspection): StatusView {
     problems: allProblems(inspection, slices, devices),
     omittedProblems: known?.omitted ?? 0,
   }
-}
-
-function deviceRows(instance: string): DeviceRow[] {
-  const names = new Map(listHost().links.map(({ ifindex, name }) => [ifindex, name]))
-  return pinnedLinks(instance).map((link) => {
-    const { ifindex, role, mode } = link
-    const device = names.get(ifindex) ?? `(ifindex ${ifindex}, gone)`
-    return { device, ifindex, role, mode, attached: isAttached(link) }
-  })
 }
 
 function gatewayRow(gateway: NATGateway, slices: SliceRow[]): GatewayRow {

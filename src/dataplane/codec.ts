@@ -1,8 +1,9 @@
 // What the generated layouts are made of. Little-endian hosts; network order only where C says __be16 or __be32.
-import type { ReadOnlyView } from '../native/read-only-view.ts'
 
-/** What a value is read from: memory of this process, or of a map. */
-export type ByteSource = DataView | ReadOnlyView
+type Reads = Pick<DataView, 'byteLength' | 'getUint8' | 'getUint16' | 'getUint32' | 'getInt32' | 'getBigUint64'>
+
+/** What a value is read from: memory of this process, or of a map (ReadOnlyView of the addon). */
+export type ByteSource = DataView | (Reads & { copy(offset: number, length: number): Uint8Array })
 
 /** Turns one C value into bytes and back. `offset` is in bytes; encode writes all `size` bytes, padding as zero. */
 export interface Codec<T> {

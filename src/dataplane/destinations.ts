@@ -3,7 +3,7 @@
 import { prefixOf } from '../net/cidr.ts'
 import type { HostAddressKey } from './generated/layouts.ts'
 import type { MapImage } from './image.ts'
-import type { DesiredRoute } from './model.ts'
+import type { DesiredRoute } from './desired-state.ts'
 import type { Operation } from './operations.ts'
 
 /**

@@ -8,7 +8,7 @@ import { addressEntry, deviceEntry, hostAddressKey, hostFilter, settingsEntry } 
 import type { SettingsContext } from './entries.ts'
 import type { Settings } from './generated/layouts.ts'
 import type { KeyId } from './image.ts'
-import type { DesiredAddress, DesiredInterface, DesiredState } from './model.ts'
+import type { DesiredAddress, DesiredInterface, DesiredState } from './desired-state.ts'
 import { Plan } from './operations.ts'
 import { capacityOf } from './placement.ts'
 import type { Block, Geometry } from './placement.ts'

@@ -29,7 +29,7 @@ import type {
   DesiredNextHop,
   DesiredRoute,
   DesiredSettings,
-} from './model.ts'
+} from './desired-state.ts'
 import type { Runs } from './placement.ts'
 
 const NO_MAC = new Uint8Array(6)

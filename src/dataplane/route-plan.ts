@@ -4,7 +4,7 @@ import { formatIpv4 } from '../net/ipv4.ts'
 import { nextHopEntry, nextHopKey, routeEntry, routeKey } from './entries.ts'
 import { Limits } from './generated/layouts.ts'
 import type { KeyId, MapImage } from './image.ts'
-import type { DesiredNextHop, DesiredRoute } from './model.ts'
+import type { DesiredNextHop, DesiredRoute } from './desired-state.ts'
 import type { Plan } from './operations.ts'
 import { SyncFailure } from './sync-failure.ts'
 

@@ -19,3 +19,7 @@ export function parseMac(text: string): Uint8Array {
 export function formatMac(address: Uint8Array): string {
   return Array.from(address, (byte) => byte.toString(16).padStart(2, '0')).join(':')
 }
+
+export function sameMac(a: Uint8Array, b: Uint8Array): boolean {
+  return a === b || (a.length === b.length && a.every((byte, i) => byte === b[i]))
+}

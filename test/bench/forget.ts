@@ -2,8 +2,8 @@
 import { join } from 'node:path'
 import { decodeOne, encodeOne } from '../../src/dataplane/codec.ts'
 import { flushArgsCodec } from '../../src/dataplane/generated/layouts.ts'
-import { instanceFolder } from '../../src/dataplane/pins.ts'
-import { activeSlices } from '../../src/dataplane/readers.ts'
+import { instanceFolder } from '../../src/kernel/pins.ts'
+import { activeSlices } from '../../src/kernel/readers.ts'
 import { BpfProgram } from '../../src/native/load-native.ts'
 import type { Rig } from './rig.ts'
 

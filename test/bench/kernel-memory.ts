@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BpfMap } from '../../src/native/load-native.ts'
-import type { DataplaneMaps } from '../../src/dataplane/pinned-maps.ts'
+import type { DataplaneMaps } from '../../src/kernel/pinned-maps.ts'
 
 export interface MapMemory {
   /** Bytes of the chunks of the slot arena. */

@@ -1,9 +1,9 @@
 // What stands between the ends of a lab: the gateway as a user starts it, or what it is compared with.
 import { ifIndex, inNetworkNamespace } from '../../src/native/load-native.ts'
 import type { BpfLink, BpfObject } from '../../src/native/load-native.ts'
-import { openPinnedDataplane } from '../../src/dataplane/pinned-maps.ts'
-import type { PinnedDataplane } from '../../src/dataplane/pinned-maps.ts'
-import { readSliceUse } from '../../src/dataplane/readers.ts'
+import { openPinnedDataplane } from '../../src/kernel/pinned-maps.ts'
+import type { PinnedDataplane } from '../../src/kernel/pinned-maps.ts'
+import { readSliceUse } from '../../src/kernel/readers.ts'
 import { formatIpv4 } from '../../src/net/ipv4.ts'
 import { parseMac } from '../../src/net/mac.ts'
 import {

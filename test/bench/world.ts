@@ -1,7 +1,7 @@
 // One Network of any number of interfaces with a slice of 64 ports each, as objects.
 import type { NATTable, NetworkInterface, Resource } from '../../src/api/index.ts'
 import { formatIpv4, parseIpv4 } from '../../src/net/ipv4.ts'
-import { natTable, network, networkId, networkInterface } from '../unit/agent/world.ts'
+import { natTable, network, networkId, networkInterface } from '../unit/desired/world.ts'
 import { FIRST_HOST } from './flows.ts'
 
 export const NETWORK = 'network-sample'

@@ -1,7 +1,7 @@
 // Sends one flow's packets from the inside and their answers from the outside, as fast as one CPU can, and prints one line
 // of JSON: the MACs that frames left with. Arguments: instance, cpu, milliseconds, external port.
 import { join } from 'node:path'
-import { instanceFolder } from '../../src/dataplane/pins.ts'
+import { instanceFolder } from '../../src/kernel/pins.ts'
 import { BpfProgram, setAffinity } from '../../src/native/load-native.ts'
 import { frame, read, udp } from './packet.ts'
 import { PUBLIC, XDP } from './packet-gateway.ts'

@@ -1,8 +1,8 @@
 // A loaded data plane for packet tests: maps filled by hand, packets through BPF_PROG_TEST_RUN. Test runs come in on
 // ifindex 1 (lo), so both the private device and the uplink of these tests have that number.
 import { randomBytes } from 'node:crypto'
-import { openDataplane, unloadDataplane } from '../../src/dataplane/loader.ts'
-import type { Dataplane } from '../../src/dataplane/loader.ts'
+import { openDataplane, unloadDataplane } from '../../src/kernel/loader.ts'
+import type { Dataplane } from '../../src/kernel/loader.ts'
 import { BpfMap } from '../../src/native/load-native.ts'
 import {
   Counter,

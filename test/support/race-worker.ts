@@ -1,7 +1,7 @@
 // One CPU of the race test: sends the same inside endpoints as its twin on the other CPU, and after each packet the answer
 // to it. Prints one line of JSON. Arguments: instance, cpu, milliseconds, numbers of inside endpoints and of their remotes.
 import { join } from 'node:path'
-import { instanceFolder } from '../../src/dataplane/pins.ts'
+import { instanceFolder } from '../../src/kernel/pins.ts'
 import { BpfProgram, setAffinity } from '../../src/native/load-native.ts'
 import { frame, read, udp } from './packet.ts'
 import { PUBLIC, XDP } from './packet-gateway.ts'

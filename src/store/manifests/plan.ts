@@ -1,4 +1,4 @@
-import { MANIFEST_KINDS } from '../../api/index.ts'
+import { idText } from '../../api/index.ts'
 import type { Manifest, ManifestId } from '../../api/index.ts'
 import type { Turns } from '../turns.ts'
 import type { FileContent } from './file-content.ts'
@@ -24,16 +24,6 @@ export interface Plan {
   /** Objects that a file lost when it lost its end: they may not have been written yet. */
   cutOff: Map<string, string>
   problems: ManifestProblem[]
-}
-
-export function idText(id: ManifestId): string {
-  return `${id.kind} ${id.key}`
-}
-
-export function idOfText(text: string): ManifestId {
-  const kind = MANIFEST_KINDS.find((each) => text.startsWith(`${each} `))
-  if (kind === undefined) throw new Error(`not the name of an object of a manifest: ${text}`)
-  return { kind, key: text.slice(kind.length + 1) }
 }
 
 /** @param files in the order of their names: of two that describe one object the first counts */

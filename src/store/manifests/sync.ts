@@ -3,7 +3,7 @@ import type { Manifest, ManifestId, ManifestKind, ResourceOf } from '../../api/i
 import { NatGwError, messageOf } from '../../errors/errors.ts'
 import type { ResourceStore } from '../store.ts'
 import type { Turns } from '../turns.ts'
-import { idOfText, idText } from './plan.ts'
+import { idOfText, idText } from '../../api/index.ts'
 import type { Plan, WantedObject } from './plan.ts'
 import { problemOf } from './problem.ts'
 import type { ManifestProblem } from './problem.ts'

@@ -1,7 +1,7 @@
 import { MANIFEST_KINDS, keyOf } from '../../api/index.ts'
 import type { ManifestKind, ResourceOf } from '../../api/index.ts'
 import type { ResourceStore, WatchEvent } from '../store.ts'
-import { idOfText, idText } from './plan.ts'
+import { idOfText, idText } from '../../api/index.ts'
 import type { ManifestProblem } from './problem.ts'
 
 /** Milliseconds that a deletion may take without a word: most are done at once. */

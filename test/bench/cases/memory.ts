@@ -1,6 +1,6 @@
 // Bytes in the kernel for a session and for an interface.
-import { activeSlices } from '../../../src/dataplane/readers.ts'
-import type { PinnedDataplane } from '../../../src/dataplane/pinned-maps.ts'
+import { activeSlices } from '../../../src/kernel/readers.ts'
+import type { PinnedDataplane } from '../../../src/kernel/pinned-maps.ts'
 import type { Case } from '../bench.ts'
 import { Limits, slotCodec } from '../../../src/dataplane/generated/layouts.ts'
 import { mapMemory } from '../kernel-memory.ts'

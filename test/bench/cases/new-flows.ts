@@ -1,6 +1,6 @@
 // The first packet of flows: rate beside nftables, and what it costs as a slice fills up.
 import { NatProtocol } from '../../../src/dataplane/generated/layouts.ts'
-import { activeSlices } from '../../../src/dataplane/readers.ts'
+import { activeSlices } from '../../../src/kernel/readers.ts'
 import type { Bench, Case } from '../bench.ts'
 import { DirectCalls } from '../direct.ts'
 import { FLOWS_PER_HOST } from '../flows.ts'

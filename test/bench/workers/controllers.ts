@@ -6,7 +6,7 @@ import { NETWORKING_API } from '../../../src/api/index.ts'
 import type { NATGateway } from '../../../src/api/index.ts'
 import { startControllers } from '../../../src/controllers/manager.ts'
 import { MemoryStore } from '../../../src/store/memory.ts'
-import { network } from '../../unit/agent/world.ts'
+import { network } from '../../unit/desired/world.ts'
 import { interfaces, NETWORK } from '../world.ts'
 
 const count = Number(process.argv[2])

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { instanceFolder, openLink, pinnedLinks } from '../../../src/dataplane/pins.ts'
+import { instanceFolder, openLink, pinnedLinks } from '../../../src/kernel/pins.ts'
 import { BpfMap } from '../../../src/native/load-native.ts'
 import { useGateway, type GatewayLab } from '../../support/gateway-lab.ts'
 import {

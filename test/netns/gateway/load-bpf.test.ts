@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { Natgw, NATGW } from '../../../scripts/lab/natgw.ts'
-import { instanceFolder } from '../../../src/dataplane/pins.ts'
+import { instanceFolder } from '../../../src/kernel/pins.ts'
 import {
   ask,
   Capture,

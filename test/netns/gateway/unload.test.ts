@@ -2,7 +2,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { NATGW } from '../../../scripts/lab/natgw.ts'
-import { instanceFolder } from '../../../src/dataplane/pins.ts'
+import { instanceFolder } from '../../../src/kernel/pins.ts'
 import { useGateway } from '../../support/gateway-lab.ts'
 import { Client, DNS_ADDRESS, startEchoServer, waitUntil } from '../../support/netns.ts'
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { SliceConstants } from '../../../src/dataplane/generated/layouts.ts'
-import type { DesiredInterface, DesiredState } from '../../../src/dataplane/model.ts'
+import type { DesiredInterface, DesiredState } from '../../../src/dataplane/desired-state.ts'
 import { hasRuns, isActive } from '../../../src/dataplane/placement.ts'
 import { MemoryMaps } from '../../unit/dataplane/memory-maps.ts'
 import { addressOf, MAC, PUBLIC, stateOf } from '../../unit/dataplane/states.ts'

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import type { BoundDevice } from '../../../src/agent/desired/device-binding.ts'
+import type { BoundDevice } from '../../../src/desired/device-binding.ts'
 import type { DeviceFacts } from '../../../src/agent/device-problems.ts'
 import { deviceProblems, untranslated } from '../../../src/agent/device-problems.ts'
 import { NatGwError } from '../../../src/errors/errors.ts'
-import { link } from './world.ts'
+import { link } from '../desired/world.ts'
 
 const UPLINK: BoundDevice = { device: 'up0', role: 'uplink', link: link(2, 'up0') }
 const PRIVATE: BoundDevice = { device: 'in0', role: 'private', link: link(3, 'in0') }

@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { NatGwError } from '../../../src/errors/errors.ts'
-import { neighbourKey } from '../../../src/agent/netlink/model.ts'
-import type { Neighbour } from '../../../src/agent/netlink/model.ts'
-import { NEIGHBOUR_PROTOCOL } from '../../../src/agent/netlink/neighbours.ts'
+import { neighbourKey } from '../../../src/host/model.ts'
+import type { Neighbour } from '../../../src/host/model.ts'
+import { NEIGHBOUR_PROTOCOL } from '../../../src/host/neighbours.ts'
 import { NeighbourKeeper } from '../../../src/agent/neighbour-keeper.ts'
 import { formatIpv4, parseIpv4 } from '../../../src/net/ipv4.ts'
-import { PRIVATE_A, UPLINK, neighbour } from './world.ts'
+import { PRIVATE_A, UPLINK, neighbour } from '../desired/world.ts'
 
 const VM = neighbourKey(PRIVATE_A, parseIpv4('10.0.0.1'))
 const GATEWAY = neighbourKey(UPLINK, parseIpv4('192.0.2.254'))

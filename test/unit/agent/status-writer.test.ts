@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Condition, NetworkInterface } from '../../../src/api/index.ts'
-import type { Finding } from '../../../src/agent/desired/finding.ts'
+import type { Finding } from '../../../src/desired/finding.ts'
 import { StatusWriter } from '../../../src/agent/status-writer.ts'
 import { NatGwError } from '../../../src/errors/errors.ts'
 import { MemoryStore } from '../../../src/store/memory.ts'
-import { networkInterface } from './world.ts'
+import { networkInterface } from '../desired/world.ts'
 
 const GOOD: Finding = { status: 'True', reason: 'Programmed', message: 'translated' }
 const BAD: Finding = { status: 'False', reason: 'NeighbourUnresolved', message: 'silent' }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Slice } from '../../../src/dataplane/generated/layouts.ts'
-import { DesiredModel } from '../../../src/agent/desired/model.ts'
+import { DesiredModel } from '../../../src/desired/model.ts'
 import { SyncReport } from '../../../src/agent/sync-report.ts'
 import { RateLimitedLog } from '../../../src/log/rate-limited-log.ts'
 import { SyncFailure } from '../../../src/dataplane/sync-failure.ts'
@@ -16,7 +16,7 @@ import {
   network,
   networkId,
   networkInterface,
-} from './world.ts'
+} from '../desired/world.ts'
 
 const NOTHING = { written: {}, flushedMappings: 0, addedChunks: 0 }
 const SLICES = [natTable('203.0.113.1', [['a', '10.0.0.1']]), natTable('203.0.113.2', [undefined, ['b', '10.0.1.1']])]

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import type { BoundDevice } from '../../../src/agent/desired/device-binding.ts'
+import type { BoundDevice } from '../../../src/desired/device-binding.ts'
 import { RedirectTargets, deafTargets, modeProblems } from '../../../src/agent/xdp-modes.ts'
-import { link } from './world.ts'
+import { link } from '../desired/world.ts'
 
 const UPLINK: BoundDevice = { device: 'up0', role: 'uplink', link: link(2, 'up0') }
 const A: BoundDevice = { device: 'in0', role: 'private', link: link(3, 'in0') }

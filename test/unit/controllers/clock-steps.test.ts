@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { DesiredModel } from '../../../src/agent/desired/model.ts'
-import { AGENT_KINDS } from '../../../src/agent/desired/objects.ts'
+import { DesiredModel } from '../../../src/desired/model.ts'
+import { AGENT_KINDS } from '../../../src/desired/objects.ts'
 import { parseIpv4 } from '../../../src/net/ipv4.ts'
-import { ONE_DEVICE, event, host } from '../agent/world.ts'
+import { ONE_DEVICE, event, host } from '../desired/world.ts'
 import { Lab, natGateway, network, networkInterface, prefix } from './support.ts'
 
 const HOUR = 3_600_000

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { CORE_API } from '../../../src/api/index.ts'
 import type { NATGateway, NATTable } from '../../../src/api/index.ts'
-import { Cluster } from '../../../src/controllers/cluster.ts'
-import { GatewayBooks } from '../../../src/controllers/gateway-books.ts'
+import { Cluster } from '../../../src/controllers/view/cluster.ts'
+import { GatewayBooks } from '../../../src/controllers/nat-gateway/gateway-books.ts'
 import { MemoryStore } from '../../../src/store/memory.ts'
 import { natGateway, network, networkInterface } from './support.ts'
 

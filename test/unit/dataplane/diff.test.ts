@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { InterfaceFlags, SliceConstants, SliceFlags } from '../../../src/dataplane/generated/layouts.ts'
-import type { DesiredState } from '../../../src/dataplane/model.ts'
+import type { DesiredState } from '../../../src/dataplane/desired-state.ts'
 import { addressOf, interfaceOf, MAC, PUBLIC, stateOf } from './states.ts'
 import { MemoryMaps, outline } from './memory-maps.ts'
 

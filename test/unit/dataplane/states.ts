@@ -1,4 +1,4 @@
-import type { DesiredAddress, DesiredInterface, DesiredState } from '../../../src/dataplane/model.ts'
+import type { DesiredAddress, DesiredInterface, DesiredState } from '../../../src/dataplane/desired-state.ts'
 
 export const MAC = new Uint8Array([2, 0, 0, 0, 0, 1])
 export const PUBLIC = 0xc6336400 // 198.51.100.0

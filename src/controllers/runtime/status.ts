@@ -1,0 +1,80 @@
+import { isDeepStrictEqual } from 'node:util'
+import { keyOf } from '../../api/index.ts'
+import type { Condition, NATGateway, Network, NetworkInterface } from '../../api/index.ts'
+import type { ResourceStore } from '../../store/store.ts'
+import { isError } from './controller.ts'
+
+type WithStatus = Network | NetworkInterface | NATGateway
+
+/** A condition as a reconciler finds it; the time of its last transition follows from the one before. */
+export interface Finding {
+  type: string
+  status: Condition['status']
+  reason: string
+  message: string
+}
+
+const ATTEMPTS = 10
+
+/**
+ * Read, change, write; once more when somebody else wrote in between. Writes nothing where nothing differs, and nothing
+ * onto another object that has taken the name.
+ *
+ * @returns the object as written; undefined where nothing was
+ * @throws ERR_CONFLICT when others win every time
+ */
+export async function writeStatus<T extends WithStatus>(
+  store: ResourceStore,
+  target: T,
+  change: (present: T) => NonNullable<T['status']>,
+): Promise<T | undefined> {
+  const key = keyOf(target.metadata)
+  let present = store.get(target.kind, key) as T | undefined
+  for (let attempt = 1; ; attempt++) {
+    if (present?.metadata.uid !== target.metadata.uid) return undefined
+    const status = change(present)
+    if (isDeepStrictEqual(present.status, status)) return undefined
+    try {
+      return (await store.updateStatus<WithStatus['kind']>({ ...present, status } as WithStatus)) as T
+    } catch (error) {
+      if (isError(error, 'ERR_NOT_FOUND')) return undefined
+      if (!isError(error, 'ERR_CONFLICT') || attempt === ATTEMPTS) throw error
+      // The cache may not show for a while what the other has written.
+      present = (await store.getLive(target.kind, key)) as T | undefined
+    }
+  }
+}
+
+/**
+ * The conditions with those of the findings' types replaced; other types belong to others and stay as they are.
+ * @param now RFC 3339
+ */
+export function mergeConditions(
+  present: readonly Condition[] | undefined,
+  findings: readonly Finding[],
+  observedGeneration: number,
+  now: string,
+): Condition[] {
+  const merged = new Map((present ?? []).map((condition) => [condition.type, condition]))
+  for (const finding of findings) {
+    const before = merged.get(finding.type)
+    const lastTransitionTime = before?.status === finding.status ? before.lastTransitionTime : now
+    merged.set(finding.type, { ...finding, lastTransitionTime, observedGeneration })
+  }
+  return [...merged.values()]
+}
+
+/** Names of objects for a message: the first few, and how many more there are. */
+export function listNames(names: readonly string[]): string {
+  const shown = names.slice(0, 3).join(', ')
+  return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown
+}
+
+/** `1 slice`, `2 slices`. */
+export function count(number: number, singular: string, plural = `${singular}s`): string {
+  return `${number} ${number === 1 ? singular : plural}`
+}
+
+export function conditionOf(object: { status?: { conditions?: Condition[] } }, type: string): Condition | undefined {
+  return object.status?.conditions?.find((condition) => condition.type === type)
+}

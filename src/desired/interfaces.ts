@@ -1,0 +1,136 @@
+import type { ObjectKey } from '../api/index.ts'
+import type { DesiredInterface } from '../dataplane/desired-state.ts'
+import type { Neighbour } from '../host/model.ts'
+import type { Finding } from './finding.ts'
+import type { PrivateSide } from './placement.ts'
+import type { Claim, InterfaceResult } from './record.ts'
+import type { RouteTable } from './route-table.ts'
+import { formatIpv4 } from '../net/ipv4.ts'
+import { neighbourKey } from '../host/model.ts'
+import { insideNextHop, placeOf } from './placement.ts'
+import { NOTHING } from './record.ts'
+
+/** All that the entries of one interface follow from. */
+export interface InterfaceContext {
+  vni: number
+  /** Devices of its Network, at least one. */
+  candidates: readonly PrivateSide[]
+  /** Routes through private devices. */
+  routes: RouteTable
+  neighbours: ReadonlyMap<number, Neighbour>
+  /** Its slices. */
+  claims: readonly Claim[]
+  /** The only station that may send from its addresses; undefined where any may. */
+  mac: Uint8Array | undefined
+  /** Key of the interface that an address belongs to, where that is another. */
+  otherHolder: (address: number) => ObjectKey | undefined
+  /** Whether another Network here has the address too. */
+  isAmbiguous: (address: number) => boolean
+}
+
+/** @param addresses its IPv4 addresses */
+export function interfaceResult(
+  key: ObjectKey,
+  addresses: readonly number[],
+  context: InterfaceContext,
+): InterfaceResult {
+  const results = addresses.map((address) => addressResult(key, address, context))
+  const [first = NOTHING] = results
+  if (results.length < 2) return first
+  // The first trouble is the one to be told; it comes before any success.
+  const teller =
+    results.find(({ finding }) => finding?.status === 'False') ?? results.findLast(({ finding }) => finding)
+  return {
+    interfaces: results.flatMap(({ interfaces }) => interfaces),
+    finding: teller?.finding,
+    watches: results.flatMap(({ watches }) => watches),
+    wants: results.flatMap(({ wants }) => wants),
+    tables: results.flatMap(({ tables }) => tables),
+  }
+}
+
+function addressResult(name: string, address: number, context: InterfaceContext): InterfaceResult {
+  const { vni, candidates, routes, neighbours, mac: bound } = context
+  const claim = claimOf(address, context.claims)
+  const holder = context.otherHolder(address)
+  if (holder !== undefined) {
+    return claim === undefined ? NOTHING : { ...NOTHING, finding: addressConflict(address, holder) }
+  }
+  const { side, consulted } = placeOf(address, candidates, routes, neighbours, bound)
+  const link = side?.link
+  const ifindex = link?.ifindex ?? 0
+  const ambiguous = context.isAmbiguous(address)
+  const entry = { name, vni, address, ifindex, ...(ambiguous ? { ambiguous } : {}) }
+  if (claim === undefined) return { ...NOTHING, interfaces: [entry], watches: consulted }
+  const { table, section } = claim
+  const publicAddress = table.address.address
+  const firstPort = section.port
+  if (side === undefined || link === undefined) {
+    const finding = side === undefined ? noDevice(address, candidates) : deviceMissing(side)
+    const interfaces = [{ ...entry, slice: { publicAddress, firstPort } }]
+    return { interfaces, finding, watches: consulted, wants: consulted, tables: table.keys }
+  }
+  const hop = insideNextHop(address, ifindex, routes)
+  // What is bound does not depend on who answers ARP.
+  const wants = bound === undefined ? [neighbourKey(ifindex, hop)] : []
+  const mac = bound ?? neighbours.get(wants[0] ?? 0)?.mac
+  const isBound = bound === undefined ? {} : { bound: true as const }
+  const slice: NonNullable<DesiredInterface['slice']> =
+    mac === undefined
+      ? { publicAddress, firstPort }
+      : { publicAddress, firstPort, link: { destinationMac: mac, sourceMac: link.mac, mtu: link.mtu, ...isBound } }
+  return {
+    interfaces: [{ ...entry, slice }],
+    finding: findingOf(entry, hop, side, mac !== undefined),
+    watches: consulted.length === 0 ? wants : [...consulted, ...wants],
+    wants,
+    tables: table.keys,
+  }
+}
+
+/** Of several slices for one address always the same, in whatever order they were told. */
+function claimOf(address: number, claims: readonly Claim[]): Claim | undefined {
+  let chosen: Claim | undefined
+  for (const claim of claims) {
+    if (claim.insideAddress === address && (chosen === undefined || isBefore(claim, chosen))) chosen = claim
+  }
+  return chosen
+}
+
+function isBefore(a: Claim, b: Claim): boolean {
+  return a.table.key === b.table.key ? a.section.port < b.section.port : a.table.key < b.table.key
+}
+
+function findingOf(entry: DesiredInterface, hop: number, side: PrivateSide, isResolved: boolean): Finding {
+  if (side.failure !== undefined) return { status: 'False', reason: 'ProgramFailed', message: side.failure }
+  return isResolved ? programmed(entry, side) : unresolved(entry.address, hop, side)
+}
+
+function programmed({ address, ambiguous }: DesiredInterface, side: PrivateSide): Finding {
+  const limit = ambiguous ? '; this node itself does not answer it, since another Network here has the address too' : ''
+  const message = `${formatIpv4(address)} on ${side.name} is translated on this node${limit}`
+  return { status: 'True', reason: 'Programmed', message }
+}
+
+function addressConflict(address: number, holder: ObjectKey): Finding {
+  const message = `${formatIpv4(address)} belongs to NetworkInterface ${holder} of the same Network; give this one another`
+  return { status: 'False', reason: 'AddressConflict', message }
+}
+
+function noDevice(address: number, candidates: readonly PrivateSide[]): Finding {
+  const names = candidates.map(({ name }) => name).join(', ')
+  const message =
+    `${formatIpv4(address)} may be on any of ${names}: no configured prefix, route or neighbour tells which; ` +
+    'set `prefixes` of these devices in the configuration'
+  return { status: 'False', reason: 'NoDevice', message }
+}
+
+function deviceMissing(side: PrivateSide): Finding {
+  const message = `private device ${side.name} does not exist on this node; served when it is there`
+  return { status: 'False', reason: 'DeviceMissing', message }
+}
+
+function unresolved(address: number, hop: number, side: PrivateSide): Finding {
+  const whom = hop === address ? formatIpv4(address) : `${formatIpv4(hop)}, the router towards ${formatIpv4(address)},`
+  return { status: 'False', reason: 'NeighbourUnresolved', message: `${whom} does not answer ARP on ${side.name}` }
+}

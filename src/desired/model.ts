@@ -1,0 +1,294 @@
+import type { ObjectKey } from '../api/index.ts'
+import type { GatewayConfig } from '../config/config.ts'
+import type { DesiredInterface, DesiredState } from '../dataplane/desired-state.ts'
+import type { Affected } from '../dataplane/sync-failure.ts'
+import type { Problem } from '../problems/problem.ts'
+import type { HostChange, HostSnapshot } from '../host/host-network.ts'
+import type { Link, Route } from '../host/model.ts'
+import type { BoundDevice } from './device-binding.ts'
+import type { Finding } from './finding.ts'
+import type { AgentEvent } from './objects.ts'
+import type { PrivateSide } from './placement.ts'
+import type { Claim, InterfaceRecord } from './record.ts'
+import { NOTHING } from './record.ts'
+import type { UplinkState } from './uplink.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { parseCidr } from '../net/cidr.ts'
+import { parseMac } from '../net/mac.ts'
+import { neighbourOfKey } from '../host/model.ts'
+import { AddressHolders } from './address-holders.ts'
+import { DeviceBinding } from './device-binding.ts'
+import { hostAddresses } from './host-addresses.ts'
+import { interfaceResult } from './interfaces.ts'
+import { Ledger } from './ledger.ts'
+import { ObjectIndex } from './objects.ts'
+import { routeProblems } from './route-problems.ts'
+import { RouteTable } from './route-table.ts'
+import { uplinkState } from './uplink.ts'
+
+export type DesiredConfig = Pick<GatewayConfig, 'uplink' | 'private' | 'timers' | 'udpRefresh' | 'perInterface'>
+
+const NO_MAC = new Uint8Array(6)
+
+/** A desired state, and what else follows from the same facts. */
+export interface Built {
+  state: DesiredState
+  /** NetworkInterfaces looked at since the last build: their finding may have changed, or their object. */
+  touched: Iterable<ObjectKey>
+  /** Inside next hops, by neighbourKey, that the kernel should begin or cease to keep resolved. */
+  insideNeighbours: { added: readonly number[]; removed: readonly number[] }
+  /** Neighbours on the uplink that are next hops, by neighbourKey. */
+  uplinkNeighbours: readonly number[]
+}
+
+/**
+ * (objects, host, configuration) → desired state. The result is that of a computation from nothing; what is kept between
+ * builds only spares work: of 100,000 interfaces those are computed anew that a change concerns, and an entry that comes
+ * out as it was is the same object as before.
+ */
+export class DesiredModel {
+  readonly #config: DesiredConfig
+  readonly #binding: DeviceBinding
+  readonly #objects = new ObjectIndex()
+  readonly #ledger = new Ledger()
+  readonly #holders = new AddressHolders()
+  #host: HostSnapshot
+  /** Of neighbours, by neighbourKey, as last told. */
+  readonly #macs: Map<number, Uint8Array>
+  #sides: PrivateSide[] = []
+  #sidesOfNetwork = new Map<ObjectKey, PrivateSide[]>()
+  #failures: ReadonlyMap<string, string> = new Map()
+  #privateRoutes: Route[] = []
+  #routeTable = new RouteTable([])
+  #uplink: UplinkState | undefined
+  #hostAddresses: { list: DesiredState['hostAddresses']; natOnly: Set<string> } | undefined
+
+  constructor(config: DesiredConfig, host: HostSnapshot) {
+    this.#config = config
+    this.#host = host
+    this.#binding = new DeviceBinding(config)
+    this.#binding.follow(host.links)
+    this.#macs = new Map([...host.neighbours].flatMap(([key, { mac }]) => (mac === undefined ? [] : [[key, mac]])))
+    this.#readSides()
+  }
+
+  apply(event: AgentEvent): void {
+    this.#objects.apply(event)
+  }
+
+  /** @param change what differs from the host told before */
+  setHost(host: HostSnapshot, change: HostChange): void {
+    this.#host = host
+    if (change.links) this.#binding.follow(host.links)
+    if (change.links || change.routes) {
+      this.#uplink = undefined
+      this.#readSides()
+    }
+    if (change.addresses) this.#hostAddresses = undefined
+    const uplink = this.uplink()?.ifindex
+    for (const key of change.neighbours) {
+      if (neighbourOfKey(key).ifindex === uplink) this.#uplink = undefined
+      // Nothing else of a neighbour is in the results, and there may be 100,000 behind one.
+      const mac = host.neighbours.get(key)?.mac
+      if (mac === this.#macs.get(key)) continue
+      if (mac === undefined) this.#macs.delete(key)
+      else this.#macs.set(key, mac)
+      this.#objects.mark(this.#ledger.watchersOf(key))
+    }
+  }
+
+  /** @param failures by name of a private device: why its traffic is not translated. @returns whether they are others than before */
+  setFailures(failures: ReadonlyMap<string, string>): boolean {
+    if (isDeepStrictEqual(failures, this.#failures)) return false
+    this.#failures = failures
+    this.#readSides()
+    return true
+  }
+
+  /** What is to be said about a NetworkInterface; undefined when it has no slice here. */
+  finding(key: ObjectKey): Finding | undefined {
+    return this.#objects.get(key)?.result.finding
+  }
+
+  /** Keys of the interfaces with a slice that go without what was not written. */
+  interfacesOf(affects: Affected): ObjectKey[] {
+    switch (affects.scope) {
+      case 'interface':
+        return [affects.name]
+      case 'inside-address': {
+        const holder = this.#holders.holder(affects.vni, affects.address)
+        return holder === undefined || this.finding(holder) === undefined ? [] : [holder]
+      }
+      case 'device':
+        return this.#served(({ ifindex }) => ifindex === affects.ifindex)
+      case 'public-address':
+        return this.#served(({ slice }) => slice?.publicAddress === affects.address)
+      case 'every-interface':
+        return this.#served(() => true)
+      case 'no-interface':
+        return []
+    }
+  }
+
+  /** All public addresses with slices. */
+  publicAddresses(): { address: string; shared: boolean }[] {
+    return this.#objects.publicAddresses()
+  }
+
+  /** Whether its Network has a device here. */
+  isLocal(key: ObjectKey): boolean {
+    return this.#sidesOfNetwork.has(this.#objects.get(key)?.network ?? '')
+  }
+
+  build(): Built {
+    const touched = this.#objects.takeReported()
+    // Who was accepted holds its address more firmly than before.
+    for (const key of touched) {
+      const record = this.#objects.get(key)
+      if (record !== undefined) this.#objects.mark(this.#holders.rivals(record))
+    }
+    // Who takes an address, or gives one up, concerns the others that claim it: they come in the next round.
+    for (let dirty = this.#objects.takeDirty(); dirty.length > 0; dirty = this.#objects.takeDirty()) {
+      for (const record of dirty) {
+        touched.push(record.key)
+        this.#compute(record)
+      }
+    }
+    this.#uplink ??= uplinkState(
+      this.#host.routes,
+      this.#host.neighbours,
+      this.uplink(),
+      new Set(this.#sides.flatMap(({ link }) => (link ? [link.ifindex] : []))),
+    )
+    return {
+      state: this.#state(this.#uplink),
+      touched,
+      insideNeighbours: this.#ledger.takeWants(),
+      uplinkNeighbours: this.#uplink.neighbours,
+    }
+  }
+
+  #state({ nextHops, routes }: UplinkState): DesiredState {
+    const uplink = this.uplink()
+    return {
+      settings: {
+        enabled: true,
+        uplinkIfindex: uplink?.ifindex ?? 0,
+        uplinkMac: uplink?.mac ?? NO_MAC,
+        timers: this.#config.timers,
+        udpRefresh: this.#config.udpRefresh,
+        perInterface: this.#config.perInterface,
+      },
+      devices: this.#devices(uplink),
+      ...this.#ledger.entries(),
+      addresses: this.#objects.tableAddresses(this.#ledger.tablesInUse()),
+      nextHops,
+      routes,
+      hostAddresses: this.#hostAddressList(),
+    }
+  }
+
+  #devices(uplink: Link | undefined): DesiredState['devices'] {
+    const devices = this.#sides.flatMap(({ link, network, macs }) => {
+      const vni = this.#objects.vniOf(network)
+      return link === undefined || vni === undefined ? [] : [{ ifindex: link.ifindex, vni, macs: [link.mac, ...macs] }]
+    })
+    if (uplink === undefined) return devices
+    const macs = [uplink.mac, ...this.#config.uplink.macs.map(parseMac)]
+    return [...devices, { ifindex: uplink.ifindex, vni: 0, macs }]
+  }
+
+  #compute(record: InterfaceRecord): void {
+    const { key, object, addresses, network } = record
+    const candidates = this.#sidesOfNetwork.get(network)
+    const vni = this.#objects.vniOf(network)
+    if (object === undefined || candidates === undefined || vni === undefined) {
+      this.#objects.mark(this.#holders.set(record, []))
+      this.#ledger.replace(record, NOTHING)
+      return
+    }
+    const isOurs = ({ section }: Claim): boolean => section.targetRef.uid === object.metadata.uid
+    const claims = record.claims.every(isOurs) ? record.claims : record.claims.filter(isOurs)
+    const claimed = addresses.map((address) => {
+      return { vni, address, hasSlice: claims.some(({ insideAddress }) => insideAddress === address) }
+    })
+    this.#objects.mark(this.#holders.set(record, claimed))
+    const result = interfaceResult(key, addresses, {
+      vni,
+      candidates,
+      routes: this.#routeTable,
+      neighbours: this.#host.neighbours,
+      claims,
+      mac: record.mac,
+      otherHolder: (address) => {
+        const holder = this.#holders.holder(vni, address)
+        return holder === key ? undefined : holder
+      },
+      isAmbiguous: (address) => this.#holders.isAmbiguous(address),
+    })
+    this.#ledger.replace(record, result)
+  }
+
+  #served(isAffected: (entry: DesiredInterface) => boolean): ObjectKey[] {
+    return this.#ledger.present().flatMap((entry) => (entry.slice && isAffected(entry) ? [entry.name] : []))
+  }
+
+  /** Why packets do not get out, as of the last build. @param silent routers, by neighbourKey, that do not answer */
+  routeProblems(silent: readonly number[]): Problem[] {
+    const uplink = this.uplink()
+    if (this.#uplink === undefined) return []
+    const gateways = new Set(this.#host.routes.map(({ gateway }) => gateway))
+    return routeProblems({
+      state: this.#uplink,
+      links: this.#host.links,
+      uplink,
+      privateDevices: new Set(this.#sides.flatMap(({ link }) => (link ? [link.ifindex] : []))),
+      silentRouters: silent
+        .map(neighbourOfKey)
+        .filter(({ ifindex, address }) => ifindex === uplink?.ifindex && gateways.has(address))
+        .map(({ address }) => address),
+    })
+  }
+
+  /** Private devices, then the uplink. */
+  devices(): readonly BoundDevice[] {
+    return this.#binding.devices
+  }
+
+  uplink(): Link | undefined {
+    return this.#binding.linkOf(this.#config.uplink.interface)
+  }
+
+  /** Looks at what the private devices and the routes through them are, and has everything computed anew if they changed. */
+  #readSides(): void {
+    const sides = this.#config.private.map((device) => {
+      const link = this.#binding.linkOf(device.interface)
+      const failure = this.#failures.get(device.interface)
+      return {
+        name: device.interface,
+        network: `${device.network.namespace}/${device.network.name}`,
+        prefixes: device.prefixes.map(parseCidr),
+        macs: device.macs.map(parseMac),
+        ...(link === undefined ? {} : { link: { ifindex: link.ifindex, mtu: link.mtu, mac: link.mac } }),
+        ...(failure === undefined ? {} : { failure }),
+      }
+    })
+    const indexes = new Set(sides.flatMap(({ link }) => (link ? [link.ifindex] : [])))
+    const routes = this.#host.routes.filter(({ ifindex }) => indexes.has(ifindex))
+    if (isDeepStrictEqual(sides, this.#sides) && isDeepStrictEqual(routes, this.#privateRoutes)) return
+    this.#sides = sides
+    this.#sidesOfNetwork = Map.groupBy(sides, ({ network }) => network)
+    this.#privateRoutes = routes
+    this.#routeTable = new RouteTable(routes)
+    this.#uplink = undefined
+    this.#objects.markAll()
+  }
+
+  #hostAddressList(): DesiredState['hostAddresses'] {
+    const natOnly = this.#objects.natOnlyAddresses()
+    if (this.#hostAddresses === undefined || !isDeepStrictEqual(natOnly, this.#hostAddresses.natOnly)) {
+      this.#hostAddresses = { list: hostAddresses(this.#host.addresses, natOnly), natOnly }
+    }
+    return this.#hostAddresses.list
+  }
+}

@@ -1,0 +1,83 @@
+import type { NATTable, NATTableSection, NetworkInterface, ObjectKey } from '../api/index.ts'
+import type { DesiredAddress, DesiredInterface } from '../dataplane/desired-state.ts'
+import type { Finding } from './finding.ts'
+
+/** A NATTable and the public address it deals. */
+export interface KnownTable {
+  readonly key: ObjectKey
+  /** For results that name no other table. */
+  readonly keys: readonly [ObjectKey]
+  object: NATTable
+  readonly address: DesiredAddress
+}
+
+/** A port slice as a NATTable gives it to an interface. */
+export interface Claim {
+  readonly table: KnownTable
+  readonly section: NATTableSection
+  readonly insideAddress: number
+}
+
+/** An address an interface claims, and whether it has a slice for it. */
+export interface ClaimedAddress {
+  readonly vni: number
+  readonly address: number
+  readonly hasSlice: boolean
+}
+
+/** What follows from one NetworkInterface. */
+export interface InterfaceResult {
+  readonly interfaces: readonly DesiredInterface[]
+  /** Undefined where nothing is to be said: the interface has no slice. */
+  readonly finding: Finding | undefined
+  /** Neighbours the result depends on, by key. */
+  readonly watches: readonly number[]
+  /** Neighbours the kernel should keep resolved for it, by key. */
+  readonly wants: readonly number[]
+  /** NATTables its slices come from. */
+  readonly tables: readonly ObjectKey[]
+}
+
+export const NOTHING: InterfaceResult = { interfaces: [], finding: undefined, watches: [], wants: [], tables: [] }
+
+/**
+ * All that is known of one NetworkInterface, and what was made of it. One record that all indexes share: 100,000
+ * interfaces looked up by name in each of them would be a cache miss after the other.
+ */
+export interface InterfaceRecord {
+  readonly key: ObjectKey
+  /** Absent where only a NATTable speaks of it. */
+  object: NetworkInterface | undefined
+  /** Key of its Network; empty without an object. */
+  network: ObjectKey
+  /** Its IPv4 addresses. What is no address is left out: to refuse it is for those who accept the object. */
+  addresses: readonly number[]
+  /** The only station that may send from them; undefined where any may. */
+  mac: Uint8Array | undefined
+  claims: readonly Claim[]
+  /** Has to be computed anew. */
+  isDirty: boolean
+  /** As AddressHolders knows it. */
+  claimed: readonly ClaimedAddress[]
+  /** As Ledger knows it. */
+  result: InterfaceResult
+  /** Of its entries in EntryList. */
+  places: number[]
+}
+
+const NONE: readonly never[] = []
+
+export function emptyRecord(key: ObjectKey): InterfaceRecord {
+  return {
+    key,
+    object: undefined,
+    network: '',
+    addresses: NONE,
+    mac: undefined,
+    claims: NONE,
+    isDirty: false,
+    claimed: NONE,
+    result: NOTHING,
+    places: [],
+  }
+}

@@ -1,0 +1,18 @@
+// Which chunks of the slot arena are in the kernel. Read by a program: before Linux 6.8 the kernel waits for all running
+// programs at each look of user space at a map of maps, which took over a minute for all places of `slot_chunks`.
+import type { BpfProgram } from '../native/load-native.ts'
+import { decodeOne, encodeOne } from '../dataplane/codec.ts'
+import { chunksArgsCodec, Limits } from '../dataplane/generated/layouts.ts'
+
+const CHUNKS_A_CALL = 64
+
+/** @param program nat_chunks */
+export function readChunks(program: BpfProgram): Set<number> {
+  const found = new Set<number>()
+  for (let first = 0; first < Limits.MAX_CHUNKS; first += CHUNKS_A_CALL) {
+    const { ctx } = program.testRun({ ctx: encodeOne(chunksArgsCodec, { first, present: 0n }) })
+    const { present } = decodeOne(chunksArgsCodec, ctx)
+    for (let bit = 0; present >> BigInt(bit) !== 0n; bit++) if ((present >> BigInt(bit)) & 1n) found.add(first + bit)
+  }
+  return found
+}

@@ -1,0 +1,169 @@
+// Live sessions, read from the slot arena and the session table while the programs go on writing both.
+import { BpfMap } from '../native/load-native.ts'
+import type { ReadOnlyView } from '../native/load-native.ts'
+import { decodeOne, encodeOne, u32Codec } from '../dataplane/codec.ts'
+import {
+  ClaimState,
+  SessionTcp,
+  natProtocolNames,
+  sessionCodec,
+  slotCodec,
+  tcpStateNames,
+} from '../dataplane/generated/layouts.ts'
+import type { SessionData, Slice, Slot } from '../dataplane/generated/layouts.ts'
+import type { DataplaneMaps, PinnedDataplane } from './pinned-maps.ts'
+import { activeSlices } from './readers.ts'
+
+/** Addresses are host-order u32; ports of ICMP are echo identifiers, and its remote port is 0. */
+export interface SessionRow {
+  protocol: string
+  vni: number
+  insideAddress: number
+  insidePort: number
+  publicAddress: number
+  publicPort: number
+  remoteAddress: number
+  remotePort: number
+  /** Of TCP: opening, half_open, established, …; `none` for the others. */
+  state: string
+  ageSeconds: number
+  /** Until it is forgotten, if no packet comes. */
+  expiresInSeconds: number
+  outPackets: number
+  outBytes: number
+  inPackets: number
+  inBytes: number
+}
+
+interface Owner {
+  slice: Slice
+  protocol: number
+  /** Position of its first slot: chunk << 16 | cell. */
+  run: number
+}
+
+/** Two low bits of a claim: enum claim_state; the 14 above: generation (bpf/types.h, struct slot). */
+const STATE_MASK = 3
+const GENERATION_MASK = 0x3fff
+
+/** Every session that is alive: first those in slots, slice by slice, then the further ones of their mappings. */
+export function* readSessions({ maps, readClock }: PinnedDataplane): Generator<SessionRow> {
+  const hz = maps.settings.get(0)?.hz ?? 0
+  if (hz === 0) return
+  const clock = { now: Number(BigInt.asUintN(32, BigInt(readClock().jiffies))), hz }
+  const chunks = openChunks(maps)
+  try {
+    const owners: Owner[] = []
+    for (const { slice, state } of activeSlices(maps)) {
+      for (const [protocol, run] of slice.runs.entries()) {
+        if (state.used[protocol] === 0) continue
+        const owner = { slice, protocol, run }
+        owners.push(owner)
+        for (let offset = 0; offset < slice.size; offset++) {
+          const slot = readSlot(chunks, run + offset)
+          if (slot !== undefined && isAlive(slot.session, clock.now))
+            yield rowOf(owner, offset, slot, slot.session, clock)
+        }
+      }
+    }
+    owners.sort((a, b) => a.run - b.run)
+    yield* spilledSessions(maps.sessions.native.readOnlyView(), owners, chunks, clock)
+  } finally {
+    for (const { map } of chunks.values()) map.close()
+  }
+}
+
+type Clock = { now: number; hz: number }
+type Chunks = Map<number, { map: BpfMap; view: ReadOnlyView }>
+
+function* spilledSessions(table: ReadOnlyView, owners: Owner[], chunks: Chunks, clock: Clock): Generator<SessionRow> {
+  for (let at = 0; at < table.byteLength; at += sessionCodec.size) {
+    if ((table.getUint32(at, true) & STATE_MASK) !== ClaimState.CLAIM_LIVE) continue
+    const { claim, session } = sessionCodec.decode(table, at)
+    if (!isAlive(session, clock.now)) continue
+    const position = Number(claim >> 32n)
+    const owner = ownerOf(owners, position)
+    const slot = readSlot(chunks, position)
+    if (owner === undefined || slot?.generation !== ((Number(claim & 0xffffn) >>> 2) & GENERATION_MASK)) continue
+    yield rowOf(owner, position - owner.run, slot, session, clock)
+  }
+}
+
+/** Those with mappings only: before Linux 6.8 a look at one is a wait for all running programs. */
+function openChunks(maps: DataplaneMaps): Chunks {
+  const numbers = new Set<number>()
+  for (const { slice, state } of activeSlices(maps)) {
+    for (const [protocol, run] of slice.runs.entries()) if (state.used[protocol] !== 0) numbers.add(run >>> 16)
+  }
+  const chunks: Chunks = new Map()
+  for (const number of numbers) {
+    const id = maps.slotChunks.lookup(encodeOne(u32Codec, number))
+    if (id === undefined) continue
+    const map = BpfMap.openById(decodeOne(u32Codec, id))
+    chunks.set(number, { map, view: map.readOnlyView() })
+  }
+  return chunks
+}
+
+/** A copy of the slot, undefined unless it holds a mapping before and after it was copied. */
+function readSlot(chunks: Chunks, position: number): Slot | undefined {
+  const view = chunks.get(position >>> 16)?.view
+  const at = (position & 0xffff) * slotCodec.size
+  if (view === undefined || (view.getUint32(at, true) & STATE_MASK) !== ClaimState.CLAIM_LIVE) return undefined
+  const copy = view.copy(at, slotCodec.size)
+  const slot = decodeOne(slotCodec, copy)
+  return slot.claim === view.getBigUint64(at, true) ? slot : undefined
+}
+
+/** @param owners in ascending order of their runs */
+function ownerOf(owners: Owner[], position: number): Owner | undefined {
+  let low = 0
+  let high = owners.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((owners[middle]?.run ?? 0) <= position) low = middle + 1
+    else high = middle
+  }
+  const owner = owners[low - 1]
+  return owner !== undefined && position < owner.run + owner.slice.size ? owner : undefined
+}
+
+function rowOf(
+  { slice, protocol }: Owner,
+  offset: number,
+  slot: Slot,
+  session: SessionData,
+  { now, hz }: Clock,
+): SessionRow {
+  return {
+    protocol: natProtocolNames[protocol] ?? String(protocol),
+    vni: slice.vni,
+    insideAddress: Number(slot.claim >> 32n),
+    insidePort: Number((slot.claim >> 16n) & 0xffffn),
+    publicAddress: slice.publicAddress,
+    publicPort: slice.firstPort + offset,
+    remoteAddress: session.remote,
+    remotePort: session.remotePort,
+    state: stateOf(session),
+    ageSeconds: ((now - session.created) >>> 0) / hz,
+    expiresInSeconds: jiffiesBetween(now, session.expires) / hz,
+    outPackets: session.outPackets,
+    outBytes: session.outBytes,
+    inPackets: session.inPackets,
+    inBytes: session.inBytes,
+  }
+}
+
+function stateOf({ tcp }: SessionData): string {
+  const state = tcp & SessionTcp.SESSION_TCP_STATE
+  return tcpStateNames[state] ?? String(state)
+}
+
+function isAlive(session: SessionData, now: number): boolean {
+  return jiffiesBetween(now, session.expires) > 0
+}
+
+/** Signed distance of two 32-bit times that wrap. */
+function jiffiesBetween(from: number, to: number): number {
+  return (to - from) | 0
+}

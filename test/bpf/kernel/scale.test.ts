@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { DesiredInterface, DesiredState } from '../../../src/dataplane/desired-state.ts'
+import { DataplaneSync } from '../../../src/kernel/sync.ts'
+import { addressOf, MAC, PUBLIC, stateOf } from '../../unit/dataplane/states.ts'
+import { TestInstance } from './plane.ts'
+
+const INTERFACES = 100_000
+const SLICE_SIZE = 8
+const PER_ADDRESS = 64512 / SLICE_SIZE
+
+const instance = new TestInstance()
+let sync: DataplaneSync
+let state: DesiredState
+beforeAll(() => {
+  sync = new DataplaneSync(instance.open({ maxSlices: 131072, maxInterfaces: 131072 }))
+  const link = { destinationMac: MAC, sourceMac: MAC, mtu: 1500 }
+  const interfaces = Array.from({ length: INTERFACES }, (_, index): DesiredInterface => {
+    const publicAddress = PUBLIC + Math.floor(index / PER_ADDRESS)
+    const firstPort = 1024 + (index % PER_ADDRESS) * SLICE_SIZE
+    return {
+      name: `default/vm-${index}`,
+      vni: 100,
+      address: 0x0a000000 + index,
+      ifindex: 5,
+      slice: { publicAddress, firstPort, link },
+    }
+  })
+  const addresses = Array.from({ length: Math.ceil(INTERFACES / PER_ADDRESS) }, (_, i) =>
+    addressOf(PUBLIC + i, SLICE_SIZE),
+  )
+  state = stateOf({ interfaces, addresses })
+})
+afterAll(() => {
+  instance.clear()
+})
+
+// What it takes in time is for `npm run bench` to say.
+describe('a hundred thousand slices', () => {
+  it('are in the maps after one call', () => {
+    expect(sync.apply(state)).toMatchObject({
+      failures: [],
+      // A slice of a new owner is filled first and opened last.
+      written: { slices: { put: 2 * INTERFACES }, interfaces: { put: INTERFACES } },
+    })
+  })
+
+  it('of which one changes cost two entries to write', () => {
+    const changed = { ...state.interfaces[50_000]!, ifindex: 6 }
+    state = { ...state, interfaces: state.interfaces.with(50_000, changed) }
+    expect(sync.apply(state).written).toEqual({ slices: { put: 1, removed: 0 }, interfaces: { put: 1, removed: 0 } })
+  })
+
+  it('are what the kernel has, read back', () => {
+    expect(sync.verify()).toEqual({ repaired: {}, failures: [] })
+  })
+})
