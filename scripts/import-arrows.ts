@@ -17,7 +17,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   dataplane: ['errors', 'net'],
   kernel: ['errors', 'net', 'native', 'dataplane'],
   desired: ['net', 'api', 'problems', 'config', 'host', 'allocation', 'store', 'dataplane'],
-  controllers: ['errors', 'time', 'net', 'api', 'log', 'allocation', 'store'],
+  controllers: ['errors', 'time', 'net', 'api', 'log', 'problems', 'allocation', 'store'],
   agent: [
     'errors',
     'net',

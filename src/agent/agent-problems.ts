@@ -22,6 +22,16 @@ export function passFailed(error: unknown): Problem {
   }
 }
 
+export function neighbourTableFull(): Problem {
+  return {
+    reason: 'NeighbourTableFull',
+    severity: 'error',
+    object: 'neighbour table of the kernel',
+    message: 'it is full: routers, destinations and machines that found no room in it are not reached',
+    remedy: 'raise net.ipv4.neigh.default.gc_thresh3, as docs/configuration.md says',
+  }
+}
+
 /** @param object `<Kind> <namespace>/<name>` */
 export function objectIgnored(object: string, error: unknown): Problem {
   return {

@@ -18,7 +18,7 @@ import { deviceProblems, untranslated } from './device-problems.ts'
 import { AGENT_KINDS } from '../desired/objects.ts'
 import { listenToEvents } from './events.ts'
 import { HostNetwork } from '../host/host-network.ts'
-import { hostUnreadable, objectIgnored, passFailed } from './agent-problems.ts'
+import { hostUnreadable, neighbourTableFull, objectIgnored, passFailed } from './agent-problems.ts'
 import { HostProblems } from './host-problems.ts'
 import { LossWatch } from './loss-watch.ts'
 import { NeighbourKeeper } from './neighbour-keeper.ts'
@@ -123,12 +123,13 @@ export class Agent {
       log,
     })
     this.#sync = new DataplaneSync(this.#dataplane)
-    this.#report = new SyncReport(log, this.#repeated)
+    this.#report = new SyncReport(log, problems, this.#repeated)
     this.#losses = new LossWatch(now)
     this.#status = new StatusWriter({
       store,
       findingOf: (key) =>
         this.#model.isLocal(key) ? (this.#report.findingOf(key) ?? this.#model.finding(key)) : 'leave',
+      problems,
       log,
     })
     this.#hostProblems = new HostProblems(config, problems, log)
@@ -202,7 +203,7 @@ export class Agent {
       }),
       every(TICK, () => {
         this.#keeper.tick()
-        this.#reportRoutes()
+        this.#reportNeighbours()
         this.#reportLosses()
         if (this.#devices.retryDue()) this.#passes.askAtOnce()
       }),
@@ -264,7 +265,7 @@ export class Agent {
     this.#keeper.setInside(built.insideNeighbours.added, built.insideNeighbours.removed)
     this.#keeper.setUplink(built.uplinkNeighbours)
     this.#keeper.tick()
-    this.#reportRoutes()
+    this.#reportNeighbours()
     this.#bringIntoLine(built)
   }
 
@@ -274,7 +275,8 @@ export class Agent {
     this.#problems.report('losses', lost)
   }
 
-  #reportRoutes(): void {
+  #reportNeighbours(): void {
+    this.#problems.report('neighbours', this.#keeper.isTableFull ? [neighbourTableFull()] : [])
     this.#problems.report('routes', this.#model.routeProblems(this.#keeper.silent()))
   }
 

@@ -60,6 +60,8 @@ export class NeighbourKeeper {
   readonly #missed = new FairShare<number>(MAX_MISSED)
   readonly #askedFor = new FairShare<number>(MAX_ASKED_FOR)
   #pausedUntil = 0
+  /** Keys that the kernel last refused because its table is full. */
+  readonly #refusedAsFull = new Set<number>()
 
   constructor(options: KeeperOptions) {
     this.#options = options
@@ -118,6 +120,11 @@ export class NeighbourKeeper {
     }
   }
 
+  /** A neighbour is not resolved because the kernel's table has no room for it. */
+  get isTableFull(): boolean {
+    return this.#refusedAsFull.size > 0
+  }
+
   /** Next hops on the uplink, by key, that have been asked for and have not answered for some seconds. */
   silent(): number[] {
     const { neighbours, now } = this.#options
@@ -149,6 +156,7 @@ export class NeighbourKeeper {
     const entry = this.#options.neighbours().get(key)
     const resolved = entry?.mac !== undefined
     if (resolved) {
+      this.#refusedAsFull.delete(key)
       kept.attempts = 0
       delete kept.askedAt
       // From here on it is kept as a next hop, for as long as it answers.
@@ -188,6 +196,7 @@ export class NeighbourKeeper {
   #drop(key: number): void {
     this.#kept.delete(key)
     this.#due.delete(key)
+    this.#refusedAsFull.delete(key)
     const entry = this.#options.neighbours().get(key)
     if (entry?.managed === true && entry.protocol === NEIGHBOUR_PROTOCOL) this.#release(key)
   }
@@ -200,14 +209,17 @@ export class NeighbourKeeper {
     const { ifindex, address } = neighbourOfKey(key)
     try {
       this.#options.resolve(ifindex, address, keep)
+      this.#refusedAsFull.delete(key)
     } catch (error) {
       const errno = (error as { details?: { errno?: unknown } }).details?.errno
       // The device went; the next view of the host says so.
       if (errno === 'ENODEV' || errno === 'ENETDOWN') return
       // A full table refuses everybody; any other refusal is that of one neighbour.
       const isFull = errno === 'ENOBUFS' || errno === 'ENOMEM'
-      if (isFull) this.#pausedUntil = now + FULL_PAUSE
-      if (isFull || this.#kept.get(key)?.attempts === 0) this.#options.log.warn({ ifindex, errno }, messageOf(error))
+      if (isFull) {
+        this.#pausedUntil = now + FULL_PAUSE
+        if (this.#kept.has(key)) this.#refusedAsFull.add(key)
+      } else if (this.#kept.get(key)?.attempts === 0) this.#options.log.warn({ ifindex, errno }, messageOf(error))
     }
   }
 }

@@ -1,6 +1,8 @@
 import type { Condition, NetworkInterface, ObjectKey } from '../api/index.ts'
 import type { ResourceStore } from '../store/store.ts'
 import type { Finding } from '../desired/finding.ts'
+import { FailingObjects } from '../problems/failing-objects.ts'
+import type { ProblemSink } from '../problems/problem-list.ts'
 import type { Logger } from '../log/logger.ts'
 import { NatGwError, messageOf } from '../errors/errors.ts'
 import { RateLimitedLog, causeOf } from '../log/rate-limited-log.ts'
@@ -18,6 +20,7 @@ export interface StatusWriterOptions {
   store: Pick<ResourceStore, 'get' | 'getLive' | 'updateStatus'>
   /** `leave`: the interface is none of this node's; undefined: nothing is to be said, a condition from before goes. */
   findingOf: (key: ObjectKey) => Finding | undefined | 'leave'
+  problems: ProblemSink
   log: Logger
 }
 
@@ -25,6 +28,7 @@ export interface StatusWriterOptions {
 export class StatusWriter {
   readonly #options: StatusWriterOptions
   readonly #failures: RateLimitedLog
+  readonly #failing: FailingObjects
   readonly #pending = new Set<ObjectKey>()
   /** Refused by the store, and waiting for another try while the others go on. */
   readonly #refused = new Set<ObjectKey>()
@@ -39,6 +43,13 @@ export class StatusWriter {
   constructor(options: StatusWriterOptions) {
     this.#options = options
     this.#failures = new RateLimitedLog(options.log)
+    this.#failing = new FailingObjects(options.problems, 'conditions', {
+      reason: 'StatusNotWritten',
+      severity: 'error',
+      object: 'conditions of NetworkInterfaces',
+      message: 'the store refuses them, so what they say is old; traffic is not concerned',
+      remedy: 'mend the cause; it is tried again every 5 s',
+    })
   }
 
   /** Conditions written. */
@@ -81,6 +92,7 @@ export class StatusWriter {
       this.#pending.delete(key)
       const cached = this.#options.store.get('NetworkInterface', key)
       if (this.#trailing.has(key) || this.#changeOf(key, cached) !== undefined) keys.push(key)
+      else this.#failing.recovered(key)
     }
     if (keys.length === 0) return 0
     const outcomes = await Promise.all(keys.map((key) => this.#write(key)))
@@ -98,8 +110,15 @@ export class StatusWriter {
     return failures.length === keys.length && keys.length > 1 ? FAILURE_PAUSE : BURST_PAUSE
   }
 
-  /** @returns the error to be told; conflicts and objects that are gone are none */
+  /** @returns the error to be logged; conflicts and objects that are gone are none */
   async #write(key: ObjectKey): Promise<unknown> {
+    const error = await this.#tryToWrite(key)
+    if (error === undefined) this.#failing.recovered(key)
+    else this.#failing.failed(key, error)
+    return error
+  }
+
+  async #tryToWrite(key: ObjectKey): Promise<unknown> {
     try {
       const object = this.#trailing.delete(key)
         ? await this.#options.store.getLive('NetworkInterface', key)

@@ -5,13 +5,15 @@ import type { SyncResult, VerifyResult } from '../kernel/sync.ts'
 import type { Finding } from '../desired/finding.ts'
 import type { Logger } from '../log/logger.ts'
 import type { RateLimitedLog } from '../log/rate-limited-log.ts'
-import { causeOf } from '../log/rate-limited-log.ts'
+import type { ProblemSink } from '../problems/problem-list.ts'
+import { repairProblems, writeProblems } from './map-problems.ts'
 import { natProtocolNames } from '../dataplane/generated/layouts.ts'
 import { formatIpv4 } from '../net/ipv4.ts'
 
-/** Counts and tells what the data plane did and what it refused. */
+/** Counts and reports what the data plane did and what it refused. */
 export class SyncReport {
   readonly #log: Logger
+  readonly #problems: ProblemSink
   readonly #repeated: RateLimitedLog
   readonly #counts = { passes: 0, writes: 0, flushedMappings: 0 }
   readonly #repairedEntries: Record<string, number> = {}
@@ -21,8 +23,9 @@ export class SyncReport {
   #told = new Set<string>()
 
   /** @param repeated for what may be told again and again; its owner closes it */
-  constructor(log: Logger, repeated: RateLimitedLog) {
+  constructor(log: Logger, problems: ProblemSink, repeated: RateLimitedLog) {
     this.#log = log
+    this.#problems = problems
     this.#repeated = repeated
   }
 
@@ -49,22 +52,24 @@ export class SyncReport {
     this.#tellFailures(failures)
     const before = this.#failures
     this.#failures = new Map()
-    for (const { affects, message } of failures) {
+    const ofNoInterface = failures.filter(({ affects, message }) => {
+      let concernsNone = true
       for (const key of interfacesOf(affects)) {
+        concernsNone = false
         if (!this.#failures.has(key)) this.#failures.set(key, { status: 'False', reason: 'ProgramFailed', message })
       }
-    }
+      return concernsNone
+    })
+    this.#problems.report('maps', writeProblems(ofNoInterface))
     return new Set([...before.keys(), ...this.#failures.keys()])
   }
 
   verified({ repaired, failures }: VerifyResult): void {
     for (const [map, count] of Object.entries(repaired)) {
       this.#repairedEntries[map] = (this.#repairedEntries[map] ?? 0) + count
-      this.#log.warn({ map, count }, 'map entries were not as they should be: put right')
+      this.#log.warn({ map, count }, 'map drift repaired')
     }
-    for (const error of failures) {
-      this.#repeated.error(`repair ${causeOf(error)}`, { err: error }, `could not be put right: ${error.message}`)
-    }
+    this.#problems.report('repairs', repairProblems(failures))
   }
 
   sliceFull(slice: Slice | undefined, protocol: number): void {

@@ -116,7 +116,8 @@ async function startParts(
   })
   await cleanUps.add('stopping the agent', () => agent.stop())
   const controllerLog = log.child({ component: 'controllers' })
-  const controllers = await startControllers(store, pool, controllerLog, systemClock, new HostOutlook(problems))
+  const outlook = new HostOutlook(problems)
+  const controllers = await startControllers(store, pool, controllerLog, systemClock, outlook, problems)
   poolKeeper.onChange = () => controllers.poolChanged()
   await cleanUps.add('stopping the controllers', () => controllers.stop())
   const reload = new ConfigReload({

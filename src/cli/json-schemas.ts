@@ -152,6 +152,7 @@ const status: Described<StatusView> = object('one instance', {
       severity: { type: 'string', enum: ['error', 'warning'], description: '`error`: something does not work' },
       reason: text('one word, see problems.md'),
       message: text('what is wrong'),
+      detail: optional(text('figures and examples, which may change while the problem lasts')),
       remedy: optional(text('what to do; absent where the message says it')),
       condition: optional(text('the condition that says so')),
       stopsEverything: optional({ type: 'boolean', description: 'nobody gets out while it lasts' }),

@@ -1,10 +1,10 @@
 // `natgw status`: gateways, devices, and everything that does not work.
+import { describeProblem } from '../problems/problem.ts'
 import type { CliEnv, Output } from './env.ts'
 import { inspect } from './inspect.ts'
 import { agoOf, printJson, writeTable } from './output.ts'
 import type { Column } from './output.ts'
 import type { ShowOptions } from './show.ts'
-import type { ShownProblem } from './all-problems.ts'
 import { statusView } from './status-view.ts'
 import type { DeviceRow } from './device-rows.ts'
 import type { GatewayRow, StatusView } from './status-view.ts'
@@ -47,13 +47,9 @@ function problemLines({ problems, omittedProblems }: StatusView): string[] {
   const more = problems.length + omittedProblems - MAX_LINES
   return [
     `${problems.length + omittedProblems} problem${problems.length + omittedProblems === 1 ? '' : 's'}:`,
-    ...problems.slice(0, MAX_LINES).map(problemLine),
+    ...problems.slice(0, MAX_LINES).map(describeProblem),
     ...(more > 0 ? [`and ${more} more: natgw status -o json`] : []),
   ]
-}
-
-function problemLine({ object, reason, message, remedy }: ShownProblem): string {
-  return `${object}: ${reason}: ${message}${remedy === undefined ? '' : `; ${remedy}`}`
 }
 
 const gatewayColumns: Column<GatewayRow>[] = [

@@ -6,6 +6,8 @@ import { Cluster } from './view/cluster.ts'
 import { Controller } from './runtime/controller.ts'
 import { GarbageReconciler } from './garbage/garbage-controller.ts'
 import type { Logger } from '../log/logger.ts'
+import { NO_SINK } from '../problems/problem-list.ts'
+import type { ProblemSink } from '../problems/problem-list.ts'
 import { keyOf } from '../api/index.ts'
 import { UNKNOWN_OUTLOOK, type Outlook } from './view/outlook.ts'
 import { NatGatewayReconciler } from './nat-gateway/nat-gateway-controller.ts'
@@ -32,6 +34,7 @@ const INTERFACE_CONCURRENCY = 256
  *
  * @param pool the public addresses gateways may take; another pool needs another start
  * @param outlook what else is known of this host
+ * @param problems told of objects that keep failing
  */
 export async function startControllers(
   store: ResourceStore,
@@ -39,6 +42,7 @@ export async function startControllers(
   log: Logger,
   clock: Clock = systemClock,
   outlook: Outlook = UNKNOWN_OUTLOOK,
+  problems: ProblemSink = NO_SINK,
 ): Promise<Controllers> {
   await store.ready()
   const cluster: Cluster = new Cluster(store, {
@@ -57,7 +61,15 @@ export async function startControllers(
     concurrency: number,
     coalesceMs = 0,
   ): Controller =>
-    new Controller({ name, log, clock, concurrency, coalesceMs, reconcile: (key) => reconciler.reconcile(key) })
+    new Controller({
+      name,
+      log,
+      problems,
+      clock,
+      concurrency,
+      coalesceMs,
+      reconcile: (key) => reconciler.reconcile(key),
+    })
 
   const networks = controller('network', new NetworkReconciler(cluster, clock), 8)
   const interfaces = controller(

@@ -19,6 +19,9 @@ interface Entry {
   since: number
 }
 
+/** Takes no notice. */
+export const NO_SINK: ProblemSink = { report: () => undefined }
+
 /** Of more problems of one reason in a minute the log has one line and their number. */
 const LINES_PER_REASON = 50
 const MINUTE_MS = 60_000
@@ -84,9 +87,8 @@ export class ProblemList implements ProblemSink {
 
   #write(level: 'info' | 'warn' | 'error', problem: Problem, prefix: string): void {
     const { reason, object } = problem
-    const line = prefix + describeProblem(problem)
-    const cause = this.#hasRoomFor(prefix + reason) ? line : prefix + reason
-    this.#log[level](cause, { reason, object }, line)
+    const cause = this.#hasRoomFor(prefix + reason) ? prefix + problemKey(problem) : prefix + reason
+    this.#log[level](cause, { reason, object }, prefix + describeProblem(problem))
   }
 
   #hasRoomFor(kind: string): boolean {

@@ -6,6 +6,10 @@ export type ProblemReason =
   | 'AgentSilent' // the process does not publish any more
   | 'HostUnreadable' // netlink fails
   | 'PassFailed' // maps are not up to date
+  | 'ReconcileFailed' // a controller cannot do its work for some objects
+  | 'StatusNotWritten' // conditions of NetworkInterfaces are old
+  | 'RepairFailed' // the maps are not as they should be
+  | 'NeighbourTableFull' // the kernel's
   | 'ObjectIgnored' // an object the agent cannot use
   | 'NamesMissing' // the state file cannot be read
   | 'ConfigChanged' // gateway.yaml was edited since natgw read it
@@ -46,6 +50,8 @@ export interface Problem {
   object: string
   /** What is wrong. No figure that changes by itself: another message is another problem. */
   message: string
+  /** Figures and examples. They may change while the problem stays the same. */
+  detail?: string
   /** What the user can do. */
   remedy: string
   /** Nobody gets out while it lasts: gateways are not Ready. */
@@ -63,6 +69,13 @@ export function problemKey({ object, reason, message }: Record<'object' | 'reaso
 }
 
 /** One line: `device eth1: DeviceMissing: it does not exist; plug it in`. */
-export function describeProblem({ object, reason, message, remedy }: Problem): string {
-  return `${object}: ${reason}: ${message}; ${remedy}`
+export function describeProblem({
+  object,
+  reason,
+  message,
+  detail,
+  remedy,
+}: Record<'object' | 'reason' | 'message', string> & { detail?: string; remedy?: string }): string {
+  const what = detail === undefined ? message : `${message} (${detail})`
+  return `${object}: ${reason}: ${what}${remedy === undefined ? '' : `; ${remedy}`}`
 }

@@ -8,6 +8,8 @@ import { CORE_API } from '../../src/api/index.ts'
 import { startControllers } from '../../src/controllers/manager.ts'
 import type { Logger } from '../../src/log/logger.ts'
 import type { Problem } from '../../src/problems/problem.ts'
+import { ProblemList } from '../../src/problems/problem-list.ts'
+import { systemClock } from '../../src/time/clock.ts'
 import { LocalStore } from '../../src/store/local.ts'
 import type { NewObject } from '../../src/store/store.ts'
 
@@ -47,6 +49,8 @@ async function fill(path: string): Promise<void> {
 }
 
 const quiet = { info: () => undefined, warn: () => undefined }
+
+const quietLog: Logger = { debug: () => undefined, error: () => undefined, ...quiet }
 
 const open = (log: Pick<Logger, 'info' | 'warn'> = quiet, onStateProblem?: (problem: Problem | undefined) => void) =>
   LocalStore.open({
@@ -110,7 +114,8 @@ it('a full disk with 3,000 new interfaces makes a few lines of log, and all are 
   const store = await open(log, (problem) => told.push(problem))
   onTestFinished(() => store.close())
   const pool = new IpPool([{ prefix: '198.51.100.0/24', ports: { first: 1024, last: 65535 }, shared: false }])
-  const controllers = await startControllers(store, pool, log)
+  const problems = new ProblemList(quietLog)
+  const controllers = await startControllers(store, pool, log, systemClock, undefined, problems)
   onTestFinished(() => controllers.stop())
   await fill(join(disk, 'filler'))
   const api = 'apiVersion: networking.ironcore.dev/v1alpha1'
@@ -125,6 +130,11 @@ it('a full disk with 3,000 new interfaces makes a few lines of log, and all are 
   await new Promise((resolve) => setTimeout(resolve, 5_000))
   // A line a controller and cause, and a problem of the manifests.
   expect(lines.length, lines.slice(0, 20).join('\n')).toBeLessThan(12)
+  await vi.waitFor(() => expect(problems.list()).not.toEqual([]), { timeout: 20_000 })
+  const [problem] = problems.list()
+  expect(problem).toMatchObject({ reason: 'ReconcileFailed', object: expect.stringMatching(/^controller /) as string })
+  expect(problem?.detail).toContain('no space left')
+  expect(problems.list().length).toBeLessThanOrEqual(4)
 
   for (const name of await readdir(disk)) if (name.startsWith('filler')) await unlink(join(disk, name))
   const served = () => store.list('NATTable').reduce((sum, { spec }) => sum + spec.sections.length, 0)
@@ -133,4 +143,5 @@ it('a full disk with 3,000 new interfaces makes a few lines of log, and all are 
   ])
   await vi.waitFor(() => expect(served()).toBe(3_000), { timeout: 30_000, interval: 200 })
   expect(told.slice(1)).toEqual([undefined])
+  await vi.waitFor(() => expect(problems.list()).toEqual([]), { timeout: 40_000 })
 })

@@ -191,9 +191,9 @@ describe('the agent', () => {
     for (let i = 0; i < 100 && (await programs()) === 0; i++) await new Promise((resolve) => setTimeout(resolve, 50))
     expect((await agent.counts()).repairs).toEqual({ entries: { interfaces: 1, devices: 1 }, programs: 1 })
     expect(attached()).toHaveLength(2)
-    expect((await agent.log()).some(({ level, message }) => level === 'warn' && message.includes('put right'))).toBe(
-      true,
-    )
+    expect(
+      (await agent.log()).some(({ level, message }) => level === 'warn' && message.includes('drift repaired')),
+    ).toBe(true)
   })
 
   test('is not kept from serving others by an object that makes no sense', async () => {

@@ -2,15 +2,18 @@ import { NatGwError, messageOf } from '../../errors/errors.ts'
 import type { Clock } from '../../time/clock.ts'
 import type { Logger } from '../../log/logger.ts'
 import { RateLimitedLog, causeOf } from '../../log/rate-limited-log.ts'
+import { FailingObjects } from '../../problems/failing-objects.ts'
+import type { ProblemSink } from '../../problems/problem-list.ts'
 import { WorkQueue } from './work-queue.ts'
 
-/** So many in a row take some five seconds. */
-const CONFLICTS_TOLD = 10
+/** A key that failed so often in a row has failed for some five seconds. */
+const PERSISTENT_ATTEMPTS = 10
 
 export interface ControllerOptions {
   /** For the log. */
   name: string
   log: Logger
+  problems: ProblemSink
   clock: Clock
   concurrency: number
   coalesceMs?: number
@@ -18,13 +21,23 @@ export interface ControllerOptions {
   reconcile: (key: string) => Promise<void>
 }
 
-/** Runs a reconciler over a queue of keys. What the reconciler throws is logged, a line a cause and minute, and tried again. */
+/**
+ * Runs a reconciler over a queue of keys. A run that throws is logged, a line a cause and minute, and tried again. Keys that
+ * keep failing are one problem of the controller.
+ */
 export class Controller {
   readonly queue: WorkQueue
   readonly #failures: RateLimitedLog
 
-  constructor({ name, log, reconcile, ...options }: ControllerOptions) {
+  constructor({ name, log, problems, reconcile, ...options }: ControllerOptions) {
     this.#failures = new RateLimitedLog(log, options.clock)
+    const persistent = new FailingObjects(problems, `controller ${name}`, {
+      reason: 'ReconcileFailed',
+      severity: 'error',
+      object: `controller ${name}`,
+      message: 'objects keep failing: what is new about them is not taken over',
+      remedy: 'mend the cause, the log has each; they are tried again every 30 s at the latest',
+    })
     this.queue = new WorkQueue({
       ...options,
       run: reconcile,
@@ -33,10 +46,13 @@ export class Controller {
         const what = error instanceof NatGwError ? { code: error.code, details: error.details } : { err: error }
         const fields = { controller: name, key, ...retry, ...what }
         const message = `${name} ${key}: ${messageOf(error)}`
-        // Somebody else wrote first: what optimistic concurrency is for, and no news to an operator until it lasts.
-        if (isError(error, 'ERR_CONFLICT') && retry.attempt < CONFLICTS_TOLD) log.debug(fields, message)
+        const isPersistent = retry.attempt >= PERSISTENT_ATTEMPTS
+        if (isPersistent) persistent.failed(key, error)
+        // Optimistic concurrency expects that others write first: a conflict is news to an operator when it lasts.
+        if (isError(error, 'ERR_CONFLICT') && !isPersistent) log.debug(fields, message)
         else this.#failures.error(`${name} ${causeOf(error)}`, fields, `${message}; trying again`)
       },
+      onRecovery: (key) => persistent.recovered(key),
     })
   }
 

@@ -20,6 +20,8 @@ export interface WorkQueueOptions {
   run: (key: string) => Promise<void>
   /** Told of every failed run. `attempt` counts from 1. */
   onError: (key: string, error: unknown, retry: { attempt: number; delayMs: number }) => void
+  /** Told of the run that succeeds after failed ones. */
+  onRecovery?: (key: string) => void
 }
 
 /**
@@ -110,13 +112,13 @@ export class WorkQueue {
   }
 
   async #work(key: string): Promise<void> {
-    const { clock, run, onError, coalesceMs = 0 } = this.#options
+    const { clock, run, onError, onRecovery, coalesceMs = 0 } = this.#options
     this.#running.add(key)
     const began = clock.monotonic()
     let delayMs = 0
     try {
       await run(key)
-      this.#failures.delete(key)
+      if (this.#failures.delete(key)) onRecovery?.(key)
       if (coalesceMs > 0) delayMs = Math.max(coalesceMs, Math.min(clock.monotonic() - began, LONGEST_REST_MS))
     } catch (error) {
       const attempt = (this.#failures.get(key) ?? 0) + 1

@@ -202,13 +202,23 @@ describe('a next hop on the uplink', () => {
 })
 
 describe('the kernel', () => {
-  test('whose neighbour table is full is left in peace for ten seconds, and the user is told', () => {
+  test('is not asked for ten seconds when its neighbour table is full', () => {
     keeper.setInside([VM, GATEWAY], [])
     refusal = 'ENOBUFS'
     expect(pass(9)).toHaveLength(1)
-    expect(warnings).toHaveLength(1)
+    expect(keeper.isTableFull).toBe(true)
     refusal = undefined
     expect(pass(2)).toHaveLength(2)
+    expect(keeper.isTableFull).toBe(false)
+  })
+
+  test('has no full table for neighbours that nobody wants any more', () => {
+    keeper.setInside([VM], [])
+    refusal = 'ENOBUFS'
+    pass(12)
+    expect(keeper.isTableFull).toBe(true)
+    keeper.setInside([], [VM])
+    expect(keeper.isTableFull).toBe(false)
   })
 
   test('that refuses one neighbour for its own sake is asked for the others all the same', () => {

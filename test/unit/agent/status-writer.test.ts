@@ -3,6 +3,7 @@ import type { Condition, NetworkInterface } from '../../../src/api/index.ts'
 import type { Finding } from '../../../src/desired/finding.ts'
 import { StatusWriter } from '../../../src/agent/status-writer.ts'
 import { NatGwError } from '../../../src/errors/errors.ts'
+import { ProblemList } from '../../../src/problems/problem-list.ts'
 import { MemoryStore } from '../../../src/store/memory.ts'
 import { networkInterface } from '../desired/world.ts'
 
@@ -19,6 +20,7 @@ const OTHERS: Condition = {
 let store: MemoryStore
 let findings: Map<string, Finding | 'leave'>
 let warnings: string[]
+let problems: ProblemList
 let writer: StatusWriter
 
 function start(objects: NetworkInterface[], commit?: () => Promise<void>): void {
@@ -26,6 +28,7 @@ function start(objects: NetworkInterface[], commit?: () => Promise<void>): void 
   writer = new StatusWriter({
     store,
     findingOf: (key) => findings.get(key),
+    problems,
     log: { debug() {}, info() {}, error() {}, warn: (_fields, message) => warnings.push(message) },
   })
 }
@@ -44,6 +47,7 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'], now: Date.UTC(2026, 5, 1) })
   findings = new Map()
   warnings = []
+  problems = new ProblemList({ debug() {}, info() {}, warn() {}, error() {} })
 })
 
 afterEach(async () => {
@@ -106,7 +110,7 @@ describe('the condition Programmed', () => {
     expect(warnings).toEqual([])
   })
 
-  test('is written once the store takes writes again; the user is told while it does not', async () => {
+  test('is written once the store takes writes again; is a problem while it does not', async () => {
     let full = true
     start([networkInterface('vm', '10.0.0.1')], async () => {
       if (full) throw new NatGwError('ERR_STATE_WRITE', 'no space left')
@@ -114,9 +118,13 @@ describe('the condition Programmed', () => {
     await settle(GOOD)
     expect(programmed()).toBeUndefined()
     expect(warnings).toHaveLength(1)
+    expect(problems.list()).toMatchObject([
+      { reason: 'StatusNotWritten', detail: 'default/vm; newest failure, default/vm: no space left' },
+    ])
     full = false
     await vi.advanceTimersByTimeAsync(6000)
     expect(programmed()).toMatchObject(GOOD)
+    expect(problems.list()).toEqual([])
   })
 
   test('of one interface that the store refuses does not keep those of others waiting', async () => {
@@ -163,6 +171,7 @@ test('after a conflict the store itself is read: a cache that trails costs one m
       },
     },
     findingOf: () => GOOD,
+    problems,
     log: { debug() {}, info() {}, warn() {}, error() {} },
   })
   writer.enqueue(['default/vm'])

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Slice } from '../../../src/dataplane/generated/layouts.ts'
 import { DesiredModel } from '../../../src/desired/model.ts'
 import { SyncReport } from '../../../src/agent/sync-report.ts'
+import { NO_SINK, ProblemList } from '../../../src/problems/problem-list.ts'
 import { RateLimitedLog } from '../../../src/log/rate-limited-log.ts'
 import { SyncFailure } from '../../../src/dataplane/sync-failure.ts'
 import type { Affected } from '../../../src/dataplane/sync-failure.ts'
@@ -38,19 +39,20 @@ function reporting() {
   model.build()
   const lines: string[] = []
   const log = { debug() {}, info() {}, warn() {}, error: (_: object, message: string) => void lines.push(message) }
-  const report = new SyncReport(log, new RateLimitedLog(log))
+  const problems = new ProblemList({ ...log, error() {} })
+  const report = new SyncReport(log, problems, new RateLimitedLog(log))
   const applied = (...affected: Affected[]) =>
     report.applied(
       { ...NOTHING, failures: affected.map((each) => new SyncFailure('ERR_MAP_FULL', 'no room', each)) },
       (affects) => model.interfacesOf(affects),
     )
-  return { report, lines, applied }
+  return { report, lines, applied, problems }
 }
 
 test('a slice that is full is told of once a minute, however often a machine has it reported', () => {
   const lines: string[] = []
   const log = { debug() {}, info: (_: object, message: string) => void lines.push(message), warn() {}, error() {} }
-  const report = new SyncReport(log, new RateLimitedLog(log))
+  const report = new SyncReport(log, NO_SINK, new RateLimitedLog(log))
   const slice = (firstPort: number) => ({ publicAddress: 1, insideAddress: 2, firstPort, size: 64, vni: 7 }) as Slice
   for (let n = 0; n < 5_000; n++) report.sliceFull(slice(n % 2 === 0 ? 1024 : 1088), 6)
   expect(lines).toHaveLength(2)
@@ -87,5 +89,44 @@ describe('what was refused', () => {
       applied({ scope: 'interface', name: 'default/a' }, { scope: 'interface', name: 'default/b' })
     }
     expect(lines).toEqual(['no room'])
+  })
+})
+
+describe('what no interface by itself goes without', () => {
+  const refused = (count: number) =>
+    Array.from({ length: count }, (_, n) => {
+      return new SyncFailure('ERR_MAP_WRITE', `route ${n} is refused`, { scope: 'no-interface' }, { map: 'routes' })
+    })
+
+  test('is one problem a map and code while it lasts, however many entries there are', () => {
+    const { report, problems } = reporting()
+    const apply = (failures: SyncFailure[]) => report.applied({ ...NOTHING, failures }, () => [])
+    const full = new SyncFailure('ERR_MAP_FULL', 'no room', { scope: 'no-interface' }, { map: 'next_hops' })
+    apply([...refused(5_000), full])
+    apply([...refused(4_000), full])
+    expect(problems.list()).toMatchObject([
+      { object: 'map routes', reason: 'ERR_MAP_WRITE', detail: 'route 0 is refused; and 3999 more' },
+      { object: 'map next_hops', reason: 'ERR_MAP_FULL', detail: 'no room' },
+    ])
+    apply([])
+    expect(problems.list()).toEqual([])
+  })
+
+  test('is the condition of an interface alone, where there is one', () => {
+    const { applied, problems } = reporting()
+    applied({ scope: 'device', ifindex: PRIVATE_A })
+    expect(problems.list()).toEqual([])
+    applied({ scope: 'inside-address', vni: 8, address: parseIpv4('10.0.0.1') })
+    expect(problems.list()).toHaveLength(1)
+  })
+
+  test('is a problem when it could not be repaired, until a comparison finds all in order', () => {
+    const { report, problems } = reporting()
+    report.verified({ repaired: { routes: 3 }, failures: refused(2) })
+    expect(problems.list()).toMatchObject([
+      { object: 'map routes', reason: 'RepairFailed', detail: 'route 0 is refused; and 1 more' },
+    ])
+    report.verified({ repaired: {}, failures: [] })
+    expect(problems.list()).toEqual([])
   })
 })
