@@ -7,7 +7,7 @@ import { run, type Service } from './process.ts'
 
 /**
  * tcpdump on a device. Capture at the end hosts: what XDP redirects is not seen on the gateway's own devices
- * (platform-facts.md P13).
+ * (docs/reference/platform.md).
  */
 export class Capture {
   /** pcap; complete after stop(). */

@@ -190,7 +190,7 @@ async function addLink(a: Namespace, deviceA: string, b: Namespace, deviceB: str
 /**
  * What a cable would do for an end host. Checksums complete in every frame (an XDP redirect loses the mark that says
  * the rest is to be computed), frames no larger than the MTU, and GRO on, without which a veth drops redirected frames
- * without a word: platform-facts.md V1, V3.
+ * without a word: docs/reference/platform.md.
  */
 async function prepareEnd(host: Namespace): Promise<void> {
   const devices = (await host.run('ls', '/proc/sys/net/ipv4/conf')).split('\n')

@@ -3,7 +3,7 @@ import { quoteValue } from './findings.ts'
 import type { Manifest } from './manifest.ts'
 import type { ManifestKind, ResourceOf } from './types.ts'
 
-/** Fields of spec that stay what they were when the object was created (ironcore-api.md §1.1). */
+/** Fields of spec that stay what they were when the object was created (docs/reference/ironcore-api.md). */
 const IMMUTABLE: Record<ManifestKind, readonly string[]> = {
   Network: [],
   NetworkInterface: ['networkRef', 'ipFamilies'],

@@ -71,7 +71,7 @@ export interface NATGateway {
   status?: {
     /**
      * In the documents a list of {name, ip}. A real IronCore API server has a list of plain address strings there
-     * (since ironcore#787): the Kubernetes store converts (ironcore-api.md §1.4, row 1).
+     * (since ironcore#787): the Kubernetes store converts (docs/reference/ironcore-api.md).
      */
     ips?: { name: string; ip: string }[]
     /** Slices the present public IPs hold, of these in use, and interfaces waiting for one. */
@@ -117,7 +117,7 @@ export interface IPAddress {
 }
 
 /**
- * Who owns which ports of ONE public address of ONE gateway: the shard that keeps objects small (design §5.5).
+ * Who owns which ports of ONE public address of ONE gateway: the shard that keeps objects small.
  * Named `<gateway uid>-<address with dots as dashes>`, namespace of the gateway.
  */
 export interface NATTable {

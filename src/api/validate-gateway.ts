@@ -7,7 +7,7 @@ const MAX_PORTS = LAST_NAT_PORT - FIRST_NAT_PORT + 1
 
 /**
  * Reads `spec` of a NATGateway. Unlike the real IronCore API, any number of ports is accepted, not only powers of two:
- * the documents say no more than int32 (ironcore-api.md §1.4, row 4). What is wrong is left as findings.
+ * the documents say no more than int32 (docs/reference/ironcore-api.md). What is wrong is left as findings.
  */
 export function readGatewaySpec(spec: Field): NATGateway['spec'] {
   const known = ['type', 'ipFamily', 'portsPerNetworkInterface', 'networkRef']

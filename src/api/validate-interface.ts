@@ -8,7 +8,7 @@ const FAMILIES = ['IPv4', 'IPv6'] as const
 const KNOWN = ['providerID', 'networkRef', 'machineRef', 'ipFamilies', 'ips', 'virtualIP', 'attributes']
 const FOREIGN = { prefixes: 'remove it: routed prefixes of an interface are not realised' }
 
-/** Reads `spec` of a NetworkInterface; rules of ironcore-api.md §1.1. What is wrong is left as findings. */
+/** Reads `spec` of a NetworkInterface; rules of docs/reference/ironcore-api.md. What is wrong is left as findings. */
 export function readInterfaceSpec(spec: Field): NetworkInterface['spec'] {
   const nothing = { networkRef: { name: '' }, ipFamilies: [], ips: [] }
   if (spec.absent) spec.missing('networkRef and ips')

@@ -3,7 +3,7 @@ import { tryParseIpv6 } from '../net/ipv6.ts'
 import type { Field } from './field.ts'
 import type { Network, NetworkPeering } from './types.ts'
 
-/** Reads `spec` of a Network; rules of ironcore-api.md §1.1. What is wrong is left as findings. */
+/** Reads `spec` of a Network; rules of docs/reference/ironcore-api.md. What is wrong is left as findings. */
 export function readNetworkSpec(spec: Field, namespace: string, name: string): Network['spec'] {
   if (spec.absent || !spec.isObject(['providerID', 'peerings', 'incomingPeerings'])) return {}
   const seen = new Uniqueness()
