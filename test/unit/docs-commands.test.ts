@@ -40,7 +40,13 @@ const RUN_ELSEWHERE: [page: string, command: RegExp, file: string, shownBy: stri
     'docs/looking-at-traffic.md',
     /^(ip|ethtool|bpftool|tcpdump) /,
     'test/netns/gateway/looking-at-traffic.test.ts',
-    '(natgw|ip|ethtool|bpftool|tcpdump) ',
+    '(natgw|ip|ethtool|bpftool|tcpdump|ls|sysctl) ',
+  ],
+  [
+    'docs/debugging.md',
+    /^(ip|bpftool|ls|sysctl) /,
+    'test/netns/gateway/looking-at-traffic.test.ts',
+    '(natgw|ip|ethtool|bpftool|tcpdump|ls|sysctl) ',
   ],
   ['docs/threat-model.md', /^nft /, 'test/netns/gateway/topologies.test.ts', "read('threat-model.md').matchAll"],
   [

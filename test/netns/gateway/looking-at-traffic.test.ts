@@ -5,11 +5,11 @@ import { useGateway } from '../../support/gateway-lab.ts'
 import { Capture, WEB_ADDRESS } from '../../support/netns.ts'
 
 const PINGS = 3
-const PAGES = ['looking-at-traffic.md', 'troubleshooting.md']
+const PAGES = ['looking-at-traffic.md', 'troubleshooting.md', 'debugging.md']
 const pages = PAGES.map((page) => readFileSync(new URL(`../../../docs/${page}`, import.meta.url), 'utf8')).join('')
 const COMMANDS = [...pages.matchAll(/^# (.*?)(?: {2,}#.*)?$/gm)]
   .map(([, command = '']) => command)
-  .filter((line) => /^(natgw|ip|ethtool|bpftool|tcpdump) /.test(line))
+  .filter((line) => /^(natgw|ip|ethtool|bpftool|tcpdump|ls|sysctl) /.test(line))
 
 describe.each(['native', 'generic'])('traffic of a gateway in %s mode', (xdpMode) => {
   const gateway = useGateway({ config: { xdpMode } })
@@ -30,14 +30,15 @@ describe.each(['native', 'generic'])('traffic of a gateway in %s mode', (xdpMode
     expect(seen).toEqual([2 * PINGS, 2 * PINGS, 0, 0])
   })
 
-  test('is looked at by the commands of docs/looking-at-traffic.md and docs/troubleshooting.md', async () => {
+  test('is looked at by the commands of docs/looking-at-traffic.md, troubleshooting.md and debugging.md', async () => {
     const { lab, files } = gateway()
     await ping()
-    expect(COMMANDS.length).toBeGreaterThan(13)
+    expect(COMMANDS.length).toBeGreaterThan(22)
     for (const command of COMMANDS) {
       const here = command
         .replaceAll('eth0', 'up0')
         .replaceAll('eth1', 'p1')
+        .replaceAll('/natgw/default', `/natgw/${lab.instance}`)
         .replace(/^natgw (\w+)/, `${process.execPath} ${NATGW} $1 --config ${files.config}`)
         .replace(/^tcpdump -n -c 5/, 'timeout 1 tcpdump -n -c 5 -Z root')
       const { status, stderr } = await lab.gateway.attempt('sh', ['-c', here])
