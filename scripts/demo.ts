@@ -11,7 +11,7 @@ import {
 import { Lab } from './lab/lab.ts'
 import type { Machine } from './lab/lab.ts'
 import { Natgw } from './lab/natgw.ts'
-import type { SliceRow } from './lab/natgw.ts'
+import type { SliceRow } from '../src/cli/inspect.ts'
 import { waitUntil } from './lab/process.ts'
 import { startDnsServer, startWebServer } from './lab/servers.ts'
 import { DNS_ADDRESS, WEB_ADDRESS } from './lab/topology.ts'

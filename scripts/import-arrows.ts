@@ -43,7 +43,6 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'problems',
     'config',
     'host',
-    'checks',
     'allocation',
     'store',
     'dataplane',

@@ -1,56 +1,12 @@
 import { fileURLToPath } from 'node:url'
+import type { SliceRow } from '../../src/cli/inspect.ts'
+import type { SessionView } from '../../src/cli/session-view.ts'
+import type { StatusView } from '../../src/cli/status-view.ts'
 import type { Lab } from './lab.ts'
 import { waitUntil, type Result, type Service } from './process.ts'
 
 /** The built command line, as a user starts it. */
 export const NATGW = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
-
-/** Rows of `natgw slices -o json`. */
-export interface SliceRow {
-  networkInterface: string
-  gateway: string
-  insideAddress: string
-  publicAddress: string
-  firstPort: number
-  lastPort: number
-  /** The inside next hop is resolved. */
-  reachable: boolean
-  used: { tcp: number; udp: number; icmp: number }
-}
-
-/** Rows of `natgw sessions -o json`. */
-export interface SessionRow {
-  protocol: string
-  networkInterface: string
-  inside: string
-  public: string
-  remote: string
-  state: string
-}
-
-/** Of `natgw status -o json`. */
-export interface StatusView {
-  instance: string
-  agent: { running: boolean; pid?: number }
-  devices: { device: string; role: string; mode: string; attached: boolean }[]
-  gateways: {
-    name: string
-    ips: { name: string; ip: string }[]
-    slices: { total: number; used: number; free: number; waiting: number }
-    ready: { status: string; reason: string; message: string }
-  }[]
-  knownSecondsAgo?: number
-  problems: ShownProblem[]
-}
-
-export interface ShownProblem {
-  object: string
-  condition?: string
-  reason: string
-  message: string
-  severity: string
-  remedy?: string
-}
 
 /** `natgw` in the gateway's namespace of a lab. */
 export class Natgw {
@@ -93,8 +49,8 @@ export class Natgw {
     return JSON.parse(await this.show('slices', '-o', 'json')) as SliceRow[]
   }
 
-  async sessions(): Promise<SessionRow[]> {
-    return JSON.parse(await this.show('sessions', '-o', 'json')) as SessionRow[]
+  async sessions(): Promise<SessionView[]> {
+    return JSON.parse(await this.show('sessions', '-o', 'json')) as SessionView[]
   }
 
   /** Counted by reason. */

@@ -49,8 +49,9 @@ export interface AgentCounts {
   statusWrites: number
 }
 
-/** Milliseconds. */
-const TICK = 1_000
+const TICK_MS = 1_000
+/** Between looks at settings of the host that the kernel does not report by itself. */
+const SETTINGS_MS = 5_000
 /** Longer than any pass takes, with every device busy. */
 const LONGEST_PASS_MS = 300_000
 
@@ -191,6 +192,7 @@ export class Agent {
     this.#reportLosses()
     await this.#passes.runNow()
     this.#hostProblems.poll(this.#model.uplink())
+    this.#reportForwarding()
     this.#keeper.releaseLeftovers()
     this.#cleanUps.push(
       listenToEvents(this.#dataplane.maps.events, {
@@ -201,12 +203,13 @@ export class Agent {
           this.#report.sliceFull(this.#dataplane.maps.slices.get(slice), protocol)
         },
       }),
-      every(TICK, () => {
+      every(TICK_MS, () => {
         this.#keeper.tick()
         this.#reportNeighbours()
         this.#reportLosses()
         if (this.#devices.retryDue()) this.#passes.askAtOnce()
       }),
+      every(SETTINGS_MS, () => this.#reportForwarding()),
       every(this.#config.driftIntervalSeconds * 1000, () => this.#passes.askToVerify()),
     )
   }
@@ -273,6 +276,11 @@ export class Agent {
     const { links } = this.#host.snapshot()
     const lost = this.#losses.look(readLosses(this.#dataplane.maps), (ifindex) => links.get(ifindex)?.name)
     this.#problems.report('losses', lost)
+  }
+
+  #reportForwarding(): void {
+    const present = this.#model.devices().flatMap(({ role, link }) => (role === 'private' && link ? [link.name] : []))
+    this.#hostProblems.pollForwarding(present)
   }
 
   #reportNeighbours(): void {

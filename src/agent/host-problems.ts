@@ -7,6 +7,7 @@ import type { HostSnapshot } from '../host/host-network.ts'
 import type { Link } from '../host/model.ts'
 import { readFileSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
+import { forwardingProblems, readForwarding } from '../checks/forwarding.ts'
 import { hostAddressProblems } from '../checks/host-address-problems.ts'
 import { localPortProblems, readLocalPorts } from '../checks/local-ports.ts'
 import { sourceNatProblems, unreadableRules } from '../checks/source-nat.ts'
@@ -41,6 +42,11 @@ export class HostProblems {
       .filter(({ family }) => family === 'IPv4')
       .map(({ address, ifindex }) => ({ address, device: links.get(ifindex)?.name ?? `device ${ifindex}` }))
     this.#problems.report('addresses', hostAddressProblems(this.#config.publicPrefixes, own, natAddresses))
+  }
+
+  /** Cheap enough for every few seconds. @param devices private ones that are there, by their present names */
+  pollForwarding(devices: readonly string[]): void {
+    this.#problems.report('forwarding', forwardingProblems(readForwarding(devices)))
   }
 
   /** Looks at what the kernel does not tell of by itself. */

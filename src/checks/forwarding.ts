@@ -1,67 +1,66 @@
-// What the host's own forwarding settings mean beside the programs.
+// Forwarding by the kernel itself that nothing but the programs keeps away from private machines.
 import { readFileSync } from 'node:fs'
+import type { Problem } from '../problems/problem.ts'
+import { listNames } from '../problems/failing-objects.ts'
 
-export interface ForwardingSettings {
-  /** net.ipv4.ip_forward */
+/** What the kernel does with packets of a private device that it forwards by itself. */
+export interface DeviceForwarding {
+  device: string
+  /** net.ipv4.conf.DEVICE.forwarding: what the device receives is forwarded. */
   ipv4: boolean
-  /** net.ipv6.conf.all.forwarding */
+  /** net.ipv6.conf.all.forwarding, and IPv6 is not disabled on the device: what is for its addresses is forwarded to it. */
   ipv6: boolean
-  /** net.ipv4.conf.all.accept_source_route */
-  sourceRoutes: boolean
-  /** net.ipv4.conf.all.send_redirects */
-  redirects: boolean
-  /** net.ipv4.conf.all.rp_filter: 0 none, 1 strict, 2 loose */
-  reversePathFilter: number
 }
 
-/** Sentences for the log; a setting that changes nothing beside natgw has none. */
-export function forwardingNotes(settings: ForwardingSettings): string[] {
-  const notes: string[] = []
-  if (settings.ipv4) {
-    notes.push(
-      'net.ipv4.ip_forward=1: the kernel forwards IPv4 too. The programs pass it nothing from private devices but what is for the host, ' +
-        'and nothing for addresses behind them; a device that loses its program has no such guard. Set it to 0 where nothing else needs it',
-    )
-  }
-  if (settings.ipv4 && settings.redirects) {
-    notes.push(
-      'net.ipv4.conf.all.send_redirects=1: the kernel may tell hosts of shorter ways for what it forwards by itself; NAT is not concerned',
-    )
-  }
-  if (settings.ipv6) {
-    notes.push(
-      'net.ipv6.conf.all.forwarding=1: what comes in on the uplink for IPv6 addresses behind private devices is forwarded by the kernel, ' +
-        'since NAT is IPv4 only. Set it to 0, or filter it, where private machines have IPv6 addresses',
-    )
-  }
-  if (settings.sourceRoutes) {
-    notes.push(
-      'net.ipv4.conf.all.accept_source_route=1: source-routed packets are dropped on the uplink and on private devices all the same; ' +
-        'other devices of the host take them. Set it to 0',
-    )
-  }
-  if (settings.reversePathFilter === 1) {
-    notes.push(
-      'net.ipv4.conf.all.rp_filter=1: it concerns what is for the host itself; translated packets do not meet it',
-    )
-  }
-  return notes
+/** One problem a family. Settings that change nothing beside natgw (rp_filter, send_redirects, source routes) are none. */
+export function forwardingProblems(devices: readonly DeviceForwarding[]): Problem[] {
+  const ipv4 = devices.filter((each) => each.ipv4).map(({ device }) => device)
+  const ipv6 = devices.filter((each) => each.ipv6).map(({ device }) => device)
+  return [
+    ...problemOf(
+      ipv4,
+      'IPv4 forwarding of the kernel',
+      'it is on for private devices: one that loses its program sends untranslated packets out',
+      'sysctl -w net.ipv4.conf.DEVICE.forwarding=0 for each, or net.ipv4.ip_forward=0 where the host forwards for nobody else',
+    ),
+    ...problemOf(
+      ipv6,
+      'IPv6 forwarding of the kernel',
+      'it is on, and natgw does not filter IPv6 on the uplink: what comes in for IPv6 addresses behind private devices reaches them',
+      'sysctl -w net.ipv6.conf.all.forwarding=0, or net.ipv6.conf.DEVICE.disable_ipv6=1 for each private device',
+    ),
+  ]
 }
 
-/** Of the network namespace of this process. */
-export function readForwarding(): ForwardingSettings {
-  const read = (name: string): number => {
-    try {
-      return Number(readFileSync(`/proc/sys/net/${name}`, 'utf8'))
-    } catch {
-      return 0 // a kernel without IPv6
-    }
-  }
-  return {
-    ipv4: read('ipv4/ip_forward') === 1,
-    ipv6: read('ipv6/conf/all/forwarding') > 0,
-    sourceRoutes: read('ipv4/conf/all/accept_source_route') === 1,
-    redirects: read('ipv4/conf/all/send_redirects') === 1,
-    reversePathFilter: read('ipv4/conf/all/rp_filter'),
+function problemOf(devices: readonly string[], object: string, message: string, remedy: string): Problem[] {
+  if (devices.length === 0) return []
+  return [
+    {
+      reason: 'KernelForwards',
+      severity: 'warning',
+      object,
+      message,
+      detail: listNames(devices, devices.length),
+      remedy,
+    },
+  ]
+}
+
+/** In the network namespace of this process. A device that is gone forwards nothing. */
+export function readForwarding(devices: readonly string[]): DeviceForwarding[] {
+  const ipv6 = isSet('ipv6/conf/all/forwarding')
+  return devices.map((device) => ({
+    device,
+    ipv4: isSet(`ipv4/conf/${device}/forwarding`),
+    ipv6: ipv6 && !isSet(`ipv6/conf/${device}/disable_ipv6`, true),
+  }))
+}
+
+/** @param absent what a setting that does not exist counts as: a kernel without IPv6 has none of its settings */
+function isSet(name: string, absent = false): boolean {
+  try {
+    return Number(readFileSync(`/proc/sys/net/${name}`, 'utf8')) !== 0
+  } catch {
+    return absent
   }
 }

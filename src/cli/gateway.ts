@@ -3,7 +3,6 @@ import { pino } from 'pino'
 import { Agent } from '../agent/agent.ts'
 import type { AgentCounts } from '../agent/agent.ts'
 import type { GatewayConfig } from '../config/config.ts'
-import { forwardingNotes, readForwarding } from '../checks/forwarding.ts'
 import { loadConfig, type LoadedConfig } from '../config/load.ts'
 import { startControllers } from '../controllers/manager.ts'
 import { NatGwError } from '../errors/errors.ts'
@@ -89,7 +88,6 @@ async function startParts(
   })
   problems.report('configuration', warnings.map(configWarning(configPath)))
   for (const note of notes) log.warn({}, note)
-  for (const note of forwardingNotes(readForwarding())) log.info({}, note)
   const store = await LocalStore.open({
     manifests: config.manifests,
     stateFile: config.stateFile,

@@ -42,12 +42,17 @@ export class FailingObjects {
   }
 
   #detail(): string {
-    const names: string[] = []
-    for (const name of this.#failing) {
-      if (names.push(name) === NAMED) break
-    }
-    const more = this.#failing.size - names.length
-    const all = `${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+    const all = listNames(this.#failing, this.#failing.size)
     return this.#newest === undefined ? all : `${all}; newest failure, ${this.#newest.name}: ${this.#newest.message}`
   }
+}
+
+/** The first few names, and how many more there are. */
+export function listNames(names: Iterable<string>, count: number): string {
+  const shown: string[] = []
+  for (const name of names) {
+    if (shown.push(name) === NAMED) break
+  }
+  const more = count - shown.length
+  return `${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }

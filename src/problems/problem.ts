@@ -10,6 +10,7 @@ export type ProblemReason =
   | 'StatusNotWritten' // conditions of NetworkInterfaces are old
   | 'RepairFailed' // the maps are not as they should be
   | 'NeighbourTableFull' // the kernel's
+  | 'KernelForwards' // by itself, what only the programs keep in
   | 'ObjectIgnored' // an object the agent cannot use
   | 'NamesMissing' // the state file cannot be read
   | 'ConfigChanged' // gateway.yaml was edited since natgw read it

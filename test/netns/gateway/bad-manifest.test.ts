@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { readStateFile } from '../../../src/store/read-state.ts'
-import { useGateway, type GatewayLab } from '../../support/gateway-lab.ts'
+import { readProblems, useGateway, type GatewayLab } from '../../support/gateway-lab.ts'
 import {
   Client,
   DNS_ADDRESS,
@@ -155,9 +155,8 @@ describe('a manifest that is wrong is named with field, value and remedy, and no
   })
 
   async function expectProblems(problems: object[]): Promise<void> {
-    const present = async () => (await gateway().natgw.status()).problems
     await expect
-      .poll(present, { timeout: 5_000 })
+      .poll(() => readProblems(gateway()), { timeout: 5_000 })
       .toEqual(problems.map((problem) => expect.objectContaining(problem) as object))
   }
 

@@ -9,6 +9,16 @@ const check = ({ natgw, files }: GatewayLab) => natgw.attempt('status', '--check
 describe('natgw status of a gateway that works', () => {
   const gateway = useGateway()
 
+  test('warns of forwarding by the kernel until it is off for private devices', async () => {
+    const { natgw, lab } = gateway()
+    const warnings = async () => (await natgw.status()).problems.map(({ object, detail }) => `${object}: ${detail}`)
+    expect(await warnings()).toEqual([expect.stringMatching(/^IPv4 forwarding of the kernel: p1, p2/)])
+    for (const { device } of lab.machines.slice(1)) await lab.gateway.sysctl(`net.ipv4.conf.${device}.forwarding=0`)
+    await expect.poll(warnings, { timeout: 10_000 }).toEqual(['IPv4 forwarding of the kernel: p1'])
+    await lab.gateway.sysctl('net.ipv4.conf.p1.forwarding=0')
+    await expect.poll(warnings, { timeout: 10_000 }).toEqual([])
+  })
+
   test('lists no problem, and --check exits with 0', async () => {
     expect(await readProblems(gateway())).toEqual([])
     const { status, stdout } = await check(gateway())

@@ -1,34 +1,31 @@
 import { describe, expect, it } from 'vitest'
-import { forwardingNotes, readForwarding, type ForwardingSettings } from '../../../src/checks/forwarding.ts'
+import { forwardingProblems, readForwarding } from '../../../src/checks/forwarding.ts'
+import type { DeviceForwarding } from '../../../src/checks/forwarding.ts'
 
-const OFF: ForwardingSettings = {
-  ipv4: false,
-  ipv6: false,
-  sourceRoutes: false,
-  redirects: true,
-  reversePathFilter: 0,
+const device = (name: string, change: Partial<DeviceForwarding> = {}): DeviceForwarding => {
+  return { device: name, ipv4: false, ipv6: false, ...change }
 }
 
-describe('what the host forwards by itself', () => {
-  const named = (change: Partial<ForwardingSettings>) =>
-    forwardingNotes({ ...OFF, ...change }).map((note) => note.split(':')[0])
-
-  it('is not mentioned where it is nothing', () => {
-    expect(named({})).toEqual([])
-    expect(named({ reversePathFilter: 2 })).toEqual([])
+describe('forwarding by the kernel', () => {
+  it('is no problem while it is off for private devices', () => {
+    expect(forwardingProblems([device('p1'), device('p2')])).toEqual([])
   })
 
-  it.each<[Partial<ForwardingSettings>, string[]]>([
-    [{ ipv4: true }, ['net.ipv4.ip_forward=1', 'net.ipv4.conf.all.send_redirects=1']],
-    [{ ipv4: true, redirects: false }, ['net.ipv4.ip_forward=1']],
-    [{ ipv6: true }, ['net.ipv6.conf.all.forwarding=1']],
-    [{ sourceRoutes: true }, ['net.ipv4.conf.all.accept_source_route=1']],
-    [{ reversePathFilter: 1 }, ['net.ipv4.conf.all.rp_filter=1']],
-  ])('%j is said by the name of its setting', (change, names) => {
-    expect(named(change)).toEqual(names)
+  it('is one warning a family that names the devices and the setting', () => {
+    const on = ['p1', 'p2', 'p3', 'p4', 'p5'].map((name) => device(name, { ipv4: true, ipv6: name === 'p2' }))
+    expect(forwardingProblems([...on, device('p6')])).toMatchObject([
+      {
+        reason: 'KernelForwards',
+        severity: 'warning',
+        object: 'IPv4 forwarding of the kernel',
+        detail: 'p1, p2, p3 and 2 more',
+        remedy: expect.stringContaining('net.ipv4.conf.DEVICE.forwarding=0') as string,
+      },
+      { object: 'IPv6 forwarding of the kernel', detail: 'p2' },
+    ])
   })
 
-  it('is read from this host', () => {
-    expect(Object.values(readForwarding()).every((value) => typeof value === 'boolean' || value >= 0)).toBe(true)
+  it('is off for a device that does not exist', () => {
+    expect(readForwarding(['no-such-device'])).toEqual([device('no-such-device')])
   })
 })
