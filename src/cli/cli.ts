@@ -128,7 +128,7 @@ export function commandsOf(env: CliEnv, call: Call): Command {
 
   program
     .command('status')
-    .description('gateways with their addresses, slices and ports, and everything that does not work')
+    .description('devices, public addresses, gateways with their slices and ports, and everything that does not work')
     .addOption(instanceOption())
     .addOption(configOption(env))
     .addOption(outputOption())

@@ -1,6 +1,6 @@
 // The devices that run a program of an instance, by its pins.
 import type { LinkRole } from '../dataplane/desired-state.ts'
-import { listHost } from '../host/list-host.ts'
+import type { Link } from '../host/model.ts'
 import { isAttached, pinnedLinks } from '../kernel/pins.ts'
 import type { XdpMode } from '../kernel/pins.ts'
 
@@ -13,8 +13,8 @@ export interface DeviceRow {
   attached: boolean
 }
 
-export function deviceRows(instance: string): DeviceRow[] {
-  const names = new Map(listHost().links.map(({ ifindex, name }) => [ifindex, name]))
+export function deviceRows(instance: string, links: readonly Link[]): DeviceRow[] {
+  const names = new Map(links.map(({ ifindex, name }) => [ifindex, name]))
   return pinnedLinks(instance).map((link) => {
     const { ifindex, role, mode } = link
     const device = names.get(ifindex) ?? `(ifindex ${ifindex}, gone)`

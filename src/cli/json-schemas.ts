@@ -121,6 +121,20 @@ const status: Described<StatusView> = object('one instance', {
       attached: { type: 'boolean', description: 'false when the device is gone or the program was taken off' },
     }),
   ),
+  addresses: list(
+    'public addresses with slices',
+    object('', {
+      address: text('address'),
+      shared: { type: 'boolean', description: 'whether the host uses it too' },
+      firstPort: integer('first port that NAT uses'),
+      lastPort: integer('last port that NAT uses'),
+      answeredBy: {
+        type: 'string',
+        enum: ['natgw', 'host', 'nobody'],
+        description: 'who answers ARP for it on the uplink',
+      },
+    }),
+  ),
   gateways: list(
     'NATGateways',
     object('', {

@@ -1,4 +1,4 @@
-// `natgw status`: gateways, devices, and everything that does not work.
+// `natgw status`: devices, public addresses, gateways, and everything that does not work.
 import { describeProblem } from '../problems/problem.ts'
 import type { CliEnv, Output } from './env.ts'
 import { inspect } from './inspect.ts'
@@ -6,6 +6,7 @@ import { agoOf, printJson, writeTable } from './output.ts'
 import type { Column } from './output.ts'
 import type { ShowOptions } from './show.ts'
 import { statusView } from './status-view.ts'
+import type { AddressRow } from './address-rows.ts'
 import type { DeviceRow } from './device-rows.ts'
 import type { GatewayRow, StatusView } from './status-view.ts'
 
@@ -27,6 +28,7 @@ export async function showStatus(env: CliEnv, options: StatusOptions): Promise<n
 
 async function printTable(output: Output, view: StatusView): Promise<void> {
   await output.print([agentLine(view), ...view.devices.map(deviceLine)].join('\n'))
+  await writeTable(output, addressColumns, view.addresses)
   if ((await writeTable(output, gatewayColumns, view.gateways)) === 0) await output.print('no NATGateway is applied')
   await output.print(problemLines(view).join('\n'))
 }
@@ -51,6 +53,13 @@ function problemLines({ problems, omittedProblems }: StatusView): string[] {
     ...(more > 0 ? [`and ${more} more: natgw status -o json`] : []),
   ]
 }
+
+const addressColumns: Column<AddressRow>[] = [
+  { title: 'ADDRESS', value: ({ address }) => address },
+  { title: 'PORTS', value: ({ firstPort, lastPort }) => `${firstPort}-${lastPort}` },
+  { title: 'SHARED', value: ({ shared }) => (shared ? 'with the host' : 'no') },
+  { title: 'ARP ANSWERED BY', value: ({ answeredBy }) => answeredBy },
+]
 
 const gatewayColumns: Column<GatewayRow>[] = [
   { title: 'GATEWAY', value: ({ name }) => name },

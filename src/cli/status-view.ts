@@ -1,5 +1,8 @@
 // What `natgw status` shows: what the maps, the objects and the agent say, and all problems together.
 import type { NATGateway } from '../api/index.ts'
+import { listHost } from '../host/list-host.ts'
+import { addressRows } from './address-rows.ts'
+import type { AddressRow } from './address-rows.ts'
 import { sliceRows } from './inspect.ts'
 import type { Inspection, SliceRow } from './inspect.ts'
 import { allProblems } from './all-problems.ts'
@@ -24,6 +27,7 @@ export interface StatusView {
   /** How long ago an agent last said what it knows; absent when none did since the last boot. */
   knownSecondsAgo?: number
   devices: DeviceRow[]
+  addresses: AddressRow[]
   gateways: GatewayRow[]
   problems: ShownProblem[]
   /** Problems of the agent's that are not in the list, since they are too many. */
@@ -31,15 +35,18 @@ export interface StatusView {
 }
 
 export function statusView(inspection: Inspection): StatusView {
-  const { info, objects, known } = inspection
+  const { info, plane, objects, known } = inspection
   const slices = sliceRows(inspection)
-  const devices = deviceRows(info.instance)
+  const { links, addresses } = listHost()
+  const devices = deviceRows(info.instance, links)
+  const uplinkAttached = devices.some(({ role, attached }) => role === 'uplink' && attached)
   return {
     instance: info.instance,
     agent:
       info.running && info.record !== undefined ? { running: true, pid: info.record.pid } : { running: info.running },
     ...(known?.ageSeconds === undefined ? {} : { knownSecondsAgo: known.ageSeconds }),
     devices,
+    addresses: addressRows(plane.maps, new Set(addresses.map(({ address }) => address)), uplinkAttached),
     gateways: objects.filter((object) => object.kind === 'NATGateway').map((gateway) => gatewayRow(gateway, slices)),
     problems: allProblems(inspection, slices, devices),
     omittedProblems: known?.omitted ?? 0,

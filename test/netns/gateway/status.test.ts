@@ -9,7 +9,7 @@ const check = ({ natgw, files }: GatewayLab) => natgw.attempt('status', '--check
 describe('natgw status of a gateway that works', () => {
   const gateway = useGateway()
 
-  test('warns of forwarding by the kernel until it is off for private devices', async () => {
+  test('warns of forwarding by the kernel until it is off for private devices; then --check exits with 0', async () => {
     const { natgw, lab } = gateway()
     const warnings = async () => (await natgw.status()).problems.map(({ object, detail }) => `${object}: ${detail}`)
     expect(await warnings()).toEqual([expect.stringMatching(/^IPv4 forwarding of the kernel: p1, p2/)])
@@ -17,10 +17,6 @@ describe('natgw status of a gateway that works', () => {
     await expect.poll(warnings, { timeout: 10_000 }).toEqual(['IPv4 forwarding of the kernel: p1'])
     await lab.gateway.sysctl('net.ipv4.conf.p1.forwarding=0')
     await expect.poll(warnings, { timeout: 10_000 }).toEqual([])
-  })
-
-  test('lists no problem, and --check exits with 0', async () => {
-    expect(await readProblems(gateway())).toEqual([])
     const { status, stdout } = await check(gateway())
     expect(stdout).toMatch(/^no problems$/m)
     expect(status).toBe(0)
@@ -81,6 +77,16 @@ describe('natgw status of a host that changes while natgw runs', () => {
       .poll(() => readProblems(gateway()), { timeout: 5_000 })
       .toContainEqual(expect.objectContaining({ object, reason, remedy: expect.stringMatching(/./) as string }))
   const expectNone = () => expect.poll(() => readProblems(gateway()), { timeout: 10_000 }).toEqual([])
+
+  test('lists public addresses with who answers ARP for them', async () => {
+    const { natgw, lab } = gateway()
+    const { publicAddress } = await gateway().sliceOf(lab.machine(1))
+    const [address, ...others] = (await natgw.status()).addresses
+    expect(others).toEqual([])
+    expect(address).toMatchObject({ address: publicAddress, shared: false, answeredBy: 'natgw' })
+    const line = new RegExp(`^${publicAddress} +${address?.firstPort}-${address?.lastPort} +no +natgw$`, 'm')
+    expect(await natgw.show('status')).toMatch(line)
+  })
 
   test('says that the host was given an address of NAT, which goes on, until it is taken off again', async () => {
     const { publicAddress } = await gateway().sliceOf(gateway().lab.machine(1))
@@ -167,9 +173,13 @@ test('a gateway is not Ready while the host does not have the address it shares 
   try {
     await gateway.serve()
     expect(await ready(gateway)).toBe('True Ready')
+    const addresses = async () => (await gateway.natgw.status()).addresses
+    const address = { address: GATEWAY_UPLINK, shared: true, firstPort: 61000, lastPort: 61255 }
+    expect(await addresses()).toEqual([{ ...address, answeredBy: 'host' }])
     await gateway.lab.gateway.ip(`address del ${GATEWAY_UPLINK}/24 dev up0`, 'address add 192.0.2.50/24 dev up0')
     await gateway.lab.gateway.ip(`route replace default via ${INTERNET_ROUTER}`)
     await expect.poll(() => ready(gateway), { timeout: 5_000 }).toBe('False SharedAddressMissing')
+    expect(await addresses()).toEqual([{ ...address, answeredBy: 'nobody' }])
     await gateway.lab.gateway.ip(`address add ${GATEWAY_UPLINK}/24 dev up0`)
     await expect.poll(() => ready(gateway), { timeout: 5_000 }).toBe('True Ready')
   } finally {
