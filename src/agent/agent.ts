@@ -3,7 +3,7 @@ import type { GatewayConfig } from '../config/config.ts'
 import type { Dataplane } from '../kernel/loader.ts'
 import type { ProblemSink } from '../problems/problem-list.ts'
 import type { ResourceStore } from '../store/store.ts'
-import type { Built } from '../desired/model.ts'
+import type { Built, FlowConfig } from '../desired/model.ts'
 import type { HostChange, HostSnapshot } from '../host/host-network.ts'
 import type { Logger } from '../log/logger.ts'
 import { keyOf } from '../api/index.ts'
@@ -41,6 +41,9 @@ export interface AgentOptions {
   onHostChange?: (host: HostSnapshot) => void
 }
 
+/** What of the configuration the agent takes over while it runs. */
+export type AgentLiveConfig = FlowConfig & Pick<GatewayConfig, 'driftIntervalSeconds'>
+
 /** What the agent did since it started. */
 export interface AgentCounts {
   synced: { passes: number; writes: number; flushedMappings: number }
@@ -77,6 +80,7 @@ export class Agent {
   readonly #hostProblems: HostProblems
   readonly #passes: Passes
   readonly #cleanUps: (() => void)[] = []
+  #stopComparing: () => void = () => undefined
   /** Interfaces to be reported once the pass that looked at them got through. */
   readonly #unreported = new Set<ObjectKey>()
   /** Objects that could not be understood. */
@@ -164,6 +168,13 @@ export class Agent {
     return (['uplink', 'private'] as const).every((wanted) => attached.some(({ role }) => role === wanted))
   }
 
+  /** Takes over what can change while the gateway runs; established flows have their new timers from their next packet on. */
+  reconfigure(config: AgentLiveConfig): void {
+    this.#model.setFlowConfig(config)
+    this.#compareEvery(config.driftIntervalSeconds)
+    this.#passes.askForChange()
+  }
+
   /** Programs and maps stay pinned: traffic goes on, and the kernel goes on keeping neighbours. */
   async stop(): Promise<void> {
     await runCleanUps([
@@ -210,8 +221,14 @@ export class Agent {
         if (this.#devices.retryDue()) this.#passes.askAtOnce()
       }),
       every(SETTINGS_MS, () => this.#reportForwarding()),
-      every(this.#config.driftIntervalSeconds * 1000, () => this.#passes.askToVerify()),
+      () => this.#stopComparing(),
     )
+    this.#compareEvery(this.#config.driftIntervalSeconds)
+  }
+
+  #compareEvery(seconds: number): void {
+    this.#stopComparing()
+    this.#stopComparing = every(seconds * 1000, () => this.#passes.askToVerify())
   }
 
   /** An object that cannot be understood is left out; it must not keep the others from being served. */

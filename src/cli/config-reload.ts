@@ -12,8 +12,8 @@ const LOOK_MS = 5_000
 const SOURCE = 'configuration file'
 
 /** What can change without a restart. */
-export type LiveConfig = Pick<GatewayConfig, 'log'>
-const LIVE: readonly (keyof GatewayConfig)[] = ['log']
+const LIVE = ['log', 'timers', 'udpRefresh', 'perInterface', 'driftIntervalSeconds'] as const
+export type LiveConfig = Pick<GatewayConfig, (typeof LIVE)[number]>
 
 export interface ConfigReloadOptions {
   /** Absolute. */
@@ -57,7 +57,7 @@ export class ConfigReload {
       this.#report(
         'ConfigChanged',
         'was changed and natgw goes on as before',
-        'a restart takes it over; SIGHUP says what changed',
+        'SIGHUP takes over what can change live, a restart all of it',
       )
   }
 
@@ -75,10 +75,10 @@ export class ConfigReload {
       return
     }
     const changed = changedFields(this.#running, next)
-    const live = changed.filter((field) => LIVE.some((key) => field.startsWith(key)))
+    const live = changed.filter(isLive)
     const waiting = changed.filter((field) => !live.includes(field))
     if (live.length > 0) this.#options.apply(next)
-    this.#running = { ...this.#running, log: next.log }
+    for (const key of LIVE) this.#running = { ...this.#running, [key]: next[key] }
     log.info({ taken: live, waiting }, `SIGHUP: ${path} was read: ${outcome(live, waiting)}`)
     if (waiting.length === 0) this.#report()
     else
@@ -109,6 +109,11 @@ export class ConfigReload {
   async #read(): Promise<string | undefined> {
     return readFile(this.#options.path, 'utf8').catch(() => undefined)
   }
+}
+
+/** @param field a path like `timers.udp` */
+function isLive(field: string): boolean {
+  return LIVE.some((key) => field === key || field.startsWith(`${key}.`))
 }
 
 function outcome(live: readonly string[], waiting: readonly string[]): string {

@@ -123,6 +123,7 @@ async function startParts(
     running: config,
     apply: (next) => {
       for (const each of [log, agentLog, controllerLog]) each.level = next.log.level
+      agent.reconfigure(next)
     },
     problems,
     log,

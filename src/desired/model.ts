@@ -26,7 +26,10 @@ import { routeProblems } from './route-problems.ts'
 import { RouteTable } from './route-table.ts'
 import { uplinkState } from './uplink.ts'
 
-export type DesiredConfig = Pick<GatewayConfig, 'uplink' | 'private' | 'timers' | 'udpRefresh' | 'perInterface'>
+/** What the programs read of the configuration at every packet; it may change at any time. */
+export type FlowConfig = Pick<GatewayConfig, 'timers' | 'udpRefresh' | 'perInterface'>
+
+export type DesiredConfig = Pick<GatewayConfig, 'uplink' | 'private'> & FlowConfig
 
 const NO_MAC = new Uint8Array(6)
 
@@ -48,6 +51,7 @@ export interface Built {
  */
 export class DesiredModel {
   readonly #config: DesiredConfig
+  #flows: FlowConfig
   readonly #binding: DeviceBinding
   readonly #objects = new ObjectIndex()
   readonly #ledger = new Ledger()
@@ -65,6 +69,7 @@ export class DesiredModel {
 
   constructor(config: DesiredConfig, host: HostSnapshot) {
     this.#config = config
+    this.#flows = config
     this.#host = host
     this.#binding = new DeviceBinding(config)
     this.#binding.follow(host.links)
@@ -74,6 +79,11 @@ export class DesiredModel {
 
   apply(event: AgentEvent): void {
     this.#objects.apply(event)
+  }
+
+  /** The next build has it. */
+  setFlowConfig(config: FlowConfig): void {
+    this.#flows = config
   }
 
   /** @param change what differs from the host told before */
@@ -175,9 +185,9 @@ export class DesiredModel {
         enabled: true,
         uplinkIfindex: uplink?.ifindex ?? 0,
         uplinkMac: uplink?.mac ?? NO_MAC,
-        timers: this.#config.timers,
-        udpRefresh: this.#config.udpRefresh,
-        perInterface: this.#config.perInterface,
+        timers: this.#flows.timers,
+        udpRefresh: this.#flows.udpRefresh,
+        perInterface: this.#flows.perInterface,
       },
       devices: this.#devices(uplink),
       ...this.#ledger.entries(),

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
 import { useGateway } from '../../support/gateway-lab.ts'
-import { run, waitUntil } from '../../support/netns.ts'
+import { run, waitUntil, WEB_ADDRESS } from '../../support/netns.ts'
 import { Supervisor } from '../../support/supervisor.ts'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
@@ -162,7 +162,7 @@ describe('gateway.yaml', () => {
   test('is watched while natgw runs, and read again at SIGHUP', async () => {
     await gateway().start()
     const original = readFileSync(gateway().files.config, 'utf8')
-    edit((text) => `${text}timers: {udp: 200}\nlog: {level: debug}\n`)
+    edit((text) => `${text}timers: {udp: 200}\nlog: {level: debug}\nmanifestLimits: {files: 99}\n`)
     await waitUntil('the change to be told', 10_000, async () =>
       (await problems()).some((line) => line.includes('ConfigChanged')),
     )
@@ -170,9 +170,11 @@ describe('gateway.yaml', () => {
     gateway().service.signal('SIGHUP')
     await waitUntil('the outcome', 5_000, () => messages().some((message) => message.startsWith('SIGHUP')))
     expect(messages().find((message) => message.startsWith('SIGHUP'))).toMatch(
-      /was read: taken over: log\.level; needs a restart: timers\.udp$/,
+      /was read: taken over: timers\.udp, log\.level; needs a restart: manifestLimits\.files$/,
     )
-    expect(await problems()).toEqual([expect.stringMatching(/ConfigNeedsRestart: .*: timers\.udp; restart natgw/)])
+    expect(await problems()).toEqual([
+      expect.stringMatching(/ConfigNeedsRestart: .*: manifestLimits\.files; restart natgw/),
+    ])
 
     edit(() => 'uplink: [')
     gateway().service.signal('SIGHUP')
@@ -182,6 +184,32 @@ describe('gateway.yaml', () => {
     edit(() => original)
     gateway().service.signal('SIGHUP')
     await waitUntil('no problem', 5_000, async () => (await problems()).length === 0)
+    await gateway().stop()
+  })
+
+  test('gives living flows new timers and interfaces new shares at SIGHUP, without a restart', async () => {
+    await gateway().start()
+    const { natgw, lab, service } = gateway()
+    const original = readFileSync(gateway().files.config, 'utf8')
+    const pings = lab.machine(1).host.attempt('ping', ['-c', '50', '-i', '0.2', WEB_ADDRESS])
+    const expiry = async () => {
+      const icmp = (await natgw.sessions()).filter(({ protocol }) => protocol === 'icmp')
+      const [youngest] = icmp.sort((a, b) => a.ageSeconds - b.ageSeconds)
+      return Math.ceil((youngest?.expiresInSeconds ?? 0) / 20) * 20
+    }
+    const allowed = async () => new Set((await natgw.slices()).map(({ sessionsAllowed }) => sessionsAllowed))
+    await expect.poll(expiry, { timeout: 5_000 }).toBe(60)
+
+    edit((text) => `${text}timers: {icmp: 20}\nperInterface: {sessions: 7}\n`)
+    service.signal('SIGHUP')
+    await expect.poll(expiry, { timeout: 5_000 }).toBe(20)
+    expect(await allowed()).toEqual(new Set([7]))
+    expect((await pings).stdout).toContain(' 0% packet loss')
+
+    edit(() => original)
+    service.signal('SIGHUP')
+    await expect.poll(allowed, { timeout: 5_000 }).not.toEqual(new Set([7]))
+    expect(await problems()).toEqual([])
     await gateway().stop()
   })
 })

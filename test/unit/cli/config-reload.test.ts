@@ -63,14 +63,27 @@ describe('a configuration file that is edited', () => {
 
 describe('a configuration file that is read again', () => {
   it('changes what can change, and says what waits for a restart', async () => {
-    writeFileSync(path, `${YAML}timers: {udp: 200}\nlog: {level: debug}\n`)
+    const live = 'timers: {udp: 200}\nlog: {level: debug}\nudpRefresh: outbound\nperInterface: {sessions: 9}\n'
+    writeFileSync(path, `${YAML}${live}driftIntervalSeconds: 5\nxdpMode: generic\n`)
     await reload.reload()
-    expect(applied.map((config) => config.log.level)).toEqual(['debug'])
-    expect(logged).toEqual([expect.stringMatching(/taken over: log\.level; needs a restart: timers\.udp$/)])
+    expect(applied).toMatchObject([
+      {
+        log: { level: 'debug' },
+        timers: { udp: 200 },
+        udpRefresh: 'outbound',
+        perInterface: { sessions: 9 },
+        driftIntervalSeconds: 5,
+      },
+    ])
+    expect(logged).toEqual([
+      expect.stringMatching(
+        /taken over: timers\.udp, udpRefresh, perInterface\.sessions, driftIntervalSeconds, log\.level; needs a restart: xdpMode$/,
+      ),
+    ])
     expect(reasons()).toEqual(['ConfigNeedsRestart'])
     await reload.reload()
     expect(applied).toHaveLength(1)
-    expect(logged[1]).toMatch(/needs a restart: timers\.udp$/)
+    expect(logged[1]).toMatch(/needs a restart: xdpMode$/)
   })
 
   it('without a change changes nothing', async () => {
