@@ -20,13 +20,13 @@ struct flow_request {
 	__be32 destination;
 	__be16 source_port;
 	__be16 destination_port;
-	__u32 start; /* of the probe window */
+	__u32 bucket;
 	__u32 tcp_flags;
 	__u32 icmp_type;
 	__u32 now;
 	/* out */
 	__u32 next_hop; /* index into `next_hops`, by flow_check() */
-	__u32 offset;	/* of the mapping's slot in the run */
+	__u32 offset;	/* of the mapping's slot in its range */
 	__s32 session;	/* index into `sessions`, -1 for the session in the slot */
 };
 
@@ -62,8 +62,8 @@ static __always_inline void usage_raise(struct slice_state *state, __u32 protoco
 		state->peak[index] = used;
 }
 
-/* A new mapping, in its probe window or else wherever the bitmap has a free slot. Lock held. */
-static __always_inline int mapping_make(struct new_flow *flow, const struct run *run)
+/* A new mapping, in its probe window or else in any free slot. Caller holds the lock. */
+static __always_inline int mapping_make(struct new_flow *flow, const struct slot_range *range)
 {
 	struct slice_state *state = flow->state;
 	__u64 busy = claim_make(flow->request->source, flow->request->source_port, 0, CLAIM_BUSY);
@@ -73,32 +73,32 @@ static __always_inline int mapping_make(struct new_flow *flow, const struct run 
 	__u16 *port;
 	__s32 free, distance;
 
-	if (state->used[protocol_index(protocol)] >= run->size) {
+	if (state->used[protocol_index(protocol)] >= range->size) {
 		fetch_add(&state->refused, 1);
 		return DROP_SLICE_FULL;
 	}
-	distance = window_find_free(flow->request->slice, protocol, flow->request->start);
+	distance = window_find_free(flow->request->slice, protocol, flow->request->bucket);
 	if (distance >= 0) {
-		free = flow->request->start + distance;
+		free = flow->request->bucket + distance;
 	} else {
-		free = bitmap_find_free(flow->request->slice, protocol, flow->request->start);
+		free = range_find_free(flow->request->slice, protocol, flow->request->bucket);
 		if (free < 0) {
 			fetch_add(&state->refused, 1);
 			return DROP_SLICE_FULL;
 		}
 		flags = SLOT_OVERFLOW;
 	}
-	slot = run_slot(run, free);
-	port = run_port(run, free);
+	slot = range_slot(range, free);
+	port = range_port(range, free);
 	/* Only holders of the lock claim free slots, so this one cannot be lost. */
 	if (!slot || !port || compare_exchange(&slot->claim, CLAIM_FREE, busy) != CLAIM_FREE)
 		return DROP_CONTENDED;
 	*port = bpf_ntohs(flow->request->source_port);
 	if (flags & SLOT_OVERFLOW) {
-		chain_add(run, flow->request->start, free);
+		chain_add(range, flow->request->bucket, free);
 		fetch_add(&state->overflow[protocol_index(protocol)], 1);
 	}
-	bitmap_set(run, free);
+	slot_mark_taken(range, free);
 	usage_raise(state, protocol);
 	slot_publish(flow, slot, flags);
 	flow->request->offset = free;
@@ -113,7 +113,7 @@ static __always_inline void flow_session_init(const struct new_flow *flow, struc
 		     request->next_hop, request->now);
 }
 
-/* The expired session at `index` of `sessions`, whose remote is asked for again, lives again. Lock held. */
+/* The expired session at `index` of `sessions`, whose remote is asked for again, lives again. Caller holds the lock. */
 static __always_inline int session_renew(struct new_flow *flow, __u32 index, __u64 live)
 {
 	struct session *session = bpf_map_lookup_elem(&sessions, &index);
@@ -130,7 +130,8 @@ static __always_inline int session_renew(struct new_flow *flow, __u32 index, __u
 	return DROP_NONE;
 }
 
-/* One more entry of `sessions` for the mapping in `slot`. Lock held; other slices take entries at the same time. */
+/* One more entry of `sessions` for the mapping in `slot`. Caller holds the lock; other slices take entries at the same
+ * time. */
 static __always_inline int session_add(struct new_flow *flow, struct slot *slot, __u32 slot_index, __u64 live)
 {
 	struct flow_request *request = flow->request;
@@ -193,23 +194,24 @@ static __always_inline int flow_make_locked(struct new_flow *flow)
 	struct flow_request *request = flow->request;
 	__u64 endpoint = claim_endpoint(claim_make(request->source, request->source_port, 0, 0));
 	struct slot *slot;
-	struct run run;
+	struct slot_range range;
 	__s32 offset;
 	__u64 claim;
 
 	/* The slice may have changed hands since it was looked up. */
 	if (!(flow->slice->flags & SLICE_ACTIVE) || flow->slice->inside_address != flow->request->source)
 		return DROP_NO_SLICE;
-	if (!run_open(&run, flow->slice, flow->request->protocol))
+	if (!range_open(&range, flow->slice, flow->request->protocol))
 		return DROP_NO_SLICE;
-	offset = slot_search(request->slice, request->protocol, request->source, request->source_port, request->start);
+	offset =
+	    slot_lookup_slow(request->slice, request->protocol, request->source, request->source_port, request->bucket);
 	if (offset == CHAIN_FULL) {
 		fetch_add(&flow->state->refused, 1);
 		return DROP_SLICE_FULL;
 	}
 	if (offset < 0)
-		return mapping_make(flow, &run);
-	slot = run_slot(&run, offset);
+		return mapping_make(flow, &range);
+	slot = range_slot(&range, offset);
 	if (!slot)
 		return DROP_NO_SLICE;
 
@@ -218,7 +220,7 @@ static __always_inline int flow_make_locked(struct new_flow *flow)
 		return DROP_CONTENDED;
 	flow->request->offset = offset;
 	if (slot_alive(slot, request->now))
-		return session_make(flow, slot, slice_run(flow->slice, request->protocol) + offset);
+		return session_make(flow, slot, slice_first_slot(flow->slice, request->protocol) + offset);
 	/* Expired, not swept yet: the same port serves its old owner again. */
 	if (compare_exchange(&slot->claim, claim, (claim & ~3ull) | CLAIM_BUSY) != claim)
 		return DROP_CONTENDED;

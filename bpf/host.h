@@ -17,7 +17,8 @@ static __always_inline int host_has_ipv4(__be32 address)
 
 	/* Few destinations are the host's, and the look-up is a good part of what a refused packet costs. Nobody keeps
 	 * the filter while the gateway is not enabled. */
-	if (s && s->enabled && !(s->host_filter >> ((bpf_ntohl(address) * 0x9e3779b1u) >> 26) & 1))
+	if (s && s->enabled &&
+	    !(s->host_filter >> ((__u32)(bpf_ntohl(address) * HOST_FILTER_FACTOR) >> HOST_FILTER_SHIFT) & 1))
 		return 0;
 	__builtin_memcpy(&key.address[12], &address, sizeof(address));
 	return bpf_map_lookup_elem(&host_addresses, &key) != NULL;

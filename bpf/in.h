@@ -32,7 +32,7 @@ static __always_inline int landing_find(const struct address *address, __be32 pu
 	__u32 size = address->slice_size;
 	struct slice *slice;
 	struct slot *slot;
-	struct run run;
+	struct slot_range range;
 	__u64 claim;
 
 	if (port < address->first_port || port > address->last_port || !size)
@@ -42,9 +42,9 @@ static __always_inline int landing_find(const struct address *address, __be32 pu
 	if (!slice || !(slice->flags & SLICE_ACTIVE) || slice->public_address != public_address)
 		return DROP_NOT_A_SLICE;
 	offset = port - slice->first_port;
-	if (offset >= slice->size || !run_open(&run, slice, protocol))
+	if (offset >= slice->size || !range_open(&range, slice, protocol))
 		return DROP_NOT_A_SLICE;
-	slot = run_slot(&run, offset);
+	slot = range_slot(&range, offset);
 	if (!slot)
 		return DROP_NO_MAPPING;
 	claim = READ_ONCE(slot->claim);
@@ -53,7 +53,7 @@ static __always_inline int landing_find(const struct address *address, __be32 pu
 		return DROP_NO_MAPPING;
 	found->slice = slice;
 	found->slot = slot;
-	found->slot_index = slice_run(slice, protocol) + offset;
+	found->slot_index = slice_first_slot(slice, protocol) + offset;
 	return DROP_NONE;
 }
 

@@ -9,7 +9,12 @@
 
 #define SLICE_HINTS 65536
 
-/* What holds for packets of established flows: their way is laid out in a straight line. */
+/* Keeps a type in the BTF that no map definition names in full. */
+#define BTF_KEEP(type) BTF_KEEP_AS(type, __COUNTER__)
+#define BTF_KEEP_AS(type, number) BTF_KEEP_NAMED(type, number)
+#define BTF_KEEP_NAMED(type, number) const type *btf_keep_##number __attribute__((unused))
+
+/* Branch hint: keep the established-flow path as fall-through code. */
 #define likely(condition) __builtin_expect(!!(condition), 1)
 
 /* ---- written by the agent ---- */
@@ -84,24 +89,21 @@ struct {
 
 /* ---- written by the programs ---- */
 
-/*
- * The slot arena. The agent adds chunks. In one are struct slot and, at the places that enum limits names, what stands
- * beside the slots, struct link among it: bpf/arena.h.
- */
-struct slot_chunk {
+/* Slots, by enum slot_constants. The agent adds blocks. */
+struct slot_block {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, CHUNK_CELLS);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(struct slot));
+	__uint(max_entries, BLOCK_GROUPS);
+	__type(key, __u32);
+	__type(value, struct slot_group);
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, MAX_CHUNKS);
+	__uint(max_entries, MAX_SLOT_BLOCKS);
 	__type(key, __u32);
-	__array(values, struct slot_chunk);
-} slot_chunks SEC(".maps");
+	__array(values, struct slot_block);
+} slot_blocks SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -18,30 +18,33 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* Types that no map definition names in full, kept in the BTF for the layouts in TypeScript. */
-const struct slot *anchor_slot __attribute__((unused));
-const struct link *anchor_link __attribute__((unused));
-const struct event *anchor_event __attribute__((unused));
-const enum limits *anchor_limits __attribute__((unused));
-const enum layout_versions *anchor_layout_versions __attribute__((unused));
-const enum slice_constants *anchor_slice_constants __attribute__((unused));
-const enum nat_protocol *anchor_protocol __attribute__((unused));
-const enum address_flags *anchor_address_flags __attribute__((unused));
-const enum slice_flags *anchor_slice_flags __attribute__((unused));
-const enum tcp_state *anchor_tcp_state __attribute__((unused));
-const enum claim_state *anchor_claim_state __attribute__((unused));
-const enum settings_flags *anchor_settings_flags __attribute__((unused));
-const enum session_tcp *anchor_session_tcp __attribute__((unused));
-const enum session_route *anchor_session_route __attribute__((unused));
-const enum slot_flags *anchor_slot_flags __attribute__((unused));
-const enum device_constants *anchor_device_constants __attribute__((unused));
-const enum interface_flags *anchor_interface_flags __attribute__((unused));
-const enum route_flags *anchor_route_flags __attribute__((unused));
-const enum next_hop_flags *anchor_next_hop_flags __attribute__((unused));
-const enum counter *anchor_counter __attribute__((unused));
-const enum drop_reason *anchor_drop_reason __attribute__((unused));
-const enum loss_error *anchor_loss_error __attribute__((unused));
-const enum event_type *anchor_event_type __attribute__((unused));
+/* The layouts in TypeScript are made from the BTF: types that no map definition names in full are kept in it. */
+BTF_KEEP(struct slot);
+BTF_KEEP(struct slot_group);
+BTF_KEEP(struct chain_node);
+BTF_KEEP(struct event);
+BTF_KEEP(enum limits);
+BTF_KEEP(enum slot_constants);
+BTF_KEEP(enum host_filter_constants);
+BTF_KEEP(enum layout_versions);
+BTF_KEEP(enum slice_constants);
+BTF_KEEP(enum nat_protocol);
+BTF_KEEP(enum address_flags);
+BTF_KEEP(enum slice_flags);
+BTF_KEEP(enum tcp_state);
+BTF_KEEP(enum claim_state);
+BTF_KEEP(enum settings_flags);
+BTF_KEEP(enum session_tcp);
+BTF_KEEP(enum session_route);
+BTF_KEEP(enum slot_flags);
+BTF_KEEP(enum device_constants);
+BTF_KEEP(enum interface_flags);
+BTF_KEEP(enum route_flags);
+BTF_KEEP(enum next_hop_flags);
+BTF_KEEP(enum counter);
+BTF_KEEP(enum drop_reason);
+BTF_KEEP(enum loss_error);
+BTF_KEEP(enum event_type);
 
 static __always_inline struct settings *settings_get(void)
 {
@@ -230,16 +233,16 @@ SEC("syscall")
 int nat_flush(struct flush_args *args)
 {
 	struct flush flush = {.place = {.protocol = args->protocol}};
-	__u32 chunk = args->run >> 16, index = args->slice, protocol = args->protocol;
+	__u32 index = args->slice, protocol = args->protocol;
 	struct slice_state *state = bpf_map_lookup_elem(&slice_states, &index);
 	struct slice *slice = bpf_map_lookup_elem(&slices, &index);
 
 	flush.place.slice = slice;
 	flush.place.state = state;
-	flush.place.run.chunk = bpf_map_lookup_elem(&slot_chunks, &chunk);
-	flush.place.run.first = args->run & 0xffff;
-	flush.place.run.size = args->size;
-	if (!flush.place.run.chunk || !slice || !state || protocol >= NAT_PROTOCOLS)
+	flush.place.range.block = block_lookup(args->first_slot);
+	flush.place.range.first = args->first_slot & (BLOCK_SLOTS - 1);
+	flush.place.range.size = args->size;
+	if (!flush.place.range.block || !slice || !state || protocol >= NAT_PROTOCOLS)
 		return 1;
 	/* The slice is closed, so that only the sweep may hold it, and that for a moment. */
 	if (!slice_lock(state))
@@ -253,27 +256,27 @@ int nat_flush(struct flush_args *args)
 	return 0;
 }
 
-struct chunk_scan {
+struct block_scan {
 	__u32 first;
 	__u64 present;
 };
 
-static long chunk_scan_step(__u32 turn, struct chunk_scan *scan)
+static long block_scan_step(__u32 turn, struct block_scan *scan)
 {
-	__u32 chunk = scan->first + turn;
+	__u32 block = scan->first + turn;
 
-	if (bpf_map_lookup_elem(&slot_chunks, &chunk))
+	if (bpf_map_lookup_elem(&slot_blocks, &block))
 		scan->present |= 1ull << (turn & 63);
 	return 0;
 }
 
-/* For user space a look at a chunk is a wait of tens of milliseconds before Linux 6.8: for all running programs. */
+/* For user space a look at a block is a wait of tens of milliseconds before Linux 6.8: for all running programs. */
 SEC("syscall")
-int nat_chunks(struct chunks_args *args)
+int nat_slot_blocks(struct slot_blocks_args *args)
 {
-	struct chunk_scan scan = {.first = args->first};
+	struct block_scan scan = {.first = args->first};
 
-	bpf_loop(64, chunk_scan_step, &scan, 0);
+	bpf_loop(64, block_scan_step, &scan, 0);
 	args->present = scan.present;
 	return 0;
 }

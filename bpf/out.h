@@ -66,7 +66,7 @@ struct outgoing {
 	const struct slice *slice;
 	struct session_data *session;
 	__u32 slice_index;
-	__u32 offset; /* of its mapping's slot in the run */
+	__u32 offset; /* of its mapping's slot in its range */
 };
 
 static __always_inline int out_translate(const struct settings *s, struct packet *p, const void *data_end,
@@ -95,20 +95,20 @@ static __always_inline int out_flow(struct settings *s, struct packet *p, const 
 	__be16 remote_port = p->protocol == NAT_PROTOCOL_ICMP ? 0 : p->destination;
 	struct outgoing out = {.slice = slice, .slice_index = slice_index};
 	struct flow_request request = {};
-	__u32 now = now_jiffies(), start;
+	__u32 now = now_jiffies(), bucket;
 	struct slot *slot;
-	struct run run;
+	struct slot_range range;
 	int verdict;
 
-	if (!run_open(&run, slice, p->protocol))
+	if (!range_open(&range, slice, p->protocol))
 		return drop(DROP_NO_SLICE);
 	if (p->ip->ttl <= 1)
 		return host_or_drop(p->ip->saddr, p->ip->daddr, slice->ifindex, DROP_TTL_EXPIRED);
-	start = run_start(&run, slice->secret, p->ip->saddr, p->source, p->protocol);
-	slot = slot_find(&run, slice_index, p->protocol, p->ip->saddr, p->source, start, &out.offset);
+	bucket = bucket_of(&range, slice->secret, p->ip->saddr, p->source, p->protocol);
+	slot = slot_lookup(&range, slice_index, p->protocol, p->ip->saddr, p->source, bucket, &out.offset);
 	if (likely(slot && slot_alive(slot, now))) {
-		out.session =
-		    session_lookup(slot, slice_run(slice, p->protocol) + out.offset, p->ip->daddr, remote_port, now);
+		out.session = session_lookup(slot, slice_first_slot(slice, p->protocol) + out.offset, p->ip->daddr,
+					     remote_port, now);
 		if (likely(out.session))
 			return out_translate(s, p, data_end, &out, now);
 	}
@@ -122,7 +122,7 @@ static __always_inline int out_flow(struct settings *s, struct packet *p, const 
 	request.destination = p->ip->daddr;
 	request.source_port = p->source;
 	request.destination_port = remote_port;
-	request.start = start;
+	request.bucket = bucket;
 	request.tcp_flags = p->tcp_flags;
 	request.icmp_type = p->icmp_type;
 	request.now = now;
@@ -131,7 +131,7 @@ static __always_inline int out_flow(struct settings *s, struct packet *p, const 
 		return host_or_drop(p->ip->saddr, p->ip->daddr, slice->ifindex, DROP_DESTINATION);
 	if (verdict != DROP_NONE)
 		return drop(verdict);
-	slot = run_slot(&run, request.offset);
+	slot = range_slot(&range, request.offset);
 	if (!slot)
 		return drop(DROP_LEAK_PREVENTED);
 	out.offset = request.offset;
@@ -153,22 +153,22 @@ static __noinline int out_icmp_error(const struct settings *s, struct packet *p,
 {
 	struct link_layer link;
 	struct quote quote;
-	__u32 now = now_jiffies(), start, offset;
+	__u32 now = now_jiffies(), bucket, offset;
 	struct session_data *session;
 	struct next_hop *hop;
 	struct slot *slot;
-	struct run run;
+	struct slot_range range;
 	int reason;
 
 	if (!quote_parse(p, data_end, &quote) || quote.ip->daddr != p->ip->saddr)
 		return host_or_drop(p->ip->saddr, p->ip->daddr, slice->ifindex, DROP_ICMP_NO_SESSION);
-	if (!run_open(&run, slice, quote.protocol))
+	if (!range_open(&range, slice, quote.protocol))
 		return drop(DROP_NO_SLICE);
-	start = run_start(&run, slice->secret, quote.ip->daddr, quote.destination, quote.protocol);
-	slot = slot_find(&run, slice_index, quote.protocol, quote.ip->daddr, quote.destination, start, &offset);
+	bucket = bucket_of(&range, slice->secret, quote.ip->daddr, quote.destination, quote.protocol);
+	slot = slot_lookup(&range, slice_index, quote.protocol, quote.ip->daddr, quote.destination, bucket, &offset);
 	if (!slot || !slot_alive(slot, now))
 		return host_or_drop(p->ip->saddr, p->ip->daddr, slice->ifindex, DROP_ICMP_NO_SESSION);
-	session = session_lookup(slot, slice_run(slice, quote.protocol) + offset, quote.ip->saddr,
+	session = session_lookup(slot, slice_first_slot(slice, quote.protocol) + offset, quote.ip->saddr,
 				 quote.protocol == NAT_PROTOCOL_ICMP ? 0 : quote.source, now);
 	if (!session)
 		return host_or_drop(p->ip->saddr, p->ip->daddr, slice->ifindex, DROP_ICMP_NO_SESSION);

@@ -86,7 +86,7 @@ static __always_inline int session_window(__u32 slot, __be32 remote, __u32 port,
 
 /*
  * The index of the spilled session of (slot, generation) with this remote, dead or alive, or -1. Functions that are
- * verified on their own, like slot_search().
+ * verified on their own, like slot_lookup_slow().
  */
 __noinline int session_search_in(__u32 slot, __u32 generation, __be32 remote, __u32 port, __u32 second)
 {

@@ -2,7 +2,7 @@
 /*
  * The slice is the hash table. A mapping sits in the slot of its external port; the port is found by hashing the inside
  * endpoint into the slice and probing a window. What does not fit its window takes any free slot and is chained to the
- * place it hashes to.
+ * bucket that it hashes to.
  *
  * Concurrency. Look-ups take no lock. A mapping is made under the slice's lock, so an inside endpoint never gets two.
  * The sweep takes it away by compare-and-swap of `claim` (atomic.h has the states), and only `settings.grace` after its
@@ -16,13 +16,13 @@
 
 #include <linux/bpf.h>
 #include <bpf/bpf_endian.h>
-#include "arena.h"
+#include "slot_store.h"
 #include "atomic.h"
 #include "counters.h"
 #include "maps.h"
 
 #define GENERATION_MASK 0x3fff
-#define CHAIN_LENGTH 32 /* mappings chained to one place; more are refused */
+#define CHAIN_LENGTH 32 /* mappings in the chain of one bucket; more are refused */
 #define CHAIN_FULL -2
 #define LOCK_SPINS 4096
 /* Four 16-bit numbers in a word: the lowest and the highest bit of each. */
@@ -66,46 +66,44 @@ static __always_inline __u32 slot_hash(__u64 secret, __be32 address, __be16 port
 	return h >> 32;
 }
 
-/* Where the window of an endpoint begins; windows end with the run. */
-static __always_inline __u32 run_start(const struct run *run, __u64 secret, __be32 address, __be16 port, __u32 protocol)
+/* Offset at which the window of an endpoint begins. Windows end with the range. */
+static __always_inline __u32 bucket_of(const struct slot_range *range, __u64 secret, __be32 address, __be16 port,
+				       __u32 protocol)
 {
-	__u32 starts = run->size - run_window(run) + 1;
+	__u32 buckets = range->size - range_window(range) + 1;
 
-	return ((__u64)slot_hash(secret, address, port, protocol) * starts) >> 32;
+	return ((__u64)slot_hash(secret, address, port, protocol) * buckets) >> 32;
 }
 
-static __always_inline struct slot *slot_of(const struct run *run, __u32 offset, __u64 endpoint)
+/* `slot`, if its mapping is this inside endpoint's, else NULL. */
+static __always_inline struct slot *slot_if_of(struct slot *slot, __u64 endpoint)
 {
-	struct slot *slot = run_slot(run, offset);
-	__u64 claim;
+	__u64 claim = READ_ONCE(slot->claim);
 
-	if (!slot)
-		return NULL;
-	claim = READ_ONCE(slot->claim);
 	return claim_endpoint(claim) == endpoint ? load_acquire(slot, claim) : NULL;
 }
 
-/* The offset of the endpoint's slot within its window or a little beyond, or -1. Compares four inside ports at a time.
- */
-static __always_inline __s32 window_find(const struct run *run, __u32 start, __u64 endpoint)
+/* Offset of the endpoint's slot within its window or a little beyond, or -1. Compares four inside ports at a time. */
+static __always_inline __s32 window_lookup(const struct slot_range *range, __u32 bucket, __u64 endpoint)
 {
-	__u32 first = (run->first + start) & ~3u;
+	__u32 first = (range->first + bucket) & ~3u;
 	__u64 wanted = (endpoint & 0xffff) * LANES;
 
 	for (__u32 i = 0; i < PROBE_WINDOW + 4; i += 4) {
-		__u64 *word = ports_word(run, first + i), difference;
+		struct slot_group *group = block_group(range->block, first + i);
+		__u64 difference;
 
-		if (!word)
+		if (!group)
 			return -1;
-		difference = READ_ONCE(*word) ^ wanted;
+		difference = READ_ONCE(*group_four_ports(group, first + i)) ^ wanted;
 		if (!((difference - LANES) & ~difference & LANES_HIGH))
 			continue;
 		for (__u32 lane = 0; lane < 4; lane++) {
-			__u32 offset = first + i + lane - run->first;
+			__u32 offset = first + i + lane - range->first;
 
-			if ((difference >> (16 * lane)) & 0xffff || offset >= run->size)
+			if ((difference >> (16 * lane)) & 0xffff || offset >= range->size)
 				continue;
-			if (slot_of(run, offset, endpoint))
+			if (slot_if_of(group_slot(group, first + i + lane), endpoint))
 				return offset;
 		}
 	}
@@ -113,55 +111,60 @@ static __always_inline __s32 window_find(const struct run *run, __u32 start, __u
 }
 
 /*
- * The offset of the endpoint's slot in the chain of the slot at `home`, or -1, or CHAIN_FULL. Without the lock the
- * chain may change on the way: what is missed then is looked for again under the lock.
+ * Offset of the endpoint's slot in the chain of a bucket, or -1, or CHAIN_FULL. Without the lock the chain may change
+ * meanwhile: a mapping missed by this is looked up again under the lock before one is made.
  */
-static __always_inline __s32 chain_find(const struct run *run, __u32 home, __u64 endpoint)
+static __always_inline __s32 chain_lookup(const struct slot_range *range, __u32 bucket, __u64 endpoint)
 {
-	struct link *link = run_link(run, home);
-	__u32 at = link ? READ_ONCE(link->first) : 0;
+	struct chain_node *node = range_chain_node(range, bucket);
+	__u32 at = node ? READ_ONCE(node->first) : 0;
 
 	for (__u32 i = 0; i < CHAIN_LENGTH; i++) {
-		if (!at || at > run->size)
+		struct slot_group *group;
+		__u32 offset = at - 1;
+
+		if (!at || at > range->size)
 			return -1;
-		if (slot_of(run, at - 1, endpoint))
-			return at - 1;
-		link = run_link(run, at - 1);
-		at = link ? READ_ONCE(link->next) : 0;
+		group = range_group(range, offset);
+		if (!group)
+			return -1;
+		if (slot_if_of(group_slot(group, range->first + offset), endpoint))
+			return offset;
+		at = READ_ONCE(group_chain_node(group, range->first + offset)->next);
 	}
 	return CHAIN_FULL;
 }
 
-/* Lock held. */
-static __always_inline void chain_add(const struct run *run, __u32 home, __u32 offset)
+/* Caller holds the lock. */
+static __always_inline void chain_add(const struct slot_range *range, __u32 bucket, __u32 offset)
 {
-	struct link *head = run_link(run, home), *link = run_link(run, offset);
+	struct chain_node *head = range_chain_node(range, bucket), *node = range_chain_node(range, offset);
 
-	if (!head || !link)
+	if (!head || !node)
 		return;
-	link->next = head->first;
-	head->first = offset + 1;
+	WRITE_ONCE(node->next, head->first);
+	WRITE_ONCE(head->first, offset + 1);
 }
 
-/* Lock held. Who stands on the link that goes finds on from there. */
-static __always_inline void chain_remove(const struct run *run, __u32 home, __u32 offset)
+/* Caller holds the lock. A concurrent reader on the removed node can still follow its `next`. */
+static __always_inline void chain_remove(const struct slot_range *range, __u32 bucket, __u32 offset)
 {
-	struct link *link = run_link(run, offset), *before = run_link(run, home);
+	struct chain_node *node = range_chain_node(range, offset), *before = range_chain_node(range, bucket);
 	__u32 at;
 
-	if (!link || !before)
+	if (!node || !before)
 		return;
 	if (before->first == offset + 1) {
-		before->first = link->next;
+		WRITE_ONCE(before->first, node->next);
 		return;
 	}
 	at = before->first;
-	for (__u32 i = 0; i < CHAIN_LENGTH && at && at <= run->size; i++) {
-		before = run_link(run, at - 1);
+	for (__u32 i = 0; i < CHAIN_LENGTH && at && at <= range->size; i++) {
+		before = range_chain_node(range, at - 1);
 		if (!before)
 			return;
 		if (before->next == offset + 1) {
-			before->next = link->next;
+			WRITE_ONCE(before->next, node->next);
 			return;
 		}
 		at = before->next;
@@ -169,45 +172,43 @@ static __always_inline void chain_remove(const struct run *run, __u32 home, __u3
 }
 
 /*
- * Where the inside endpoint has its slot, dead or alive: the offset, or -1, or CHAIN_FULL. A function that is verified
- * on its own, so that its many ways do not multiply with those of its callers.
+ * Offset of the inside endpoint's slot, dead or alive, or -1, or CHAIN_FULL. Verified apart from its callers, so that
+ * its paths do not multiply with theirs.
  */
-__noinline int slot_search(__u32 slice_index, __u32 protocol, __be32 address, __u32 port, __u32 start)
+__noinline int slot_lookup_slow(__u32 slice_index, __u32 protocol, __be32 address, __u32 port, __u32 bucket)
 {
 	__u64 endpoint = claim_endpoint(claim_make(address, port, 0, 0));
 	struct slice *slice = bpf_map_lookup_elem(&slices, &slice_index);
-	struct run run;
+	struct slot_range range;
 	__s32 offset;
 
-	if (!slice || protocol >= NAT_PROTOCOLS || !run_open(&run, slice, protocol))
+	if (!slice || protocol >= NAT_PROTOCOLS || !range_open(&range, slice, protocol))
 		return -1;
-	offset = window_find(&run, start, endpoint);
-	return offset < 0 ? chain_find(&run, start, endpoint) : offset;
+	offset = window_lookup(&range, bucket, endpoint);
+	return offset < 0 ? chain_lookup(&range, bucket, endpoint) : offset;
 }
 
-/*
- * The slot of an inside endpoint and its offset, or NULL. Most sit where the hash points: only for others is a call
- * made.
- */
-static __always_inline struct slot *slot_find(const struct run *run, __u32 slice_index, __u32 protocol, __be32 address,
-					      __be16 port, __u32 start, __u32 *offset)
+/* The slot of an inside endpoint and its offset, or NULL. Most are in their bucket: others cost a call. */
+static __always_inline struct slot *slot_lookup(const struct slot_range *range, __u32 slice_index, __u32 protocol,
+						__be32 address, __be16 port, __u32 bucket, __u32 *offset)
 {
 	__u64 endpoint = claim_endpoint(claim_make(address, port, 0, 0));
-	__u16 *home = run_port(run, start);
+	struct slot_group *group = range_group(range, bucket);
+	__u32 index = range->first + bucket;
 	struct slot *slot;
 	int found;
 
-	*offset = start;
-	if (likely(home && READ_ONCE(*home) == bpf_ntohs(port))) {
-		slot = slot_of(run, start, endpoint);
+	*offset = bucket;
+	if (likely(group && READ_ONCE(*group_port(group, index)) == bpf_ntohs(port))) {
+		slot = slot_if_of(group_slot(group, index), endpoint);
 		if (slot)
 			return slot;
 	}
-	found = slot_search(slice_index, protocol, address, port, start);
+	found = slot_lookup_slow(slice_index, protocol, address, port, bucket);
 	if (found < 0)
 		return NULL;
 	*offset = found;
-	return run_slot(run, found);
+	return range_slot(range, found);
 }
 
 /* A mapping lives as long as one of its sessions: the one in the slot, or those in `sessions` until the sweep takes
@@ -255,16 +256,16 @@ static __always_inline void slice_unlock(struct slice_state *state)
 	store_release(&state->lock, 0);
 }
 
-/* How far behind `start` the first free slot of the probe window is, or -1. The caller holds the lock of the slice. */
-__noinline int window_find_free(__u32 slice_index, __u32 protocol, __u32 start)
+/* How far behind its bucket the first free slot of a probe window is, or -1. Caller holds the lock of the slice. */
+__noinline int window_find_free(__u32 slice_index, __u32 protocol, __u32 bucket)
 {
 	struct slice *slice = bpf_map_lookup_elem(&slices, &slice_index);
-	struct run run;
+	struct slot_range range;
 	__u64 free;
 
-	if (!slice || !run_open(&run, slice, protocol))
+	if (!slice || !range_open(&range, slice, protocol))
 		return -1;
-	free = ~bitmap_bits(&run, start) & ((1ull << run_window(&run)) - 1);
+	free = ~window_taken(&range, bucket) & ((1ull << range_window(&range)) - 1);
 	return free ? __builtin_ctzll(free) : -1;
 }
 

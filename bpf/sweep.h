@@ -30,7 +30,7 @@ struct sweep {
 struct place {
 	const struct slice *slice;
 	struct slice_state *state;
-	struct run run;
+	struct slot_range range;
 	__u32 protocol;
 	__u32 offset;
 };
@@ -45,14 +45,15 @@ static __always_inline void count_down(__u32 counts[NAT_PROTOCOLS], __u32 protoc
  * chained. */
 static __always_inline void slot_forget(const struct place *place, const struct slot *slot, __u64 claim)
 {
-	const struct run *run = &place->run;
-	__u16 *port = run_port(run, place->offset);
+	const struct slot_range *range = &place->range;
+	__u16 *port = range_port(range, place->offset);
 
 	if (port)
-		*port = 0;
+		WRITE_ONCE(*port, 0);
 	if (slot->flags & SLOT_OVERFLOW) {
 		chain_remove(
-		    run, run_start(run, place->slice->secret, claim_address(claim), claim_port(claim), place->protocol),
+		    range,
+		    bucket_of(range, place->slice->secret, claim_address(claim), claim_port(claim), place->protocol),
 		    place->offset);
 		count_down(place->state->overflow, place->protocol);
 	}
@@ -67,7 +68,7 @@ static __always_inline int slot_free(const struct place *place, struct slot *slo
 		return 0;
 	slot_forget(place, slot, claim);
 	store_release(&slot->claim, CLAIM_FREE);
-	bitmap_clear(&place->run, place->offset); /* from here on it may be taken */
+	slot_mark_free(&place->range, place->offset); /* from here on it may be taken */
 	/* After the slot: a full slice may refuse one packet too many, never find no slot where the count says there is
 	 * one. */
 	count_down(place->state->used, place->protocol);
@@ -127,7 +128,7 @@ static __always_inline void session_time_bound(const struct sweep *sweep, struct
 /* @returns whether the slot need not be looked at again before `at->earliest` */
 static __always_inline int sweep_slot(struct sweep *sweep, const struct place *place)
 {
-	struct slot *slot = run_slot(&place->run, place->offset);
+	struct slot *slot = range_slot(&place->range, place->offset);
 	__u32 due;
 	__u64 claim;
 
@@ -154,47 +155,49 @@ static __always_inline int sweep_slot(struct sweep *sweep, const struct place *p
 }
 
 /*
- * The next slot that is taken, or none up to the end of a word of the bitmap. What lives is looked at again when it may
- * expire, not in every pass: nothing ends sooner than the least of the timeouts after it was made or last used.
+ * The next slot that is taken, or none up to the end of a group. What lives is looked at again when it may expire, not
+ * in every pass: nothing ends sooner than the least of the timeouts after it was made or last used.
  */
 static __always_inline void sweep_run_on(struct sweep *sweep, const struct slice *slice, struct slice_state *state,
 					 __u32 protocol)
 {
 	struct place place = {.slice = slice, .state = state, .protocol = protocol};
 	struct sweeper *at = sweep->at;
-	__u32 cell, last, *due;
+	struct slot_group *group;
+	__u32 index, last;
 	int whole;
 
-	if (!run_open(&place.run, slice, protocol)) {
+	if (!range_open(&place.range, slice, protocol)) {
 		at->offset = slice->size;
 		return;
 	}
-	cell = place.run.first + at->offset;
-	last = (cell | 63) - place.run.first;
-	whole = (cell & ~63u) >= place.run.first && last < slice->size;
-	due = word_due(&place.run, cell);
-	if (!(cell & 63)) {
+	index = place.range.first + at->offset;
+	last = (index | IN_GROUP) - place.range.first;
+	whole = (index & ~IN_GROUP) >= place.range.first && last < slice->size;
+	group = block_group(place.range.block, index);
+	if (!(index & IN_GROUP)) {
 		/* A time further off than anything can live is from another age, or from longer timeouts. */
-		if (whole && due && *due - sweep->now - 1 < sweep->least) {
+		if (whole && group && group->due - sweep->now - 1 < sweep->least) {
 			at->offset = last + 1;
 			return;
 		}
 		at->earliest = sweep->now + sweep->least;
 	}
-	place.offset = bitmap_next(&place.run, at->offset);
+	place.offset = range_next_taken(&place.range, at->offset);
 	at->offset = place.offset <= last ? place.offset + 1 : last + 1;
 	if (place.offset <= last && place.offset < slice->size && !sweep_slot(sweep, &place))
 		at->earliest = sweep->now;
-	if (at->offset > last && whole && due)
-		*due = at->earliest;
+	if (at->offset > last && whole && group)
+		group->due = at->earliest;
 }
 
 /* The slot of the mapping that a spilled session belongs to, or NULL where that is gone or another one by now. */
 static __always_inline struct slot *session_slot(__u64 claim)
 {
-	__u32 position = claim >> 32, chunk = position >> 16, cell = position & 0xffff;
-	void *cells = bpf_map_lookup_elem(&slot_chunks, &chunk);
-	struct slot *slot = cells ? bpf_map_lookup_elem(cells, &cell) : NULL;
+	__u32 number = claim >> 32, index = number & (BLOCK_SLOTS - 1);
+	void *block = block_lookup(number);
+	struct slot_group *group = block ? block_group(block, index) : NULL;
+	struct slot *slot = group ? group_slot(group, index) : NULL;
 
 	if (!slot || claim_state(READ_ONCE(slot->claim)) == CLAIM_FREE)
 		return NULL;
@@ -348,7 +351,7 @@ static int sweep_tick(void *map, __u32 *key, struct sweeper *at)
 	return 0;
 }
 
-/* ---- all slots of a run at once, for a slice that changes hands ---- */
+/* ---- all slots of a range at once, for a slice that changes hands ---- */
 
 struct flush {
 	struct place place;
@@ -358,20 +361,20 @@ struct flush {
 /* The lock of the slice is held. */
 static long flush_step(__u32 offset, struct flush *flush)
 {
-	struct slot *slot = run_slot(&flush->place.run, offset);
-	struct link *link = run_link(&flush->place.run, offset);
+	struct slot *slot = range_slot(&flush->place.range, offset);
+	struct chain_node *node = range_chain_node(&flush->place.range, offset);
 	__u64 claim;
 
-	if (!slot || !link)
+	if (!slot || !node)
 		return 1;
 	flush->place.offset = offset;
 	claim = READ_ONCE(slot->claim);
 	if (claim_state(claim) == CLAIM_LIVE && slot_free(&flush->place, slot, claim))
 		flush->freed++;
-	/* The run's next owner hashes elsewhere. */
-	if (link->first | link->next) {
-		link->first = 0;
-		link->next = 0;
+	/* The next owner of the range hashes elsewhere. */
+	if (node->first | node->next) {
+		node->first = 0;
+		node->next = 0;
 	}
 	return 0;
 }

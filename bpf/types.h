@@ -20,18 +20,27 @@ enum nat_protocol {
 };
 
 enum limits {
-	/* Cells of one chunk of the slot arena: slots, then their occupancy bitmap, links, inside ports, and when the
-	 * sweep is due. */
-	CHUNK_SLOTS = 65536,
-	CHUNK_BITMAP = CHUNK_SLOTS,
-	CHUNK_LINKS = CHUNK_BITMAP + 128,
-	CHUNK_PORTS = CHUNK_LINKS + 4096,
-	CHUNK_DUE = CHUNK_PORTS + 2048,
-	CHUNK_CELLS = CHUNK_DUE + 64,
-	MAX_CHUNKS = 4096,
+	MAX_SLOT_BLOCKS = 4096,
 	MAX_NEXT_HOPS = 1024,
 	MAX_COUNTERS = 64, /* more than there are, so that one more does not change a layout */
 	MAX_DROP_REASONS = 128,
+};
+
+/*
+ * Slots are kept in blocks, and in a block in groups. The number of a slot is its block << SLOT_BLOCK_SHIFT | its index
+ * in the block. The slots of a range are neighbours in one block.
+ */
+enum slot_constants {
+	SLOT_BLOCK_SHIFT = 16,
+	BLOCK_SLOTS = 65536,
+	GROUP_SLOTS = 64,
+	BLOCK_GROUPS = 1024,
+};
+
+/* A bit for each IPv4 address: (address × HOST_FILTER_FACTOR, 32 bits) >> HOST_FILTER_SHIFT. */
+enum host_filter_constants {
+	HOST_FILTER_FACTOR = 0x9e3779b1,
+	HOST_FILTER_SHIFT = 26,
 };
 
 /*
@@ -39,7 +48,7 @@ enum limits {
  * enumerator of another meaning takes a new name instead.
  */
 enum layout_versions {
-	LAYOUT_SLOT_CHUNKS = 1,
+	LAYOUT_SLOT_BLOCKS = 1,
 	LAYOUT_SESSIONS = 1,
 };
 
@@ -60,7 +69,7 @@ struct settings {
 	__u16 flags;		/* enum settings_flags */
 	__u32 new_flow_rate;	/* new flows a second and slice, and at once after a pause; 0: any number */
 	__u64 session_secret;	/* keys the hash over `sessions` */
-	__u64 host_filter;	/* bit (address × 0x9e3779b1) >> 26 for each IPv4 address in `host_addresses` */
+	__u64 host_filter;	/* of the addresses in `host_addresses`: enum host_filter_constants */
 	__u32 session_capacity; /* entries of `sessions` that are given out: fewer than there are, so that places are
 				   found */
 	__u32 slice_sessions;	/* of these, for one slice at most */
@@ -128,8 +137,8 @@ enum slice_flags {
 
 /* One port slice and the interface that owns it. Written by the agent only. */
 struct slice {
-	__u64 secret;  /* keys the choice of ports (RFC 6056); never shared between slices */
-	__u32 runs[3]; /* first slot of each protocol's run: chunk << 16 | cell */
+	__u64 secret;	      /* keys the choice of ports (RFC 6056); never shared between slices */
+	__u32 first_slots[3]; /* numbers, enum slot_constants: each protocol has a range of `size` slots */
 	__be32 public_address;
 	__be32 inside_address;
 	__u32 vni;
@@ -234,12 +243,23 @@ struct session {
 };
 
 /*
- * One per slot: the chain of mappings that hash to this place and did not fit their probe window. Offsets in the run
- * plus one, 0 for none. Changed by holders of the slice's lock only.
+ * One per slot. A mapping that did not fit its probe window is in the chain of the bucket that it hashes to. Offsets in
+ * the range plus one, 0 for none. Only holders of the slice's lock change them.
  */
-struct link {
-	__u16 first; /* of the chain that begins here */
+struct chain_node {
+	__u16 first; /* of the chain of the bucket at this slot */
 	__u16 next;  /* in the chain that the mapping in this slot is part of */
+};
+
+/* Slots and what is kept beside them. Whole cache lines, so that each slot is one. */
+struct slot_group {
+	struct slot slots[GROUP_SLOTS];
+	__u16 ports[GROUP_SLOTS]; /* inside ports of the mappings, host order; of a free slot any */
+	struct chain_node chain[GROUP_SLOTS];
+	__u64 taken; /* a bit for each slot */
+	__u32 due;   /* jiffies: the expiry need not look at the slots before; only where all are of one range */
+	__u32 reserved;
+	__u32 reserved2[12];
 };
 
 /* Where a destination outside goes. LPM over the uplink's routes. */
@@ -364,17 +384,17 @@ struct event {
 	__u32 protocol; /* enum nat_protocol */
 };
 
-/* Argument of the syscall program nat_flush: frees all slots of a range of a run, without grace. */
+/* Argument of the syscall program nat_flush: frees all slots of a range at once. */
 struct flush_args {
 	__u32 slice;
-	__u32 protocol; /* enum nat_protocol */
-	__u32 run;	/* as in struct slice */
-	__u32 size;	/* slots */
-	__u32 freed;	/* out */
+	__u32 protocol;	  /* enum nat_protocol */
+	__u32 first_slot; /* as in struct slice */
+	__u32 size;	  /* slots */
+	__u32 freed;	  /* out */
 };
 
-/* Argument of nat_chunks: which of 64 chunks of the slot arena exist. */
-struct chunks_args {
+/* Argument of nat_slot_blocks: which of 64 slot blocks exist. */
+struct slot_blocks_args {
 	__u32 first; /* in */
 	__u32 reserved;
 	__u64 present; /* out; bit 0: `first` */

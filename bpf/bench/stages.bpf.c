@@ -19,7 +19,7 @@
 
 static __always_inline int stages(struct xdp_md *ctx, int last)
 {
-	__u32 zero = 0, ifindex = ctx->ingress_ifindex, now, start, offset;
+	__u32 zero = 0, ifindex = ctx->ingress_ifindex, now, bucket, offset;
 	struct traffic *t = bpf_map_lookup_elem(&traffic, &zero);
 	struct session_data *session;
 	struct settings *settings;
@@ -30,7 +30,7 @@ static __always_inline int stages(struct xdp_md *ctx, int last)
 	struct link_layer link;
 	struct slice *slice;
 	struct slot *slot;
-	struct run run;
+	struct slot_range range;
 	int reason;
 
 	if (!t || next_packet(ctx, t))
@@ -59,15 +59,15 @@ static __always_inline int stages(struct xdp_md *ctx, int last)
 	CUT(3, slice->public_address);
 
 	now = now_jiffies();
-	if (!run_open(&run, slice, p.protocol) || p.ip->ttl <= 1)
+	if (!range_open(&range, slice, p.protocol) || p.ip->ttl <= 1)
 		return XDP_ABORTED;
-	start = run_start(&run, slice->secret, p.ip->saddr, p.source, p.protocol);
-	slot = slot_find(&run, source.slice_index, p.protocol, p.ip->saddr, p.source, start, &offset);
+	bucket = bucket_of(&range, slice->secret, p.ip->saddr, p.source, p.protocol);
+	slot = slot_lookup(&range, source.slice_index, p.protocol, p.ip->saddr, p.source, bucket, &offset);
 	if (!slot || !slot_alive(slot, now))
 		return XDP_ABORTED;
 	CUT(4, offset);
 
-	session = session_lookup(slot, slice_run(slice, p.protocol) + offset, p.ip->daddr, p.destination, now);
+	session = session_lookup(slot, slice_first_slot(slice, p.protocol) + offset, p.ip->daddr, p.destination, now);
 	if (!session)
 		return XDP_ABORTED;
 	CUT(5, session->expires);

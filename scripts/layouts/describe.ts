@@ -1,7 +1,7 @@
 // What is really laid out in each map, for src/dataplane/compatibility.ts: fields by place and encoding, and what the
-// values of their enums mean. BTF does not say which enum a field of plain integer type holds, nor what is in a map whose
-// value has only a size; comments of the headers do, by naming `enum x` and `struct y`.
-import { commentsOf } from './comments.ts'
+// values of their enums mean. BTF does not say which enum a field of plain integer type holds; comments of the headers do, by
+// naming `enum x`.
+import { enumsNamedIn } from './comments.ts'
 import type { EnumShape, FieldType, MapShape, StructShape } from './shapes.ts'
 
 export interface Description {
@@ -19,31 +19,23 @@ export interface Description {
   inner?: Description
 }
 
-/** Enumerators of this enum are positions in a chunk of the slot arena, or sizes, which are no layout. */
-const LIMITS = { name: 'limits', laidOut: /^CHUNK_/ }
-
 export function describeMaps(
   maps: MapShape[],
   structs: StructShape[],
   enums: EnumShape[],
   headers: string,
 ): Record<string, Description> {
-  const comments = commentsOf(headers)
+  const enumsNamed = enumsNamedIn(headers)
   const structOf = new Map(structs.map((struct) => [struct.name, struct]))
   const enumOf = new Map(enums.map((shape) => [shape.name, shape]))
   const versions = new Map(enumOf.get('layout_versions')?.values.map(({ name, value }) => [name, value]))
 
   function describe(map: MapShape, definition: string): Description {
-    const named = comments.get(definition)
-    const parts: [string, string][] = [...map.structs]
-    for (const name of named?.structs ?? []) {
-      if (structOf.has(name) && !parts.some(([, other]) => other === name)) parts.push([name, name])
-    }
-    const inside = new Set(parts.flatMap(([, name]) => nested(name)))
-    const enumNames = new Set(named?.enums)
-    for (const name of inside) for (const found of comments.get(name)?.enums ?? []) enumNames.add(found)
+    const inside = new Set(map.structs.flatMap(([, name]) => nested(name)))
+    const enumNames = new Set(enumsNamed.get(definition))
+    for (const name of inside) for (const found of enumsNamed.get(name) ?? []) enumNames.add(found)
     // A set grows while it is walked: enums name others too.
-    for (const name of enumNames) for (const found of comments.get(name)?.enums ?? []) enumNames.add(found)
+    for (const name of enumNames) for (const found of enumsNamed.get(name) ?? []) enumNames.add(found)
     return {
       type: map.type,
       keySize: map.keySize,
@@ -52,7 +44,7 @@ export function describeMaps(
       version: versions.get(`LAYOUT_${definition.toUpperCase()}`) ?? 1,
       contents: [
         ...map.contents,
-        ...parts.filter(([part, name]) => part === name).flatMap(([, name]) => flatten(name, name, '', 0)),
+        ...map.structs.filter(([part, name]) => part === name).flatMap(([, name]) => flatten(name, name, '', 0)),
       ].filter((line) => !/ (.*\.)?(reserved|pad)\d*$/.test(line)),
       meanings: Object.fromEntries(
         [...enumNames]
@@ -86,9 +78,7 @@ export function describeMaps(
 
 /** The last enumerator of many enums says how many there are. */
 function meaningsOf({ name, values }: EnumShape): Record<string, number> {
-  const kept = values.filter(
-    (entry) => entry.name !== `${name.toUpperCase()}S` && (name !== LIMITS.name || LIMITS.laidOut.test(entry.name)),
-  )
+  const kept = values.filter((entry) => entry.name !== `${name.toUpperCase()}S`)
   return Object.fromEntries(kept.map((entry) => [entry.name, entry.value]))
 }
 
@@ -100,5 +90,7 @@ function encodingOf(type: Exclude<FieldType, { kind: 'struct' }>): string {
       return `${encodingOf(type.element)}[${type.count}]`
     case 'bytes':
       return `u8[${type.length}]`
+    case 'structs':
+      return `u${type.bytes * 8}[${type.count}]`
   }
 }

@@ -20,8 +20,8 @@ export function emit(layouts: Layouts): string {
     "import type { Codec, MapLayout, MapShape, OuterMapLayout } from '../codec.ts'",
     "import type { LaidOut } from '../compatibility.ts'",
     ...layouts.enums.map(emitEnum),
-    ...layouts.structs.map(emitStruct),
-    emitMaps(layouts.maps),
+    ...layouts.structs.map((struct) => (isTable(struct) ? emitTable(struct) : emitStruct(struct))),
+    emitMaps(layouts.maps, new Set(layouts.structs.filter(isTable).map(({ name }) => name))),
     emitDescriptions(layouts.descriptions),
   ].join('\n')
 }
@@ -78,6 +78,36 @@ function emitStruct({ name, size, fields }: StructShape): string {
   ].join('\n')
 }
 
+/** A struct that holds arrays of structs is read at places, not as a whole. */
+function isTable({ fields }: StructShape): boolean {
+  return fields.some(({ type }) => type.kind === 'structs')
+}
+
+/** Where each member is; of an array where it begins and how far its elements are apart. */
+function emitTable({ name, size, fields }: StructShape): string {
+  const members = fields.filter((field) => !isPadding(field))
+  return [
+    '',
+    `export const ${camel(name)}Layout = {`,
+    `  size: ${size},`,
+    ...members.map(
+      ({ name: member, offset, type }) => `  ${camel(member)}: { offset: ${offset}${elementsText(type)} },`,
+    ),
+    '} as const',
+  ].join('\n')
+}
+
+function elementsText(type: FieldType): string {
+  switch (type.kind) {
+    case 'structs':
+      return `, stride: ${type.bytes}, count: ${type.count}`
+    case 'integers':
+      return `, stride: ${type.element.bytes}, count: ${type.count}`
+    default:
+      return ''
+  }
+}
+
 function isPadding(field: Field): boolean {
   return /^(reserved|pad)\d*$/.test(field.name)
 }
@@ -92,6 +122,8 @@ function typeText({ name, type }: Field): string {
       return `[${Array.from({ length: type.count }, () => (isBigint(name, type.element) ? 'bigint' : 'number')).join(', ')}]`
     case 'struct':
       return pascal(type.name)
+    case 'structs':
+      throw new Error(`${name}: a table has no codec`)
   }
 }
 
@@ -117,6 +149,8 @@ function encodeText(field: Field): string[] {
       })
     case 'struct':
       return [`    ${camel(type.name)}Codec.encode(view, ${at(offset)}, ${value})`]
+    case 'structs':
+      throw new Error(`${field.name}: a table has no codec`)
   }
 }
 
@@ -132,6 +166,8 @@ function decodeText({ name, type, offset }: Field): string {
       ).join(', ')}]`
     case 'struct':
       return `${camel(type.name)}Codec.decode(view, ${at(offset)})`
+    case 'structs':
+      throw new Error(`${name}: a table has no codec`)
   }
 }
 
@@ -157,10 +193,9 @@ function at(offset: number): string {
   return offset === 0 ? 'at' : `at + ${offset}`
 }
 
-function emitMaps(maps: MapShape[]): string {
-  return ['', 'export const maps = {', ...maps.map((map) => `  ${camel(map.name)}: ${mapText(map)},`), '}', ''].join(
-    '\n',
-  )
+function emitMaps(maps: MapShape[], tables: ReadonlySet<string>): string {
+  const lines = maps.map((map) => `  ${camel(map.name)}: ${mapText(map, tables)},`)
+  return ['', 'export const maps = {', ...lines, '}', ''].join('\n')
 }
 
 function emitDescriptions(descriptions: Record<string, Description>): string {
@@ -173,14 +208,14 @@ function emitDescriptions(descriptions: Record<string, Description>): string {
   ].join('\n')
 }
 
-function mapText(map: MapShape): string {
+function mapText(map: MapShape, tables: ReadonlySet<string>): string {
   const shape =
     `name: '${map.name}', type: ${map.type}, keySize: ${map.keySize}, valueSize: ${map.valueSize}, ` +
     `maxEntries: ${map.maxEntries}, flags: ${map.flags}`
   const key = codecOf(map.key)
-  const value = codecOf(map.value)
+  const value = map.value?.kind === 'struct' && tables.has(map.value.name) ? undefined : codecOf(map.value)
   if (map.inner !== undefined && key !== undefined) {
-    return `{ ${shape}, key: ${key.codec}, inner: ${mapText(map.inner)} } satisfies OuterMapLayout`
+    return `{ ${shape}, key: ${key.codec}, inner: ${mapText(map.inner, tables)} } satisfies OuterMapLayout`
   }
   if (key === undefined || value === undefined) return `{ ${shape} } satisfies MapShape`
   return `{ ${shape}, key: ${key.codec}, value: ${value.codec} } satisfies MapLayout<${key.type}, ${value.type}>`

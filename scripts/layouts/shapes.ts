@@ -6,6 +6,7 @@ export type FieldType =
   | { kind: 'bytes'; length: number }
   | { kind: 'integers'; element: FieldType & { kind: 'integer' }; count: number }
   | { kind: 'struct'; name: string }
+  | { kind: 'structs'; name: string; bytes: number; count: number }
 
 export interface Field {
   name: string
@@ -38,7 +39,7 @@ export interface MapShape {
   inner?: MapShape
   /** Key and value down to their integers, for maps private to BPF too: `<part> <offset> <encoding> <name>`. */
   contents: string[]
-  /** Structs of types.h that key and value are: [part, name]. */
+  /** Structs that key and value are, by part, and those that they hold arrays of, each a part of its own. */
   structs: [string, string][]
 }
 
@@ -56,7 +57,7 @@ export class Shapes {
 
   struct(name: string): StructShape {
     const type = this.#types.find((candidate) => candidate.kind === 'struct' && candidate.name === name)
-    if (type?.kind !== 'struct') throw new Error(`struct ${name} of types.h is not in the BTF: ${anchorAdvice}`)
+    if (type?.kind !== 'struct') throw new Error(`struct ${name} of types.h is not in the BTF: ${keepAdvice}`)
     let end = 0
     const fields = type.members.map((member): Field => {
       const where = `struct ${name}, field ${member.name || '(anonymous)'}`
@@ -73,7 +74,7 @@ export class Shapes {
 
   enumeration(name: string): EnumShape {
     const type = this.#types.find((candidate) => candidate.kind === 'enum' && candidate.name === name)
-    if (type?.kind !== 'enum') throw new Error(`enum ${name} of types.h is not in the BTF: ${anchorAdvice}`)
+    if (type?.kind !== 'enum') throw new Error(`enum ${name} of types.h is not in the BTF: ${keepAdvice}`)
     return { name, values: type.values }
   }
 
@@ -118,7 +119,7 @@ export class Shapes {
         if (member.name === 'key') shape.keySize = size
         else shape.valueSize = size
         shape.contents.push(...this.#contents(member.name, target, '', 0))
-        if (type.kind === 'struct') shape.structs.push([member.name, type.name])
+        if (type.kind === 'struct') shape.structs.push([member.name, type.name], ...this.#elementStructs(target))
         const usable = this.#publicType(target)
         if (usable !== undefined) shape[member.name] = usable
       } else if (type.kind === 'array') {
@@ -151,7 +152,10 @@ export class Shapes {
       }
       case 'array': {
         const element = this.#fieldType(type.element, where)
-        if (element.kind !== 'integer') throw new Error(`${where}: only arrays of integers have a codec`)
+        if (element.kind === 'struct') {
+          return { kind: 'structs', name: element.name, bytes: this.#sizeOf(type.element), count: type.count }
+        }
+        if (element.kind !== 'integer') throw new Error(`${where}: only arrays of integers and structs have a layout`)
         if (element.bytes === 1 && !element.signed) return { kind: 'bytes', length: type.count }
         return { kind: 'integers', element, count: type.count }
       }
@@ -173,6 +177,17 @@ export class Shapes {
     return this.#map((type.kind === 'struct' && type.name) || `${outer}_inner`, id)
   }
 
+  /** Structs that a struct holds arrays of, as [name, name]. */
+  #elementStructs(id: number): [string, string][] {
+    const type = this.#resolve(id)
+    if (type.kind !== 'struct') return []
+    return type.members.flatMap((member) => {
+      const array = this.#resolve(member.type)
+      const element = array.kind === 'array' ? this.#resolve(array.element) : undefined
+      return element?.kind === 'struct' ? [[element.name, element.name] as [string, string]] : []
+    })
+  }
+
   #contents(part: string, id: number, name: string, offset: number): string[] {
     const type = this.#resolve(id)
     if (type.kind === 'struct' || type.kind === 'union') {
@@ -187,6 +202,7 @@ export class Shapes {
   #encoding(id: number): string {
     const type = this.#resolve(id)
     if (type.kind === 'array') return `${this.#encoding(type.element)}[${type.count}]`
+    if (type.kind === 'struct') return `u${type.size * 8}`
     const sign = this.#isBigEndian(id) ? 'be' : type.kind === 'int' && type.signed ? 's' : 'u'
     return `${sign}${this.#sizeOf(id) * 8}`
   }
@@ -224,5 +240,5 @@ export class Shapes {
   }
 }
 
-const anchorAdvice =
-  'clang drops what nothing refers to; declare an unused constant of that type (ANCHOR in bpf/maps.h)'
+const keepAdvice =
+  'clang drops what nothing refers to; declare an unused constant of that type (BTF_KEEP in bpf/maps.h)'

@@ -42,13 +42,13 @@ export class SyncReport {
    * @returns interfaces that were refused, or no longer are
    */
   applied(
-    { written, flushedMappings, addedChunks, failures }: SyncResult,
+    { written, flushedMappings, addedSlotBlocks, failures }: SyncResult,
     interfacesOf: (affects: Affected) => Iterable<ObjectKey>,
   ): Set<ObjectKey> {
     this.#counts.passes++
     this.#counts.flushedMappings += flushedMappings
     for (const { put, removed } of Object.values(written)) this.#counts.writes += put + removed
-    if (Object.keys(written).length > 0) this.#log.debug({ written, flushedMappings, addedChunks }, 'maps written')
+    if (Object.keys(written).length > 0) this.#log.debug({ written, flushedMappings, addedSlotBlocks }, 'maps written')
     this.#tellFailures(failures)
     const before = this.#failures
     this.#failures = new Map()

@@ -4,6 +4,7 @@ import { tryParseIpv4 } from '../net/ipv4.ts'
 import {
   AddressFlags,
   DeviceConstants,
+  HostFilterConstants,
   InterfaceFlags,
   NextHopFlags,
   RouteFlags,
@@ -30,8 +31,9 @@ import type {
   DesiredRoute,
   DesiredSettings,
 } from './desired-state.ts'
-import type { Runs } from './placement.ts'
+import type { FirstSlots } from './placement.ts'
 
+const { HOST_FILTER_FACTOR, HOST_FILTER_SHIFT } = HostFilterConstants
 const NO_MAC = new Uint8Array(6)
 
 /** Places without an address hold the first again, so that no frame is for an address that nobody has. */
@@ -101,17 +103,17 @@ export function interfaceEntry(desired: DesiredInterface, slice: number | undefi
 }
 
 /** What a slice keeps for as long as it has one owner. */
-export type SliceIdentity = Pick<Slice, 'secret' | 'generation'> & { runs: Runs; size: number }
+export type SliceIdentity = Pick<Slice, 'secret' | 'generation'> & { firstSlots: FirstSlots; size: number }
 
 export function sliceEntry(
   desired: DesiredInterface,
   { publicAddress, firstPort, link }: NonNullable<DesiredInterface['slice']>,
-  { secret, generation, runs, size }: SliceIdentity,
+  { secret, generation, firstSlots, size }: SliceIdentity,
 ): Slice {
   return {
     secret,
     generation,
-    runs,
+    firstSlots,
     size,
     publicAddress,
     firstPort,
@@ -140,7 +142,7 @@ export function emptySlice({ generation }: Pick<Slice, 'generation'>): Slice {
   return {
     secret: 0n,
     generation,
-    runs: [0, 0, 0],
+    firstSlots: [0, 0, 0],
     size: 0,
     publicAddress: 0,
     firstPort: 0,
@@ -171,7 +173,7 @@ export function hostFilter(addresses: Iterable<string>): bigint {
   let filter = 0n
   for (const address of addresses) {
     const ipv4 = tryParseIpv4(address)
-    if (ipv4 !== undefined) filter |= 1n << BigInt(Math.imul(ipv4, 0x9e3779b1) >>> 26)
+    if (ipv4 !== undefined) filter |= 1n << BigInt(Math.imul(ipv4, HOST_FILTER_FACTOR) >>> HOST_FILTER_SHIFT)
   }
   return filter
 }

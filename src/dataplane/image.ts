@@ -230,6 +230,6 @@ export class MapImage implements Tables {
   readonly routes = new Table(layouts.routes)
   readonly nextHops = new Table(layouts.nextHops)
   readonly hostAddresses = new Table(layouts.hostAddresses)
-  /** Chunks of the slot arena that exist. */
-  readonly chunks = new Set<number>()
+  /** Slot blocks that exist. */
+  readonly slotBlocks = new Set<number>()
 }

@@ -6,9 +6,9 @@ import type { SyncFailure } from './sync-failure.ts'
 export type Put = { [M in SyncedMap]: { kind: 'put'; map: M; key: KeyOf<M>; value: ValueOf<M> } }[SyncedMap]
 export type Remove = { [M in SyncedMap]: { kind: 'remove'; map: M; key: KeyOf<M> } }[SyncedMap]
 
-/** Add a chunk to the slot arena. */
-export interface AddChunk {
-  kind: 'chunk'
+/** Add a slot block. */
+export interface AddSlotBlock {
+  kind: 'slot-block'
   number: number
 }
 
@@ -19,7 +19,7 @@ export type Operation =
   | { kind: 'grace' }
   /** Free all slots of a closed slice. */
   | { kind: 'flush'; index: number; slice: Slice }
-  | AddChunk
+  | AddSlotBlock
 
 export const PHASES = [
   'disable',
@@ -29,7 +29,7 @@ export const PHASES = [
   'close-devices',
   'grace',
   'flush',
-  'chunks',
+  'slot-blocks',
   'mark-routes',
   'next-hops',
   'routes',
@@ -100,7 +100,7 @@ function defaultPhase(operation: Operation): Phase {
     case 'grace':
     case 'flush':
       return operation.kind
-    case 'chunk':
-      return 'chunks'
+    case 'slot-block':
+      return 'slot-blocks'
   }
 }

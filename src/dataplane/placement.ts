@@ -1,9 +1,10 @@
-// Where things are: which indexes of `slices` a public address has, and which cells of the slot arena a slice has.
+// Where things are: which indexes of `slices` a public address has, and which slots a slice has.
 // What is placed never moves. What is given back is handed out again only after settle(): until then packets may use it.
-import { Limits, SliceFlags } from './generated/layouts.ts'
+import { Limits, SliceFlags, SlotConstants } from './generated/layouts.ts'
 import type { Address, Slice } from './generated/layouts.ts'
 import type { MapImage } from './image.ts'
 import { Ranges } from './ranges.ts'
+import { blockOf, indexInBlock, slotNumber } from './slot-numbers.ts'
 
 /** The slices of one public address: index first_slice + (port − firstPort) ÷ sliceSize. */
 export interface Block {
@@ -16,15 +17,15 @@ export interface Block {
 
 export type Geometry = Pick<Block, 'firstPort' | 'lastPort' | 'sliceSize'>
 
-/** First slot of each protocol's run: chunk << 16 | cell. */
-export type Runs = Slice['runs']
+/** Number of the first slot of each protocol's range. */
+export type FirstSlots = Slice['firstSlots']
 
 export function capacityOf({ firstPort, lastPort, sliceSize }: Geometry): number {
   return sliceSize <= 0 ? 0 : Math.floor((lastPort - firstPort + 1) / sliceSize)
 }
 
 /** A slice has slots as long as it has a size: active, or closed and not flushed yet. */
-export function hasRuns(slice: Slice): boolean {
+export function hasSlots(slice: Slice): boolean {
   return slice.size > 0
 }
 
@@ -35,8 +36,8 @@ export function isActive(slice: Slice): boolean {
 export class Placement {
   readonly #indexes: Ranges
   readonly #blocks = new Map<number, Block>()
-  readonly #arena = new Arena()
-  /** Indexes outside of any block that still hold an active slice, and slices whose runs overlap another's. */
+  readonly #slots = new SlotStore()
+  /** Indexes outside of any block that still hold an active slice, and slices whose slots overlap another's. */
   readonly #orphans = new Set<number>()
   readonly #broken = new Set<number>()
   #released: (() => void)[] = []
@@ -51,8 +52,8 @@ export class Placement {
     const placement = new Placement(maxSlices)
     for (const [{ address }, entry] of image.addresses.entries()) placement.#takeOverBlock(address, entry)
     for (const [index, slice] of image.slices.entries()) {
-      if (!hasRuns(slice)) continue
-      if (!placement.#arena.claim(slice.runs, slice.size)) placement.#broken.add(index)
+      if (!hasSlots(slice)) continue
+      if (!placement.#slots.take(slice.firstSlots, slice.size)) placement.#broken.add(index)
       // No packet finds a closed slice that no address leads to: a crash left it, and its index may be taken at once.
       if (isActive(slice) && placement.#indexes.claim(index, 1)) placement.#orphans.add(index)
     }
@@ -67,8 +68,8 @@ export class Placement {
     return this.#blocks.entries()
   }
 
-  /** Whether the cells of the slice at `index` are its own, so that they may be flushed and given back. */
-  ownsRuns(index: number): boolean {
+  /** Whether the slots of the slice at `index` are its own, so that they may be flushed and given back. */
+  ownsSlots(index: number): boolean {
     return !this.#broken.has(index)
   }
 
@@ -99,13 +100,13 @@ export class Placement {
     })
   }
 
-  /** @returns three runs of `size` slots, undefined when the arena has no room left */
-  allocateRuns(size: number): Runs | undefined {
-    return this.#arena.allocate(size)
+  /** @returns three ranges of `size` slots, undefined when there is no room left */
+  allocateSlots(size: number): FirstSlots | undefined {
+    return this.#slots.allocate(size)
   }
 
   /** Gives back what the slice at `index` had. */
-  releaseSlice(index: number, { runs, size }: Slice): void {
+  releaseSlice(index: number, { firstSlots, size }: Slice): void {
     if (this.#orphans.delete(index)) {
       this.#released.push(() => {
         this.#indexes.release(index, 1)
@@ -113,7 +114,7 @@ export class Placement {
     }
     if (this.#broken.delete(index)) return
     this.#released.push(() => {
-      this.#arena.release(runs, size)
+      this.#slots.release(firstSlots, size)
     })
   }
 
@@ -134,60 +135,57 @@ export class Placement {
   }
 }
 
-/** The slots of all chunks. A run lies within one chunk: its slots are neighbours there. */
-class Arena {
-  readonly #chunks: Ranges[] = []
-  /** Run length → the first chunk that may have room for one, so that a long row of full chunks is walked only once. */
+/** The slots of all blocks. A range lies within one block: its slots are neighbours there. */
+class SlotStore {
+  readonly #blocks: Ranges[] = []
+  /** Length of a range → the first block that may have room for one, so that full blocks are walked only once. */
   readonly #from = new Map<number, number>()
 
-  allocate(size: number): Runs | undefined {
-    const runs: number[] = []
-    while (runs.length < 3) {
-      const run = this.#allocateRun(size)
-      if (run === undefined) {
-        this.#releaseAll(runs, size)
+  allocate(size: number): FirstSlots | undefined {
+    const firstSlots: number[] = []
+    while (firstSlots.length < 3) {
+      const first = this.#allocateRange(size)
+      if (first === undefined) {
+        this.release(firstSlots, size)
         return undefined
       }
-      runs.push(run)
+      firstSlots.push(first)
     }
-    return runs as Runs
+    return firstSlots as FirstSlots
   }
 
-  claim(runs: Runs, size: number): boolean {
-    const claimed: number[] = []
-    for (const run of runs) {
-      if (!this.#chunk(run >>> 16)?.claim(run & 0xffff, size)) {
-        this.#releaseAll(claimed, size)
+  /** Takes what is in the maps. @returns false, and takes nothing, where a range overlaps another */
+  take(firstSlots: FirstSlots, size: number): boolean {
+    const taken: number[] = []
+    for (const first of firstSlots) {
+      if (!this.#block(blockOf(first))?.claim(indexInBlock(first), size)) {
+        this.release(taken, size)
         return false
       }
-      claimed.push(run)
+      taken.push(first)
     }
     return true
   }
 
-  release(runs: Runs, size: number): void {
-    this.#releaseAll(runs, size)
-  }
-
-  #allocateRun(size: number): number | undefined {
-    let number = this.#from.get(size) ?? 0
-    let cell: number | undefined
-    while (number < Limits.MAX_CHUNKS && (cell = this.#chunk(number)?.allocate(size)) === undefined) number++
-    this.#from.set(size, number)
-    return cell === undefined ? undefined : ((number << 16) | cell) >>> 0
-  }
-
-  #releaseAll(runs: readonly number[], size: number): void {
-    for (const run of runs) {
-      const number = run >>> 16
-      this.#chunk(number)?.release(run & 0xffff, size)
+  release(firstSlots: readonly number[], size: number): void {
+    for (const first of firstSlots) {
+      const number = blockOf(first)
+      this.#block(number)?.release(indexInBlock(first), size)
       for (const [length, from] of this.#from) if (from > number) this.#from.set(length, number)
     }
   }
 
-  #chunk(number: number): Ranges | undefined {
-    if (number >= Limits.MAX_CHUNKS) return undefined
-    while (this.#chunks.length <= number) this.#chunks.push(new Ranges(Limits.CHUNK_SLOTS))
-    return this.#chunks[number]
+  #allocateRange(size: number): number | undefined {
+    let number = this.#from.get(size) ?? 0
+    let index: number | undefined
+    while (number < Limits.MAX_SLOT_BLOCKS && (index = this.#block(number)?.allocate(size)) === undefined) number++
+    this.#from.set(size, number)
+    return index === undefined ? undefined : slotNumber(number, index)
+  }
+
+  #block(number: number): Ranges | undefined {
+    if (number >= Limits.MAX_SLOT_BLOCKS) return undefined
+    while (this.#blocks.length <= number) this.#blocks.push(new Ranges(SlotConstants.BLOCK_SLOTS))
+    return this.#blocks[number]
   }
 }

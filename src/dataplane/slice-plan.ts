@@ -8,8 +8,9 @@ import type { Interface, Slice } from './generated/layouts.ts'
 import type { KeyId, MapImage } from './image.ts'
 import type { DesiredInterface } from './desired-state.ts'
 import type { Plan } from './operations.ts'
-import { hasRuns, isActive } from './placement.ts'
+import { hasSlots, isActive } from './placement.ts'
 import type { Block, Placement } from './placement.ts'
+import { blockOf } from './slot-numbers.ts'
 import { SyncFailure } from './sync-failure.ts'
 
 export interface SliceContext {
@@ -35,7 +36,7 @@ export class SlicePlanner {
   readonly #wanted = new Map<KeyId, Wanted>()
   readonly #claims = new Map<number, Wanted>()
   readonly #closed = new Set<number>()
-  readonly #newChunks = new Set<number>()
+  readonly #newSlotBlocks = new Set<number>()
 
   constructor({ image, placement, randomSecret }: SliceContext, plan: Plan) {
     this.#image = image
@@ -52,7 +53,7 @@ export class SlicePlanner {
         this.#plan.add({ kind: 'remove', map: 'interfaces', key })
     }
     for (const [index, slice] of this.#image.slices.entries()) {
-      if (hasRuns(slice) && !this.#claims.has(index)) this.#close(index, slice)
+      if (hasSlots(slice) && !this.#claims.has(index)) this.#close(index, slice)
     }
     this.#place()
   }
@@ -72,7 +73,7 @@ export class SlicePlanner {
     for (const each of [...removed, ...added]) {
       const index = interfaces.get(each)?.slice ?? NO_SLICE
       const slice = index === NO_SLICE ? undefined : slices.get(index)
-      if (slice !== undefined && hasRuns(slice) && isOwner(slice, each) && !this.#claims.has(index)) {
+      if (slice !== undefined && hasSlots(slice) && isOwner(slice, each) && !this.#claims.has(index)) {
         this.#close(index, slice)
       }
     }
@@ -131,7 +132,7 @@ export class SlicePlanner {
     for (const { firstSlice, capacity } of gone) {
       for (let index = firstSlice; index < firstSlice + capacity; index++) {
         const slice = slices.get(index)
-        if (slice === undefined || !hasRuns(slice) || this.#closed.has(index)) continue
+        if (slice === undefined || !hasSlots(slice) || this.#closed.has(index)) continue
         this.#close(index, slice)
         const key = { vni: slice.vni, address: slice.insideAddress }
         const owner = interfaces.get(key)
@@ -159,7 +160,7 @@ export class SlicePlanner {
     if (isActive(slice)) {
       this.#plan.add({ kind: 'put', map: 'slices', key: index, value: closedSlice(slice) }, 'close-slices')
     }
-    if (this.#placement.ownsRuns(index)) this.#plan.add({ kind: 'flush', index, slice })
+    if (this.#placement.ownsSlots(index)) this.#plan.add({ kind: 'flush', index, slice })
   }
 
   #place(): void {
@@ -175,25 +176,30 @@ export class SlicePlanner {
     const current = this.#image.slices.get(index) ?? NEVER_USED
     const fits =
       current.publicAddress === slice.publicAddress && current.firstPort === slice.firstPort && current.size === size
-    let identity: SliceIdentity = { secret: current.secret, generation: current.generation, runs: current.runs, size }
+    let identity: SliceIdentity = {
+      secret: current.secret,
+      generation: current.generation,
+      firstSlots: current.firstSlots,
+      size,
+    }
 
-    if (!fits || !isActive(current) || !isOwner(current, desired) || !this.#placement.ownsRuns(index)) {
-      let { runs } = current
-      if (hasRuns(current)) this.#clear(index, current)
-      if (current.size !== size || !this.#placement.ownsRuns(index)) {
-        if (hasRuns(current)) this.#placement.releaseSlice(index, current)
-        const allocated = this.#placement.allocateRuns(size)
+    if (!fits || !isActive(current) || !isOwner(current, desired) || !this.#placement.ownsSlots(index)) {
+      let { firstSlots } = current
+      if (hasSlots(current)) this.#clear(index, current)
+      if (current.size !== size || !this.#placement.ownsSlots(index)) {
+        if (hasSlots(current)) this.#placement.releaseSlice(index, current)
+        const allocated = this.#placement.allocateSlots(size)
         if (allocated === undefined) {
-          if (hasRuns(current)) this.#plan.add({ kind: 'put', map: 'slices', key: index, value: emptySlice(current) })
-          this.#refuse(desired, `the slot arena has no room for another slice of ${size} ports`, 'ERR_MAP_FULL')
+          if (hasSlots(current)) this.#plan.add({ kind: 'put', map: 'slices', key: index, value: emptySlice(current) })
+          this.#refuse(desired, `there are no slots for another slice of ${size} ports`, 'ERR_MAP_FULL')
           wanted.index = undefined
           return
         }
-        runs = allocated
+        firstSlots = allocated
       }
-      identity = { runs, size, secret: this.#randomSecret(), generation: (current.generation + 1) >>> 0 }
+      identity = { firstSlots, size, secret: this.#randomSecret(), generation: (current.generation + 1) >>> 0 }
     }
-    for (const position of identity.runs) this.#needChunk(position >>> 16)
+    for (const first of identity.firstSlots) this.#needSlotBlock(blockOf(first))
     const value = sliceEntry(desired, slice, identity)
     if (this.#image.slices.holds(index, value)) return
     // A program may see one word of an entry before another: nothing of a new owner's may be missing once it is open.
@@ -203,10 +209,10 @@ export class SlicePlanner {
     this.#plan.add({ kind: 'put', map: 'slices', key: index, value })
   }
 
-  #needChunk(number: number): void {
-    if (this.#image.chunks.has(number) || this.#newChunks.has(number)) return
-    this.#newChunks.add(number)
-    this.#plan.add({ kind: 'chunk', number })
+  #needSlotBlock(number: number): void {
+    if (this.#image.slotBlocks.has(number) || this.#newSlotBlocks.has(number)) return
+    this.#newSlotBlocks.add(number)
+    this.#plan.add({ kind: 'slot-block', number })
   }
 
   #planInterface(desired: DesiredInterface, index: number | undefined): void {

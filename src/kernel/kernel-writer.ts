@@ -6,8 +6,9 @@ import { decodeOne, encodeMany, encodeOne, u32Codec, viewOf } from '../dataplane
 import { flushArgsCodec, maps as layouts, sliceStateCodec } from '../dataplane/generated/layouts.ts'
 import type { Slice, SliceState } from '../dataplane/generated/layouts.ts'
 import type { MapImage, SyncedMap, Table } from '../dataplane/image.ts'
-import type { AddChunk, Operation, Put, Remove } from '../dataplane/operations.ts'
+import type { AddSlotBlock, Operation, Put, Remove } from '../dataplane/operations.ts'
 import type { DataplaneMaps } from './pinned-maps.ts'
+import { blockOf } from '../dataplane/slot-numbers.ts'
 import { SyncFailure } from '../dataplane/sync-failure.ts'
 import type { Affected } from '../dataplane/sync-failure.ts'
 import { keyForPeople, writeError } from './typed-map.ts'
@@ -19,13 +20,13 @@ export interface SyncResult {
   written: WriteCounts
   /** Mappings freed because their slice lost its owner. */
   flushedMappings: number
-  addedChunks: number
+  addedSlotBlocks: number
   /** What could not be had; everything else was done all the same. */
   failures: SyncFailure[]
 }
 
-/** New chunks for one call: 4 MiB and a descriptor each while it is prepared. */
-const CHUNKS_AT_ONCE = 64
+/** New slot blocks for one call: 4 MiB and a descriptor each while it is prepared. */
+const SLOT_BLOCKS_AT_ONCE = 64
 
 /** What nat_flush (bpf/natgw.bpf.c) returns then. */
 const LOCK_NOT_HAD = 2
@@ -36,8 +37,8 @@ export class KernelWriter {
   readonly #image: MapImage
   /** Slices one of whose operations failed, and why: nothing that builds on them is done in this run. */
   readonly #blocked = new Map<number, NatGwError>()
-  /** Chunks that could not be added in this run, and why. */
-  readonly #lackingChunks = new Map<number, NatGwError>()
+  /** Slot blocks that could not be added this time, and why. */
+  readonly #lackingBlocks = new Map<number, NatGwError>()
   #states: ReadOnlyView | undefined
   #result: SyncResult = emptyResult()
 
@@ -51,7 +52,7 @@ export class KernelWriter {
   run(operations: readonly Operation[]): SyncResult {
     this.#result = emptyResult()
     this.#blocked.clear()
-    this.#lackingChunks.clear()
+    this.#lackingBlocks.clear()
     for (let start = 0; start < operations.length;) {
       const first = operations[start]
       if (first === undefined) break
@@ -59,16 +60,16 @@ export class KernelWriter {
       if (first.kind === 'put' || first.kind === 'remove') {
         while (end < operations.length && sameBatch(first, operations[end])) end++
         this.#write(operations.slice(start, end) as Put[] | Remove[])
-      } else if (first.kind === 'chunk') {
-        while (operations[end]?.kind === 'chunk' && end - start < CHUNKS_AT_ONCE) end++
-        this.#addChunks((operations.slice(start, end) as AddChunk[]).map(({ number }) => number))
+      } else if (first.kind === 'slot-block') {
+        while (operations[end]?.kind === 'slot-block' && end - start < SLOT_BLOCKS_AT_ONCE) end++
+        this.#addSlotBlocks((operations.slice(start, end) as AddSlotBlock[]).map(({ number }) => number))
       } else this.#special(first)
       start = end
     }
     return this.#result
   }
 
-  #special(operation: Exclude<Operation, Put | Remove | AddChunk>): void {
+  #special(operation: Exclude<Operation, Put | Remove | AddSlotBlock>): void {
     if (operation.kind === 'grace') {
       this.#waitForPrograms()
       return
@@ -135,31 +136,34 @@ export class KernelWriter {
 
   /** An update of a map of maps returns only when every program that was running has ended. */
   #waitForPrograms(): void {
-    const [number] = this.#image.chunks
+    const [number] = this.#image.slotBlocks
     if (number === undefined) return
     const key = encodeOne(u32Codec, number)
-    const id = this.#maps.slotChunks.lookup(key)
+    const id = this.#maps.slotBlocks.lookup(key)
     if (id === undefined) return
-    const chunk = BpfMap.openById(decodeOne(u32Codec, id))
+    const block = BpfMap.openById(decodeOne(u32Codec, id))
     try {
-      this.#maps.slotChunks.updateInner(key, [chunk])
+      this.#maps.slotBlocks.updateInner(key, [block])
     } finally {
-      chunk.close()
+      block.close()
     }
   }
 
-  #flushSlice(index: number, { runs, size }: Slice): void {
+  #flushSlice(index: number, { firstSlots, size }: Slice): void {
     const { used, peak, refused } = this.#stateOf(index)
-    runs.forEach((run, protocol) => {
+    firstSlots.forEach((firstSlot, protocol) => {
       // Counted before a mapping is seen and after it is gone: none counted, none there.
       if (used[protocol] === 0 && peak[protocol] === 0 && refused === 0) return
-      const args = { slice: index, protocol, run, size, freed: 0 }
+      const args = { slice: index, protocol, firstSlot, size, freed: 0 }
       const { retval, ctx } = this.#flush.testRun({ ctx: encodeOne(flushArgsCodec, args) })
-      // A chunk that does not exist holds nothing.
-      if (retval !== 0 && this.#image.chunks.has(run >>> 16)) {
+      // A block that does not exist holds nothing.
+      if (retval !== 0 && this.#image.slotBlocks.has(blockOf(firstSlot))) {
         const why =
           retval === LOCK_NOT_HAD ? 'its lock was not had in time, which the next attempt may' : `it returned ${retval}`
-        throw new NatGwError('ERR_MAP_WRITE', `nat_flush did not free run ${run} of slice ${index}: ${why}`)
+        throw new NatGwError(
+          'ERR_MAP_WRITE',
+          `nat_flush did not free the slots of slice ${index} from ${firstSlot} on: ${why}`,
+        )
       }
       this.#result.flushedMappings += decodeOne(flushArgsCodec, ctx).freed
     })
@@ -171,30 +175,30 @@ export class KernelWriter {
   }
 
   /** After a refusal one by one, so that as many as there is memory for are had. */
-  #addChunks(numbers: readonly number[]): void {
-    const { type, keySize, valueSize, maxEntries, flags } = layouts.slotChunks.inner
-    const chunks: BpfMap[] = []
+  #addSlotBlocks(numbers: readonly number[]): void {
+    const { type, keySize, valueSize, maxEntries, flags } = layouts.slotBlocks.inner
+    const blocks: BpfMap[] = []
     try {
-      while (chunks.length < numbers.length) {
-        chunks.push(BpfMap.create({ name: 'slot_chunk', type, keySize, valueSize, maxEntries, flags }))
+      while (blocks.length < numbers.length) {
+        blocks.push(BpfMap.create({ name: 'slot_block', type, keySize, valueSize, maxEntries, flags }))
       }
-      this.#maps.slotChunks.updateInner(encodeMany(u32Codec, numbers), chunks)
-      for (const number of numbers) this.#image.chunks.add(number)
-      this.#result.addedChunks += numbers.length
+      this.#maps.slotBlocks.updateInner(encodeMany(u32Codec, numbers), blocks)
+      for (const number of numbers) this.#image.slotBlocks.add(number)
+      this.#result.addedSlotBlocks += numbers.length
     } catch (error) {
-      if (numbers.length > 1) for (const number of numbers) this.#addChunks([number])
+      if (numbers.length > 1) for (const number of numbers) this.#addSlotBlocks([number])
       else {
-        const failure = asWriteError(error, `chunk ${numbers[0]} of the slot arena could not be added`)
+        const failure = asWriteError(error, `slot block ${numbers[0]} could not be added`)
         // Interfaces are told when their slices are found blocked.
         this.#fail(failure, { scope: 'no-interface' })
-        for (const number of numbers) this.#lackingChunks.set(number, failure)
+        for (const number of numbers) this.#lackingBlocks.set(number, failure)
       }
     } finally {
-      for (const chunk of chunks) chunk.close()
+      for (const block of blocks) block.close()
     }
   }
 
-  /** Slices whose chunk is missing, and interfaces whose slice failed, must not be opened: that is their owner's failure. */
+  /** Slices whose slot block is missing, and interfaces whose slice failed, must not be opened: that is their owner's failure. */
   #refuseBlocked(operation: Put | Remove): boolean {
     if (operation.kind === 'remove') return false
     const cause = this.#causeOfBlock(operation)
@@ -208,13 +212,13 @@ export class KernelWriter {
     if (operation.map === 'interfaces') return this.#blocked.get(operation.value.slice)
     if (operation.map !== 'slices') return undefined
     const cause = this.#blocked.get(operation.key)
-    const { flags, runs } = operation.value
+    const { flags, firstSlots } = operation.value
     if (cause !== undefined || flags === 0) return cause
-    const lacking = runs.map((run) => run >>> 16).find((chunk) => !this.#image.chunks.has(chunk))
+    const lacking = firstSlots.map(blockOf).find((block) => !this.#image.slotBlocks.has(block))
     if (lacking === undefined) return undefined
     return (
-      this.#lackingChunks.get(lacking) ??
-      new NatGwError('ERR_MAP_WRITE', `chunk ${lacking} of the slot arena is missing`, { map: 'slot_chunks' })
+      this.#lackingBlocks.get(lacking) ??
+      new NatGwError('ERR_MAP_WRITE', `slot block ${lacking} is missing`, { map: 'slot_blocks' })
     )
   }
 
@@ -230,7 +234,7 @@ export class KernelWriter {
 }
 
 function emptyResult(): SyncResult {
-  return { written: {}, flushedMappings: 0, addedChunks: 0, failures: [] }
+  return { written: {}, flushedMappings: 0, addedSlotBlocks: 0, failures: [] }
 }
 
 function sameBatch(first: Put | Remove, other: Operation | undefined): boolean {

@@ -50,7 +50,7 @@ export const PROGRAMS = [
   'nat_flush',
   'nat_clock',
   'nat_sweep',
-  'nat_chunks',
+  'nat_slot_blocks',
   ...LOSS_PROGRAMS,
 ] as const
 export type ProgramName = (typeof PROGRAMS)[number]

@@ -26,8 +26,8 @@ export class DataplaneMaps {
   readonly lossScope
   readonly counters: CounterMap
   readonly drops: CounterMap
-  /** Map of maps: chunk number → inner array of slots. */
-  readonly slotChunks: BpfMap
+  /** Map of maps: block → array of slot groups. */
+  readonly slotBlocks: BpfMap
   /** Ring buffer of struct event. */
   readonly events: BpfMap
   readonly #folder: string
@@ -35,7 +35,7 @@ export class DataplaneMaps {
   /** @param instance whose pins of this build's layout exist. @throws ERR_MAP_LAYOUT */
   constructor(instance: string) {
     this.#folder = join(instanceFolder(instance), 'maps')
-    const { counters, drops, slotChunks, events } = layouts
+    const { counters, drops, slotBlocks, events } = layouts
     this.settings = this.#open(layouts.settings)
     this.devices = this.#open(layouts.devices)
     this.interfaces = this.#open(layouts.interfaces)
@@ -51,8 +51,8 @@ export class DataplaneMaps {
     this.losses = this.#open(layouts.losses)
     this.counters = new CounterMap(this.#openRaw(counters.name), counters, this.#path(counters.name))
     this.drops = new CounterMap(this.#openRaw(drops.name), drops, this.#path(drops.name))
-    this.slotChunks = this.#openRaw(slotChunks.name)
-    checkLayout(this.slotChunks, slotChunks, this.#path(slotChunks.name))
+    this.slotBlocks = this.#openRaw(slotBlocks.name)
+    checkLayout(this.slotBlocks, slotBlocks, this.#path(slotBlocks.name))
     this.events = this.#openRaw(events.name)
     checkLayout(this.events, events, this.#path(events.name))
   }

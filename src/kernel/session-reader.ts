@@ -1,4 +1,4 @@
-// Live sessions, read from the slot arena and the session table while the programs go on writing both.
+// Live sessions, read from the slots and the session table while the programs go on writing both.
 import { BpfMap } from '../native/load-native.ts'
 import type { ReadOnlyView } from '../native/load-native.ts'
 import { decodeOne, encodeOne, u32Codec } from '../dataplane/codec.ts'
@@ -11,6 +11,7 @@ import {
   tcpStateNames,
 } from '../dataplane/generated/layouts.ts'
 import type { SessionData, Slice, Slot } from '../dataplane/generated/layouts.ts'
+import { blockOf, memberOffset } from '../dataplane/slot-numbers.ts'
 import type { DataplaneMaps, PinnedDataplane } from './pinned-maps.ts'
 import { activeSlices } from './readers.ts'
 
@@ -38,8 +39,8 @@ export interface SessionRow {
 interface Owner {
   slice: Slice
   protocol: number
-  /** Position of its first slot: chunk << 16 | cell. */
-  run: number
+  /** Number of its first slot. */
+  firstSlot: number
 }
 
 /** Two low bits of a claim: enum claim_state; the 14 above: generation (bpf/types.h, struct slot). */
@@ -51,81 +52,82 @@ export function* readSessions({ maps, readClock }: PinnedDataplane): Generator<S
   const hz = maps.settings.get(0)?.hz ?? 0
   if (hz === 0) return
   const clock = { now: Number(BigInt.asUintN(32, BigInt(readClock().jiffies))), hz }
-  const chunks = openChunks(maps)
+  const blocks = openBlocks(maps)
   try {
     const owners: Owner[] = []
     for (const { slice, state } of activeSlices(maps)) {
-      for (const [protocol, run] of slice.runs.entries()) {
+      for (const [protocol, firstSlot] of slice.firstSlots.entries()) {
         if (state.used[protocol] === 0) continue
-        const owner = { slice, protocol, run }
+        const owner = { slice, protocol, firstSlot }
         owners.push(owner)
         for (let offset = 0; offset < slice.size; offset++) {
-          const slot = readSlot(chunks, run + offset)
+          const slot = readSlot(blocks, firstSlot + offset)
           if (slot !== undefined && isAlive(slot.session, clock.now))
             yield rowOf(owner, offset, slot, slot.session, clock)
         }
       }
     }
-    owners.sort((a, b) => a.run - b.run)
-    yield* spilledSessions(maps.sessions.native.readOnlyView(), owners, chunks, clock)
+    owners.sort((a, b) => a.firstSlot - b.firstSlot)
+    yield* spilledSessions(maps.sessions.native.readOnlyView(), owners, blocks, clock)
   } finally {
-    for (const { map } of chunks.values()) map.close()
+    for (const { map } of blocks.values()) map.close()
   }
 }
 
 type Clock = { now: number; hz: number }
-type Chunks = Map<number, { map: BpfMap; view: ReadOnlyView }>
+type Blocks = Map<number, { map: BpfMap; view: ReadOnlyView }>
 
-function* spilledSessions(table: ReadOnlyView, owners: Owner[], chunks: Chunks, clock: Clock): Generator<SessionRow> {
+function* spilledSessions(table: ReadOnlyView, owners: Owner[], blocks: Blocks, clock: Clock): Generator<SessionRow> {
   for (let at = 0; at < table.byteLength; at += sessionCodec.size) {
     if ((table.getUint32(at, true) & STATE_MASK) !== ClaimState.CLAIM_LIVE) continue
     const { claim, session } = sessionCodec.decode(table, at)
     if (!isAlive(session, clock.now)) continue
-    const position = Number(claim >> 32n)
-    const owner = ownerOf(owners, position)
-    const slot = readSlot(chunks, position)
+    const number = Number(claim >> 32n)
+    const owner = ownerOf(owners, number)
+    const slot = readSlot(blocks, number)
     if (owner === undefined || slot?.generation !== ((Number(claim & 0xffffn) >>> 2) & GENERATION_MASK)) continue
-    yield rowOf(owner, position - owner.run, slot, session, clock)
+    yield rowOf(owner, number - owner.firstSlot, slot, session, clock)
   }
 }
 
 /** Those with mappings only: before Linux 6.8 a look at one is a wait for all running programs. */
-function openChunks(maps: DataplaneMaps): Chunks {
+function openBlocks(maps: DataplaneMaps): Blocks {
   const numbers = new Set<number>()
   for (const { slice, state } of activeSlices(maps)) {
-    for (const [protocol, run] of slice.runs.entries()) if (state.used[protocol] !== 0) numbers.add(run >>> 16)
+    for (const [protocol, firstSlot] of slice.firstSlots.entries())
+      if (state.used[protocol] !== 0) numbers.add(blockOf(firstSlot))
   }
-  const chunks: Chunks = new Map()
+  const blocks: Blocks = new Map()
   for (const number of numbers) {
-    const id = maps.slotChunks.lookup(encodeOne(u32Codec, number))
+    const id = maps.slotBlocks.lookup(encodeOne(u32Codec, number))
     if (id === undefined) continue
     const map = BpfMap.openById(decodeOne(u32Codec, id))
-    chunks.set(number, { map, view: map.readOnlyView() })
+    blocks.set(number, { map, view: map.readOnlyView() })
   }
-  return chunks
+  return blocks
 }
 
 /** A copy of the slot, undefined unless it holds a mapping before and after it was copied. */
-function readSlot(chunks: Chunks, position: number): Slot | undefined {
-  const view = chunks.get(position >>> 16)?.view
-  const at = (position & 0xffff) * slotCodec.size
+function readSlot(blocks: Blocks, number: number): Slot | undefined {
+  const view = blocks.get(blockOf(number))?.view
+  const at = memberOffset(number)
   if (view === undefined || (view.getUint32(at, true) & STATE_MASK) !== ClaimState.CLAIM_LIVE) return undefined
   const copy = view.copy(at, slotCodec.size)
   const slot = decodeOne(slotCodec, copy)
   return slot.claim === view.getBigUint64(at, true) ? slot : undefined
 }
 
-/** @param owners in ascending order of their runs */
-function ownerOf(owners: Owner[], position: number): Owner | undefined {
+/** @param owners in ascending order of their slots */
+function ownerOf(owners: Owner[], number: number): Owner | undefined {
   let low = 0
   let high = owners.length
   while (low < high) {
     const middle = (low + high) >>> 1
-    if ((owners[middle]?.run ?? 0) <= position) low = middle + 1
+    if ((owners[middle]?.firstSlot ?? 0) <= number) low = middle + 1
     else high = middle
   }
   const owner = owners[low - 1]
-  return owner !== undefined && position < owner.run + owner.slice.size ? owner : undefined
+  return owner !== undefined && number < owner.firstSlot + owner.slice.size ? owner : undefined
 }
 
 function rowOf(

@@ -1,6 +1,6 @@
 // Makes the kernel's maps say what is desired, writes nothing that is there already, and repairs what others changed.
 import type { BpfProgram } from '../native/load-native.ts'
-import { readChunks } from './chunks.ts'
+import { readSlotBlocks } from './slot-blocks.ts'
 import { randomFillSync } from 'node:crypto'
 import { planChanges } from '../dataplane/diff.ts'
 import type { PlanContext } from '../dataplane/diff.ts'
@@ -20,7 +20,7 @@ export type { SyncResult } from './kernel-writer.ts'
 
 export interface VerifyResult {
   /** Entries that were not as they should be, by map. */
-  repaired: Partial<Record<SyncedMap | 'slotChunks', number>>
+  repaired: Partial<Record<SyncedMap | 'slotBlocks', number>>
   failures: SyncFailure[]
 }
 
@@ -28,7 +28,7 @@ export class DataplaneSync {
   readonly #maps: DataplaneMaps
   readonly #hz: number
   readonly #writer: KernelWriter
-  readonly #chunks: BpfProgram
+  readonly #slotBlocks: BpfProgram
   readonly #image = new MapImage()
   readonly #randomSecret: () => bigint
   #placement: Placement
@@ -37,16 +37,18 @@ export class DataplaneSync {
 
   /** Reads back what the maps hold. @param randomSecret unpredictable and never 0 */
   constructor(
-    dataplane: Pick<Dataplane, 'maps' | 'hz'> & { programs: Pick<Dataplane['programs'], 'nat_flush' | 'nat_chunks'> },
+    dataplane: Pick<Dataplane, 'maps' | 'hz'> & {
+      programs: Pick<Dataplane['programs'], 'nat_flush' | 'nat_slot_blocks'>
+    },
     randomSecret: () => bigint = cryptoSecret,
   ) {
     this.#maps = dataplane.maps
-    this.#chunks = dataplane.programs.nat_chunks
+    this.#slotBlocks = dataplane.programs.nat_slot_blocks
     this.#hz = dataplane.hz
     this.#randomSecret = randomSecret
     this.#writer = new KernelWriter(dataplane.maps, dataplane.programs.nat_flush, this.#image)
     readBack(dataplane.maps, this.#image)
-    for (const chunk of readChunks(this.#chunks)) this.#image.chunks.add(chunk)
+    for (const block of readSlotBlocks(this.#slotBlocks)) this.#image.slotBlocks.add(block)
     this.#placement = this.#newPlacement()
   }
 
@@ -62,7 +64,7 @@ export class DataplaneSync {
     return {
       written: addCounts(first.written, second.written),
       flushedMappings: first.flushedMappings + second.flushedMappings,
-      addedChunks: first.addedChunks + second.addedChunks,
+      addedSlotBlocks: first.addedSlotBlocks + second.addedSlotBlocks,
       failures: second.failures,
     }
   }
@@ -75,10 +77,10 @@ export class DataplaneSync {
       const count = planRepairs(this.#maps, this.#image, map, plan)
       if (count > 0) repaired[map] = count
     }
-    const present = readChunks(this.#chunks)
-    const lost = [...this.#image.chunks].filter((chunk) => !present.has(chunk))
-    if (lost.length > 0) repaired.slotChunks = lost.length
-    for (const number of lost) plan.add({ kind: 'chunk', number })
+    const present = readSlotBlocks(this.#slotBlocks)
+    const lost = [...this.#image.slotBlocks].filter((block) => !present.has(block))
+    if (lost.length > 0) repaired.slotBlocks = lost.length
+    for (const number of lost) plan.add({ kind: 'slot-block', number })
     return { repaired, failures: this.#writer.run(plan.operations).failures }
   }
 

@@ -15,7 +15,7 @@ export const FLOW_MAPS: readonly string[] = [
   'settings',
   'slices',
   'slice_states',
-  'slot_chunks',
+  'slot_blocks',
   'sessions',
   'session_use',
 ]

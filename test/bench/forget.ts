@@ -15,7 +15,7 @@ export async function forgetFlows({ lab, kind, plane }: Rig): Promise<void> {
   for (const { index, slice, state } of activeSlices(plane.maps)) {
     for (const [protocol, used] of state.used.entries()) {
       if (used === 0) continue
-      const args = { slice: index, protocol, run: slice.runs[protocol] ?? 0, size: slice.size, freed: 0 }
+      const args = { slice: index, protocol, firstSlot: slice.firstSlots[protocol] ?? 0, size: slice.size, freed: 0 }
       const { freed } = decodeOne(flushArgsCodec, flush.testRun({ ctx: encodeOne(flushArgsCodec, args) }).ctx)
       if (freed !== used) throw new Error(`slice ${index}: ${freed} of ${used} flows flushed`)
     }

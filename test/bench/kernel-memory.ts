@@ -5,25 +5,25 @@ import { BpfMap } from '../../src/native/load-native.ts'
 import type { DataplaneMaps } from '../../src/kernel/pinned-maps.ts'
 
 export interface MapMemory {
-  /** Bytes of the chunks of the slot arena. */
+  /** Bytes of the slot blocks. */
   slots: number
   /** Bytes of the maps that hold an entry for each interface. */
   interfaces: number
 }
 
 export function mapMemory(maps: DataplaneMaps): MapMemory {
-  const { values, count } = maps.slotChunks.entries()
+  const { values, count } = maps.slotBlocks.entries()
   const ids = new DataView(values.buffer, values.byteOffset, values.byteLength)
-  const chunks = Array.from({ length: count }, (_, index) => BpfMap.openById(ids.getUint32(index * 4, true)))
+  const blocks = Array.from({ length: count }, (_, index) => BpfMap.openById(ids.getUint32(index * 4, true)))
   try {
     const bytes = memoryById()
     const of = (map: BpfMap): number => bytes.get(map.info.id) ?? NaN
     return {
-      slots: chunks.reduce((sum, chunk) => sum + of(chunk), 0),
+      slots: blocks.reduce((sum, block) => sum + of(block), 0),
       interfaces: of(maps.interfaces.native) + of(maps.slices.native) + of(maps.sliceStates.native),
     }
   } finally {
-    for (const chunk of chunks) chunk.close()
+    for (const block of blocks) block.close()
   }
 }
 

@@ -108,7 +108,7 @@ it('two CPUs create, find, expire and delete the same mappings at once: no port 
 
 /** Every session that is there, as mapping and remote: `40000:53`. */
 function sessions(): { all: string[]; duplicates: string[]; perMapping: Map<number, number> } {
-  const first = gateway.plane.maps.slices.get(0)!.runs[UDP]
+  const first = gateway.plane.maps.slices.get(0)!.firstSlots[UDP]
   const slots = gateway.slots(0, UDP)
   const perMapping = new Map<number, number>()
   const all = [...slots].map(([offset, { session }]) => `${offset}:${session.remotePort}`)

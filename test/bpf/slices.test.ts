@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { parseIpv4 } from '../../src/net/ipv4.ts'
 import { frame, icmpEcho, tcp, TCP, udp } from '../support/packet.ts'
+import { slotNumber } from '../../src/dataplane/slot-numbers.ts'
 import { PacketGateway, PUBLIC, XDP } from '../support/packet-gateway.ts'
 
 const A = '10.0.0.1'
@@ -14,7 +15,7 @@ beforeEach(() => {
 })
 afterEach(() => gateway.close())
 
-/** A slice of `size` ports from `firstPort` on, and its neighbours on both sides in the arena. */
+/** A slice of `size` ports from `firstPort` on, and its neighbours on both sides in the slot block. */
 function slices(size: number, firstPort = 1024): void {
   gateway.slice({ index: 0, inside: '10.0.1.1', firstPort: 1024, size: 3, publicAddress: '198.51.100.200' })
   gateway.address(PUBLIC, { sliceSize: size, firstPort, firstSlice: 1, lastPort: firstPort + size - 1 })
@@ -58,18 +59,18 @@ describe('a slice of N ports holds N mappings, first and last port included', ()
       const back = gateway.fromUplink(frame({ from: SERVER, to: PUBLIC }, udp(53, external)))
       expect(back.read.destinationPort).toBe(inside)
     }
-    // The runs beside it are untouched.
+    // The ranges beside it are untouched.
     expect(gateway.slots(0, 2).size + gateway.slots(2, 0).size).toBe(0)
     expect(gateway.occupied(0, 2).concat(gateway.occupied(2, 0))).toEqual([])
   })
 
   it('N = 64512, the whole of an address', { timeout: 120_000 }, () => {
-    for (let chunk = 1; chunk < 4; chunk++) gateway.addChunk()
+    for (let block = 1; block < 4; block++) gateway.addSlotBlock()
     gateway.address(PUBLIC, { sliceSize: 64512, firstSlice: 1 })
     gateway.slice({ index: 1, inside: A, firstPort: 1024, size: 64512 })
-    // Each run begins a chunk of its own, as the agent places them.
+    // Each range begins a block of its own, as the agent places them.
     const slice = gateway.plane.maps.slices.get(1)!
-    gateway.plane.maps.slices.set(1, { ...slice, runs: [0, 1 << 16, 2 << 16] })
+    gateway.plane.maps.slices.set(1, { ...slice, firstSlots: [0, slotNumber(1, 0), slotNumber(2, 0)] })
     const given = new Set<number>()
     for (let port = 1; port <= 64512; port++) given.add(send(port).port)
     expect(given.size).toBe(64512)

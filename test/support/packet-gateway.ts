@@ -7,16 +7,18 @@ import { BpfMap } from '../../src/native/load-native.ts'
 import {
   Counter,
   DropReason,
-  Limits,
+  SlotConstants,
   flushArgsCodec,
-  linkCodec,
+  chainNodeCodec,
   maps,
   sessionCodec,
   slotCodec,
+  slotGroupLayout,
   sweepArgsCodec,
 } from '../../src/dataplane/generated/layouts.ts'
 import type { Session, Settings, Slot } from '../../src/dataplane/generated/layouts.ts'
 import { decodeOne, encodeOne, viewOf } from '../../src/dataplane/codec.ts'
+import { blockOf, groupOffset, indexInBlock, memberOffset } from '../../src/dataplane/slot-numbers.ts'
 import { deviceEntry, hostFilter } from '../../src/dataplane/entries.ts'
 import { parseIpv4 } from '../../src/net/ipv4.ts'
 import { read } from './packet.ts'
@@ -53,8 +55,8 @@ export type CounterName = keyof typeof Counter
 export class PacketGateway {
   readonly plane: Dataplane
   readonly instance: string
-  #chunks: BpfMap[] = []
-  #nextCell = 0
+  #blocks: BpfMap[] = []
+  #nextSlot = 0
 
   constructor(options: { maxSessions?: number } = {}) {
     this.instance = `test-${randomBytes(4).toString('hex')}`
@@ -64,7 +66,7 @@ export class PacketGateway {
       objectPath: OBJECT,
     })
     this.settings({})
-    this.addChunk()
+    this.addSlotBlock()
     this.plane.maps.devices.set(LO, deviceEntry({ ifindex: LO, vni: VNI, macs: [mac(OWN_MAC)] }))
     this.plane.maps.nextHops.set(0, {
       ifindex: LO,
@@ -110,11 +112,11 @@ export class PacketGateway {
     })
   }
 
-  addChunk(): void {
-    const { inner } = maps.slotChunks
-    const chunk = BpfMap.create({ ...inner, name: 'slot_chunk' })
-    this.plane.maps.slotChunks.updateInner(new Uint8Array(Uint32Array.of(this.#chunks.length).buffer), [chunk])
-    this.#chunks.push(chunk)
+  addSlotBlock(): void {
+    const { inner } = maps.slotBlocks
+    const block = BpfMap.create({ ...inner, name: 'slot_block' })
+    this.plane.maps.slotBlocks.updateInner(new Uint8Array(Uint32Array.of(this.#blocks.length).buffer), [block])
+    this.#blocks.push(block)
   }
 
   address(
@@ -136,14 +138,14 @@ export class PacketGateway {
   slice(spec: SliceSpec): void {
     const vni = spec.vni ?? VNI
     const ifindex = spec.ifindex ?? LO
-    const run = (): number => {
-      const at = this.#nextCell
-      this.#nextCell += spec.size
+    const range = (): number => {
+      const at = this.#nextSlot
+      this.#nextSlot += spec.size
       return at
     }
     this.plane.maps.slices.set(spec.index, {
       secret: 0x9e3779b97f4a7c15n + BigInt(spec.index),
-      runs: [run(), run(), run()],
+      firstSlots: [range(), range(), range()],
       publicAddress: parseIpv4(spec.publicAddress ?? PUBLIC),
       insideAddress: parseIpv4(spec.inside),
       vni,
@@ -199,7 +201,7 @@ export class PacketGateway {
 
   flush(index: number, protocol: number): number {
     const slice = this.plane.maps.slices.get(index)!
-    const args = { slice: index, protocol, run: slice.runs[protocol]!, size: slice.size, freed: 0 }
+    const args = { slice: index, protocol, firstSlot: slice.firstSlots[protocol]!, size: slice.size, freed: 0 }
     return decodeOne(
       flushArgsCodec,
       this.plane.programs.nat_flush.testRun({ ctx: encodeOne(flushArgsCodec, args) }).ctx,
@@ -210,14 +212,14 @@ export class PacketGateway {
     return this.plane.maps.sliceStates.get(index)!.used[protocol]!
   }
 
-  /** The slots of a slice's run that are in use, by offset. */
+  /** The slots of a slice's range that are in use, by offset. */
   slots(index: number, protocol: number): Map<number, Slot> {
     const slice = this.plane.maps.slices.get(index)!
-    const first = slice.runs[protocol]!
+    const first = slice.firstSlots[protocol]!
     const found = new Map<number, Slot>()
-    const view = this.#chunks[first >>> 16]!.readOnlyView()
+    const view = this.#blocks[blockOf(first)]!.readOnlyView()
     for (let offset = 0; offset < slice.size; offset++) {
-      const slot = slotCodec.decode(view, ((first & 0xffff) + offset) * slotCodec.size)
+      const slot = slotCodec.decode(view, memberOffset(first + offset))
       if (slot.claim !== 0n) found.set(offset, slot)
     }
     return found
@@ -235,28 +237,31 @@ export class PacketGateway {
 
   /** Overwrites a slot, as if the programs had. */
   setSlot(index: number, protocol: number, offset: number, slot: Slot): void {
-    const run = this.plane.maps.slices.get(index)!.runs[protocol]!
-    const key = new Uint8Array(Uint32Array.of((run & 0xffff) + offset).buffer)
-    this.#chunks[run >>> 16]!.update(key, encodeOne(slotCodec, slot))
+    const number = this.plane.maps.slices.get(index)!.firstSlots[protocol]! + offset
+    const block = this.#blocks[blockOf(number)]!
+    const key = new Uint8Array(Uint32Array.of(groupOffset(indexInBlock(number)) / slotGroupLayout.size).buffer)
+    const group = block.lookup(key)!
+    group.set(encodeOne(slotCodec, slot), memberOffset(number) - groupOffset(number))
+    block.update(key, group)
   }
 
   /** Reads the claim word of a slot as it is now, by offset. */
   claims(index: number, protocol: number): (offset: number) => bigint {
-    const first = this.plane.maps.slices.get(index)!.runs[protocol]!
-    const view = this.#chunks[first >>> 16]!.readOnlyView()
-    return (offset) => view.getBigUint64(((first & 0xffff) + offset) * slotCodec.size, true)
+    const first = this.plane.maps.slices.get(index)!.firstSlots[protocol]!
+    const view = this.#blocks[blockOf(first)]!.readOnlyView()
+    return (offset) => view.getBigUint64(memberOffset(first + offset), true)
   }
 
-  /** Bits of the occupancy bitmap that are set in the run. */
+  /** Slots of the range that are marked as taken. */
   occupied(index: number, protocol: number): number[] {
     const slice = this.plane.maps.slices.get(index)!
-    const first = slice.runs[protocol]!
-    const view = this.#chunks[first >>> 16]!.readOnlyView()
+    const first = slice.firstSlots[protocol]!
+    const view = this.#blocks[blockOf(first)]!.readOnlyView()
     const found: number[] = []
     for (let offset = 0; offset < slice.size; offset++) {
-      const cell = (first & 0xffff) + offset
-      const word = view.getBigUint64(Limits.CHUNK_BITMAP * slotCodec.size + (cell >>> 6) * 8, true)
-      if ((word >> BigInt(cell & 63)) & 1n) found.push(offset)
+      const number = first + offset
+      const word = view.getBigUint64(groupOffset(number) + slotGroupLayout.taken.offset, true)
+      if ((word >> BigInt(number % SlotConstants.GROUP_SLOTS)) & 1n) found.push(offset)
     }
     return found
   }
@@ -264,18 +269,15 @@ export class PacketGateway {
   /** Inside ports of the mappings outside their probe window, in the order in which their chains lead to them. */
   chained(index: number, protocol: number): number[] {
     const slice = this.plane.maps.slices.get(index)!
-    const first = slice.runs[protocol]!
-    const view = this.#chunks[first >>> 16]!.readOnlyView()
-    const linkAt = (offset: number) => {
-      const at = Limits.CHUNK_LINKS * slotCodec.size + ((first & 0xffff) + offset) * linkCodec.size
-      return linkCodec.decode(view, at)
-    }
+    const first = slice.firstSlots[protocol]!
+    const view = this.#blocks[blockOf(first)]!.readOnlyView()
+    const nodeAt = (offset: number) => chainNodeCodec.decode(view, memberOffset(first + offset, 'chain'))
     const claims = this.claims(index, protocol)
     const found: number[] = []
-    for (let home = 0; home < slice.size; home++) {
-      for (let at = linkAt(home).first; at !== 0; at = linkAt(at - 1).next) {
+    for (let bucket = 0; bucket < slice.size; bucket++) {
+      for (let at = nodeAt(bucket).first; at !== 0; at = nodeAt(at - 1).next) {
         found.push(Number((claims(at - 1) >> 16n) & 0xffffn))
-        if (found.length > slice.size) throw new Error(`the chain of slot ${home} has no end`)
+        if (found.length > slice.size) throw new Error(`the chain of slot ${bucket} has no end`)
       }
     }
     return found
@@ -290,7 +292,7 @@ export class PacketGateway {
   }
 
   close(): void {
-    for (const chunk of this.#chunks) chunk.close()
+    for (const block of this.#blocks) block.close()
     this.plane.close()
     unloadDataplane(this.instance)
   }

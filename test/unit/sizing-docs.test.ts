@@ -4,7 +4,7 @@ import { GRACE_SECONDS } from '../../src/dataplane/entries.ts'
 import { parseConfig } from '../../src/config/load.ts'
 import { NUMBERS } from '../../src/config/numbers.ts'
 import { rulesOf } from '../../scripts/docs/numbers-table.ts'
-import { Limits, maps } from '../../src/dataplane/generated/layouts.ts'
+import { SlotConstants, maps } from '../../src/dataplane/generated/layouts.ts'
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 
@@ -40,8 +40,8 @@ it('the limits in docs/sizing.md are those of gateway.yaml', () => {
 })
 
 it('the memory in docs/sizing.md is that of the maps', () => {
-  const { slotChunks, slices, sliceStates } = maps
-  const slot = (slotChunks.inner.maxEntries * slotChunks.inner.valueSize) / Limits.CHUNK_SLOTS
+  const { slotBlocks, slices, sliceStates } = maps
+  const slot = (slotBlocks.inner.maxEntries * slotBlocks.inner.valueSize) / SlotConstants.BLOCK_SLOTS
   const page = read('docs/sizing.md')
   expect(page).toContain(`3 × ${Math.round(slot)} bytes a port`)
   expect(page).toContain(`${Math.round((64 * 3 * slot) / 1024)} KiB with 64 ports`)

@@ -17,21 +17,29 @@ export const natProtocolNames: Readonly<Record<number, string>> = {
 }
 
 export const Limits = {
-  CHUNK_SLOTS: 65536,
-  CHUNK_BITMAP: 65536,
-  CHUNK_LINKS: 65664,
-  CHUNK_PORTS: 69760,
-  CHUNK_DUE: 71808,
-  CHUNK_CELLS: 71872,
-  MAX_CHUNKS: 4096,
+  MAX_SLOT_BLOCKS: 4096,
   MAX_NEXT_HOPS: 1024,
   MAX_COUNTERS: 64,
   MAX_DROP_REASONS: 128,
 } as const
 export type Limits = (typeof Limits)[keyof typeof Limits]
 
+export const SlotConstants = {
+  SLOT_BLOCK_SHIFT: 16,
+  BLOCK_SLOTS: 65536,
+  GROUP_SLOTS: 64,
+  BLOCK_GROUPS: 1024,
+} as const
+export type SlotConstants = (typeof SlotConstants)[keyof typeof SlotConstants]
+
+export const HostFilterConstants = {
+  HOST_FILTER_FACTOR: 2654435761,
+  HOST_FILTER_SHIFT: 26,
+} as const
+export type HostFilterConstants = (typeof HostFilterConstants)[keyof typeof HostFilterConstants]
+
 export const LayoutVersions = {
-  LAYOUT_SLOT_CHUNKS: 1,
+  LAYOUT_SLOT_BLOCKS: 1,
   LAYOUT_SESSIONS: 1,
 } as const
 export type LayoutVersions = (typeof LayoutVersions)[keyof typeof LayoutVersions]
@@ -439,7 +447,7 @@ export const addressCodec: Codec<Address> = {
 
 export interface Slice {
   secret: bigint
-  runs: [number, number, number]
+  firstSlots: [number, number, number]
   publicAddress: number
   insideAddress: number
   vni: number
@@ -456,9 +464,9 @@ export const sliceCodec: Codec<Slice> = {
   size: 64,
   encode(view, at, value) {
     view.setBigUint64(at, value.secret, true)
-    view.setUint32(at + 8, value.runs[0], true)
-    view.setUint32(at + 12, value.runs[1], true)
-    view.setUint32(at + 16, value.runs[2], true)
+    view.setUint32(at + 8, value.firstSlots[0], true)
+    view.setUint32(at + 12, value.firstSlots[1], true)
+    view.setUint32(at + 16, value.firstSlots[2], true)
     view.setUint32(at + 20, value.publicAddress, false)
     view.setUint32(at + 24, value.insideAddress, false)
     view.setUint32(at + 28, value.vni, true)
@@ -475,7 +483,7 @@ export const sliceCodec: Codec<Slice> = {
   decode(view, at) {
     return {
       secret: view.getBigUint64(at, true),
-      runs: [view.getUint32(at + 8, true), view.getUint32(at + 12, true), view.getUint32(at + 16, true)],
+      firstSlots: [view.getUint32(at + 8, true), view.getUint32(at + 12, true), view.getUint32(at + 16, true)],
       publicAddress: view.getUint32(at + 20, false),
       insideAddress: view.getUint32(at + 24, false),
       vni: view.getUint32(at + 28, true),
@@ -631,11 +639,11 @@ export const sessionCodec: Codec<Session> = {
   },
 }
 
-export interface Link {
+export interface ChainNode {
   first: number
   next: number
 }
-export const linkCodec: Codec<Link> = {
+export const chainNodeCodec: Codec<ChainNode> = {
   size: 4,
   encode(view, at, value) {
     view.setUint16(at, value.first, true)
@@ -648,6 +656,15 @@ export const linkCodec: Codec<Link> = {
     }
   },
 }
+
+export const slotGroupLayout = {
+  size: 4544,
+  slots: { offset: 0, stride: 64, count: 64 },
+  ports: { offset: 4096, stride: 2, count: 64 },
+  chain: { offset: 4224, stride: 4, count: 64 },
+  taken: { offset: 4480 },
+  due: { offset: 4488 },
+} as const
 
 export interface RouteKey {
   prefixLength: number
@@ -793,7 +810,7 @@ export const eventCodec: Codec<Event> = {
 export interface FlushArgs {
   slice: number
   protocol: number
-  run: number
+  firstSlot: number
   size: number
   freed: number
 }
@@ -802,7 +819,7 @@ export const flushArgsCodec: Codec<FlushArgs> = {
   encode(view, at, value) {
     view.setUint32(at, value.slice, true)
     view.setUint32(at + 4, value.protocol, true)
-    view.setUint32(at + 8, value.run, true)
+    view.setUint32(at + 8, value.firstSlot, true)
     view.setUint32(at + 12, value.size, true)
     view.setUint32(at + 16, value.freed, true)
   },
@@ -810,18 +827,18 @@ export const flushArgsCodec: Codec<FlushArgs> = {
     return {
       slice: view.getUint32(at, true),
       protocol: view.getUint32(at + 4, true),
-      run: view.getUint32(at + 8, true),
+      firstSlot: view.getUint32(at + 8, true),
       size: view.getUint32(at + 12, true),
       freed: view.getUint32(at + 16, true),
     }
   },
 }
 
-export interface ChunksArgs {
+export interface SlotBlocksArgs {
   first: number
   present: bigint
 }
-export const chunksArgsCodec: Codec<ChunksArgs> = {
+export const slotBlocksArgsCodec: Codec<SlotBlocksArgs> = {
   size: 16,
   encode(view, at, value) {
     view.setUint32(at, value.first, true)
@@ -896,7 +913,7 @@ export const maps = {
   sliceHints: { name: 'slice_hints', type: 2, keySize: 4, valueSize: 4, maxEntries: 65536, flags: 0, key: u32Codec, value: u32Codec } satisfies MapLayout<number, number>,
   sliceStates: { name: 'slice_states', type: 2, keySize: 4, valueSize: 64, maxEntries: 65536, flags: 1024, key: u32Codec, value: sliceStateCodec } satisfies MapLayout<number, SliceState>,
   slices: { name: 'slices', type: 2, keySize: 4, valueSize: 64, maxEntries: 65536, flags: 1024, key: u32Codec, value: sliceCodec } satisfies MapLayout<number, Slice>,
-  slotChunks: { name: 'slot_chunks', type: 12, keySize: 4, valueSize: 4, maxEntries: 4096, flags: 0, key: u32Codec, inner: { name: 'slot_chunk', type: 2, keySize: 4, valueSize: 64, maxEntries: 71872, flags: 1024 } satisfies MapShape } satisfies OuterMapLayout,
+  slotBlocks: { name: 'slot_blocks', type: 12, keySize: 4, valueSize: 4, maxEntries: 4096, flags: 0, key: u32Codec, inner: { name: 'slot_block', type: 2, keySize: 4, valueSize: 4544, maxEntries: 1024, flags: 1024 } satisfies MapShape } satisfies OuterMapLayout,
   sweepers: { name: 'sweepers', type: 2, keySize: 4, valueSize: 40, maxEntries: 2, flags: 0 } satisfies MapShape,
 }
 
@@ -918,7 +935,7 @@ export const laidOut: Readonly<Record<string, LaidOut>> = {
   settings: {"type":2,"keySize":4,"valueSize":80,"flags":0,"version":1,"contents":["key 0 u32 key","value 0 u32 uplink_ifindex","value 4 u32 hz","value 8 u32 udp_timeout","value 12 u32 tcp_established","value 16 u32 tcp_transitory","value 20 u32 icmp_timeout","value 24 u32 grace","value 28 u32 route_generation","value 32 u32 slice_count","value 36 u32 session_mask","value 40 u32 enabled","value 44 u8[6] uplink_mac","value 50 u16 flags","value 52 u32 new_flow_rate","value 56 u64 session_secret","value 64 u64 host_filter","value 72 u32 session_capacity","value 76 u32 slice_sessions"],"meanings":{}},
   slice_hints: {"type":2,"keySize":4,"valueSize":4,"flags":0,"version":1,"contents":["key 0 u32 key","value 0 u32 value"],"meanings":{}},
   slice_states: {"type":2,"keySize":4,"valueSize":64,"flags":1024,"version":1,"contents":["key 0 u32 key","value 0 u32 lock","value 4 u32[3] used","value 16 u32[3] overflow","value 28 u32[3] peak","value 40 u64 refused","value 48 u64 flow_bucket","value 56 u32 sessions","value 60 u16[2] reported"],"meanings":{"event_type":{"EVENT_NEIGHBOUR_MISSING":1,"EVENT_SLICE_FULL":2},"nat_protocol":{"NAT_PROTOCOL_TCP":0,"NAT_PROTOCOL_UDP":1,"NAT_PROTOCOL_ICMP":2}}},
-  slices: {"type":2,"keySize":4,"valueSize":64,"flags":1024,"version":1,"contents":["key 0 u32 key","value 0 u64 secret","value 8 u32[3] runs","value 20 be32 public_address","value 24 be32 inside_address","value 28 u32 vni","value 32 u32 ifindex","value 36 u16 first_port","value 38 u16 size","value 40 u8[6] destination_mac","value 46 u16 flags","value 48 u8[6] source_mac","value 54 u16 mtu","value 56 u32 generation"],"meanings":{"slice_flags":{"SLICE_ACTIVE":1,"SLICE_REACHABLE":2,"SLICE_BOUND":4}}},
-  slot_chunks: {"type":12,"keySize":4,"valueSize":4,"flags":0,"version":1,"contents":["key 0 u32 key"],"meanings":{},"inner":{"type":2,"keySize":4,"valueSize":64,"flags":1024,"version":1,"contents":["slot 0 u64 claim","slot 8 u32 spilled","slot 12 u16 flags","slot 14 u16 generation","slot 16 be32 session.remote","slot 20 be16 session.remote_port","slot 22 u8 session.tcp","slot 23 u8 session.window","slot 24 u32 session.expires","slot 28 u32 session.created","slot 32 u32 session.route","slot 36 u32 session.sequence","slot 40 u32 session.out_packets","slot 44 u32 session.in_packets","slot 48 u64 session.out_bytes","slot 56 u64 session.in_bytes","link 0 u16 first","link 2 u16 next"],"meanings":{"claim_state":{"CLAIM_FREE":0,"CLAIM_LIVE":1,"CLAIM_BUSY":2},"limits":{"CHUNK_SLOTS":65536,"CHUNK_BITMAP":65536,"CHUNK_LINKS":65664,"CHUNK_PORTS":69760,"CHUNK_DUE":71808,"CHUNK_CELLS":71872},"session_route":{"ROUTE_HOP_BITS":10},"session_tcp":{"SESSION_TCP_STATE":15,"SESSION_TCP_SCALE":4},"slot_flags":{"SLOT_OVERFLOW":1,"SLOT_SPILLED":2,"SLOT_SECOND":4},"tcp_state":{"TCP_NONE":0,"TCP_OPENING":1,"TCP_ESTABLISHED":2,"TCP_FIN_OUT":3,"TCP_FIN_IN":4,"TCP_CLOSING":5,"TCP_RESET":6,"TCP_HALF_OPEN":7,"TCP_RESUMING":8}},"maxEntries":71872}},
+  slices: {"type":2,"keySize":4,"valueSize":64,"flags":1024,"version":1,"contents":["key 0 u32 key","value 0 u64 secret","value 8 u32[3] first_slots","value 20 be32 public_address","value 24 be32 inside_address","value 28 u32 vni","value 32 u32 ifindex","value 36 u16 first_port","value 38 u16 size","value 40 u8[6] destination_mac","value 46 u16 flags","value 48 u8[6] source_mac","value 54 u16 mtu","value 56 u32 generation"],"meanings":{"slice_flags":{"SLICE_ACTIVE":1,"SLICE_REACHABLE":2,"SLICE_BOUND":4},"slot_constants":{"SLOT_BLOCK_SHIFT":16,"BLOCK_SLOTS":65536,"GROUP_SLOTS":64,"BLOCK_GROUPS":1024}}},
+  slot_blocks: {"type":12,"keySize":4,"valueSize":4,"flags":0,"version":1,"contents":["key 0 u32 key"],"meanings":{},"inner":{"type":2,"keySize":4,"valueSize":4544,"flags":1024,"version":1,"contents":["key 0 u32 key","value 0 u512[64] slots","value 4096 u16[64] ports","value 4224 u32[64] chain","value 4480 u64 taken","value 4488 u32 due","slot 0 u64 claim","slot 8 u32 spilled","slot 12 u16 flags","slot 14 u16 generation","slot 16 be32 session.remote","slot 20 be16 session.remote_port","slot 22 u8 session.tcp","slot 23 u8 session.window","slot 24 u32 session.expires","slot 28 u32 session.created","slot 32 u32 session.route","slot 36 u32 session.sequence","slot 40 u32 session.out_packets","slot 44 u32 session.in_packets","slot 48 u64 session.out_bytes","slot 56 u64 session.in_bytes","chain_node 0 u16 first","chain_node 2 u16 next"],"meanings":{"claim_state":{"CLAIM_FREE":0,"CLAIM_LIVE":1,"CLAIM_BUSY":2},"session_route":{"ROUTE_HOP_BITS":10},"session_tcp":{"SESSION_TCP_STATE":15,"SESSION_TCP_SCALE":4},"slot_constants":{"SLOT_BLOCK_SHIFT":16,"BLOCK_SLOTS":65536,"GROUP_SLOTS":64,"BLOCK_GROUPS":1024},"slot_flags":{"SLOT_OVERFLOW":1,"SLOT_SPILLED":2,"SLOT_SECOND":4},"tcp_state":{"TCP_NONE":0,"TCP_OPENING":1,"TCP_ESTABLISHED":2,"TCP_FIN_OUT":3,"TCP_FIN_IN":4,"TCP_CLOSING":5,"TCP_RESET":6,"TCP_HALF_OPEN":7,"TCP_RESUMING":8}},"maxEntries":1024}},
   sweepers: {"type":2,"keySize":4,"valueSize":40,"flags":0,"version":1,"contents":["key 0 u32 key","value 16 u32 slice","value 20 u32 protocol","value 24 u32 offset","value 28 u32 session","value 32 u32 passes","value 36 u32 earliest"],"meanings":{}},
 }

@@ -2,7 +2,7 @@
 import { activeSlices } from '../../../src/kernel/readers.ts'
 import type { PinnedDataplane } from '../../../src/kernel/pinned-maps.ts'
 import type { Case } from '../bench.ts'
-import { Limits, slotCodec } from '../../../src/dataplane/generated/layouts.ts'
+import { SlotConstants, slotGroupLayout } from '../../../src/dataplane/generated/layouts.ts'
 import { mapMemory } from '../kernel-memory.ts'
 import { withRigs } from '../rig.ts'
 import { row } from '../rows.ts'
@@ -29,7 +29,7 @@ export const memory: Case = {
       bench.say('TCP sessions in 90 % of every slice as well')
       rig.traffic.send({ ...plan, tcpFlags: SYN }, plan.flows)
       const both = bytesPerSession(plane)
-      const slots = (3 * PORTS * slotCodec.size * Limits.CHUNK_CELLS) / Limits.CHUNK_SLOTS / 1000
+      const slots = (3 * PORTS * slotGroupLayout.size) / SlotConstants.GROUP_SLOTS / 1000
       return [
         row(
           'map memory per session, TCP and UDP slots of every slice 90 % used',

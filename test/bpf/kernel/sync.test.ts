@@ -44,14 +44,14 @@ describe('the kernel', () => {
   it('translates what was desired, and nothing is written when nothing differs', () => {
     const first = sync.apply(onLo(interfaceOf(1, 1024)))
     expect(first.failures).toEqual([])
-    expect(first.addedChunks).toBe(1)
+    expect(first.addedSlotBlocks).toBe(1)
     expect(send(udp(5000, 53))).toBe(XDP_REDIRECT)
     expect(sync.apply(onLo(interfaceOf(1, 1024))).written).toEqual({})
     const restarted = new DataplaneSync(plane)
     expect(restarted.apply(onLo(interfaceOf(1, 1024)))).toMatchObject({
       written: {},
       flushedMappings: 0,
-      addedChunks: 0,
+      addedSlotBlocks: 0,
     })
     expect(restarted.verify()).toEqual({ repaired: {}, failures: [] })
   })
@@ -96,10 +96,10 @@ describe('drift', () => {
     expect(send(udp(5000, 53))).toBe(XDP_REDIRECT)
   })
 
-  it('includes a lost chunk of the slot arena', () => {
+  it('includes a lost slot block', () => {
     sync.apply(onLo(interfaceOf(1, 1024)))
-    plane.maps.slotChunks.delete(new Uint8Array(4))
-    expect(sync.verify().repaired).toEqual({ slotChunks: 1 })
+    plane.maps.slotBlocks.delete(new Uint8Array(4))
+    expect(sync.verify().repaired).toEqual({ slotBlocks: 1 })
     expect(send(udp(5000, 53))).toBe(XDP_REDIRECT)
   })
 })

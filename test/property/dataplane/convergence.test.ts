@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { SliceConstants } from '../../../src/dataplane/generated/layouts.ts'
 import type { DesiredInterface, DesiredState } from '../../../src/dataplane/desired-state.ts'
-import { hasRuns, isActive } from '../../../src/dataplane/placement.ts'
+import { blockOf } from '../../../src/dataplane/slot-numbers.ts'
+import { hasSlots, isActive } from '../../../src/dataplane/placement.ts'
 import { MemoryMaps } from '../../unit/dataplane/memory-maps.ts'
 import { addressOf, MAC, PUBLIC, stateOf } from '../../unit/dataplane/states.ts'
 
@@ -81,22 +82,22 @@ function shareUnchanged(previous: DesiredState | undefined, next: DesiredState):
 /** What must hold after every single operation, since packets do not wait for the last one. */
 function expectSafe({ image }: MemoryMaps): void {
   const problems: string[] = []
-  const runs: { start: number; end: number }[] = []
+  const ranges: { start: number; end: number }[] = []
   const ports = new Set<string>()
   for (const [index, slice] of image.slices.entries()) {
-    if (!hasRuns(slice)) continue
-    for (const run of slice.runs) {
-      runs.push({ start: run, end: run + slice.size })
-      if ((run & 0xffff) + slice.size > 65536) problems.push(`slice ${index} straddles chunks`)
-      if (!image.chunks.has(run >>> 16)) problems.push(`slice ${index} lies in a chunk that does not exist`)
+    if (!hasSlots(slice)) continue
+    for (const first of slice.firstSlots) {
+      ranges.push({ start: first, end: first + slice.size })
+      if (blockOf(first) !== blockOf(first + slice.size - 1)) problems.push(`slice ${index} straddles blocks`)
+      if (!image.slotBlocks.has(blockOf(first))) problems.push(`slice ${index} lies in a block that does not exist`)
     }
-    const first = `${slice.publicAddress}:${slice.firstPort}`
-    if (isActive(slice) && ports.has(first)) problems.push(`${first} has two owners`)
-    if (isActive(slice)) ports.add(first)
+    const port = `${slice.publicAddress}:${slice.firstPort}`
+    if (isActive(slice) && ports.has(port)) problems.push(`${port} has two owners`)
+    if (isActive(slice)) ports.add(port)
   }
-  runs.sort((a, b) => a.start - b.start)
-  runs.forEach(({ end }, index) => {
-    if (end > (runs[index + 1]?.start ?? Infinity)) problems.push(`two slices share cell ${end - 1}`)
+  ranges.sort((a, b) => a.start - b.start)
+  ranges.forEach(({ end }, index) => {
+    if (end > (ranges[index + 1]?.start ?? Infinity)) problems.push(`two slices share slot ${end - 1}`)
   })
   for (const [{ vni, address }, { slice: index }] of image.interfaces.entries()) {
     if (index === SliceConstants.NO_SLICE) continue
@@ -125,7 +126,7 @@ function expectReached({ image }: MemoryMaps, desired: DesiredState): void {
     }
   }
   const withPorts = desired.interfaces.filter(({ slice }) => slice !== undefined).length
-  expect([...image.slices.entries()].filter(([, slice]) => hasRuns(slice)).length).toBe(withPorts)
+  expect([...image.slices.entries()].filter(([, slice]) => hasSlots(slice)).length).toBe(withPorts)
   expect([...image.addresses.keys()].length).toBe(desired.addresses.length)
 }
 
@@ -194,8 +195,8 @@ describe('the maps', () => {
               after.firstPort === slice.firstPort &&
               after.size === slice.size
             if (!stays || maps.flushed.includes(index)) continue
-            const { runs, secret, generation } = slice
-            expect(after).toMatchObject({ runs, secret, generation })
+            const { firstSlots, secret, generation } = slice
+            expect(after).toMatchObject({ firstSlots, secret, generation })
           }
         })
       }),
@@ -210,7 +211,7 @@ describe('the maps', () => {
         for (const each of pictures) maps.apply(toState(each))
         maps.apply(stateOf())
         expect(maps.placement.placeBlock(1, { firstPort: 1024, lastPort: 65535, sliceSize: 64 })?.firstSlice).toBe(0)
-        expect(maps.placement.allocateRuns(64512)).toEqual([0, 0x10000, 0x20000])
+        expect(maps.placement.allocateSlots(64512)).toEqual([0, 0x10000, 0x20000])
       }),
       { numRuns: 200 },
     )

@@ -19,7 +19,7 @@ import {
   networkInterface,
 } from '../desired/world.ts'
 
-const NOTHING = { written: {}, flushedMappings: 0, addedChunks: 0 }
+const NOTHING = { written: {}, flushedMappings: 0, addedSlotBlocks: 0 }
 const SLICES = [natTable('203.0.113.1', [['a', '10.0.0.1']]), natTable('203.0.113.2', [undefined, ['b', '10.0.1.1']])]
 const CONFIG = {
   ...TWO_DEVICES,

@@ -80,7 +80,7 @@ it('every map is described, with the room that its fields take, and maps of flow
   const names = Object.values(maps).map(({ name }) => name)
   expect(Object.keys(laidOut).sort()).toEqual([...names].sort())
   expect(FLOW_MAPS.filter((name) => !names.includes(name))).toEqual([])
-  expect(laidOut['slot_chunks']!.inner!.contents.length).toBeGreaterThan(5)
+  expect(laidOut['slot_blocks']!.inner!.contents.length).toBeGreaterThan(5)
   for (const [name, description] of Object.entries(laidOut))
     expect(difference(description, description), name).toBeUndefined()
 })

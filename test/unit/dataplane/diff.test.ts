@@ -33,7 +33,7 @@ describe('the order of operations', () => {
   it('fills a slice closed, opens it behind its address, then device, interface and settings', () => {
     const plan = maps.apply({ ...oneSlice(), devices: [{ ifindex: 5, vni: 100, macs: [] }] })
     expect(outline(plan)).toEqual([
-      'chunk',
+      'slot-block',
       'put slices',
       'put addresses',
       'put slices',
@@ -99,7 +99,11 @@ describe('a slice', () => {
     maps.apply({ ...oneSlice(), interfaces: [unreachable] })
     const after = maps.image.slices.get(0)
     expect(after?.flags).toBe(SliceFlags.SLICE_ACTIVE)
-    expect(after).toMatchObject({ secret: before?.secret, generation: before?.generation, runs: before?.runs })
+    expect(after).toMatchObject({
+      secret: before?.secret,
+      generation: before?.generation,
+      firstSlots: before?.firstSlots,
+    })
     expect(maps.flushed).toEqual([])
   })
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { parseBtf } from '../../../scripts/layouts/btf.ts'
 import { parseElf } from '../../../scripts/layouts/elf.ts'
-import { commentsOf } from '../../../scripts/layouts/comments.ts'
+import { enumsNamedIn } from '../../../scripts/layouts/comments.ts'
 import { describeMaps } from '../../../scripts/layouts/describe.ts'
 import { emit } from '../../../scripts/layouts/emit.ts'
 import { Shapes } from '../../../scripts/layouts/shapes.ts'
@@ -76,7 +76,7 @@ describe('the layout generator', () => {
     ['a pointer', 'void *a;', 'field a: a pointer means nothing in user space'],
     ['a union', 'union either a;', 'field a: a union has no codec'],
     ['a struct that stays inside BPF', 'struct inner a;', 'field a: struct inner is not in types.h'],
-    ['an array of arrays', '__u32 a[2][2];', 'field a: only arrays of integers have a codec'],
+    ['an array of arrays', '__u32 a[2][2];', 'field a: only arrays of integers and structs have a layout'],
   ])('refuses %s', (_, body, message) => {
     const shapes = shapesOf(used(body), 'thing')
     expect(() => shapes.struct('thing')).toThrow(message)
@@ -122,20 +122,23 @@ struct thing {
 	__u16 state; /* enum state */
 	__u16 reserved;
 };
-/* Holds struct thing. */
-struct chunk {
-	__uint(value_size, 8);
+struct group {
+	struct thing things[2];
+	__u16 ports[4];
+	__u64 taken;
 };
 `
   const shapes = shapesOf(
-    `${HEADERS.replace(/struct chunk[^;]*;[^;]*;/, '')} const enum state *anchor __attribute__((unused));
-     struct chunk { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 9); __uint(key_size, 4); __uint(value_size, 8); };
+    `${HEADERS} const enum state *keep __attribute__((unused)); const struct group *keep2 __attribute__((unused));
+     struct chunk { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 9); __type(key, __u32); __type(value, struct group); };
      struct { __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS); __uint(max_entries, 3); __type(key, __u32);
               __array(values, struct chunk); } chunks SEC(".maps");
      ${map('things', 'struct thing', 7)}`,
     'thing',
+    'group',
   )
-  const described = describeMaps(shapes.maps(), [shapes.struct('thing')], [shapes.enumeration('state')], HEADERS)
+  const structs = [shapes.struct('thing'), shapes.struct('group')]
+  const described = describeMaps(shapes.maps(), structs, [shapes.enumeration('state')], HEADERS)
 
   it('is every field with its place, but no reserved room, and the meaning of the enums that comments name', () => {
     expect(described['things']).toMatchObject({
@@ -147,18 +150,36 @@ struct chunk {
     expect(described['things']!.meanings['state']).not.toHaveProperty('STATES')
   })
 
-  it('is found by the comment where the value of an inner map has only a size', () => {
+  it('is a part of its own for each struct that a value holds an array of', () => {
     expect(described['chunks']!.inner).toMatchObject({
       maxEntries: 9,
-      contents: ['thing 0 u32 id', 'thing 4 u16 state'],
+      contents: [
+        'key 0 u32 key',
+        'value 0 u64[2] things',
+        'value 16 u16[4] ports',
+        'value 24 u64 taken',
+        'thing 0 u32 id',
+        'thing 4 u16 state',
+      ],
       meanings: { state: { STATE_A: 0, STATE_B: 1 } },
     })
+  })
+
+  it('is read at places where a struct holds arrays of structs', () => {
+    const text = emit({ structs, enums: [], maps: shapes.maps(), descriptions: described })
+    expect(text).toContain(`export const groupLayout = {
+  size: 32,
+  things: { offset: 0, stride: 8, count: 2 },
+  ports: { offset: 16, stride: 2, count: 4 },
+  taken: { offset: 24 },
+} as const`)
+    expect(text).not.toContain('groupCodec')
   })
 
   it('of the same headers is the same text', () => {
     const layouts = { structs: [], enums: [], maps: [], descriptions: described }
     expect(emit(layouts)).toBe(emit(layouts))
-    expect(commentsOf(HEADERS).get('thing')!.enums).toEqual(new Set(['state']))
+    expect(enumsNamedIn(HEADERS).get('thing')).toEqual(new Set(['state']))
   })
 })
 

@@ -54,8 +54,8 @@ export class MemoryMaps {
       case 'flush':
         this.flushed.push(operation.index)
         return
-      case 'chunk':
-        this.image.chunks.add(operation.number)
+      case 'slot-block':
+        this.image.slotBlocks.add(operation.number)
         return
       case 'grace':
     }
