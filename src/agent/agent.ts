@@ -5,6 +5,7 @@ import type { ProblemSink } from '../problems/problem-list.ts'
 import type { ResourceStore } from '../store/store.ts'
 import type { Built, FlowConfig } from '../desired/model.ts'
 import type { HostChange, HostSnapshot } from '../host/host-network.ts'
+import type { Address } from '../net/address.ts'
 import type { Logger } from '../log/logger.ts'
 import { keyOf } from '../api/index.ts'
 import { openDataplane } from '../kernel/loader.ts'
@@ -250,7 +251,7 @@ export class Agent {
     this.#passes.askForChange()
   }
 
-  #neighbourMissing(address: number, slice: number): void {
+  #neighbourMissing(address: Address, slice: number): void {
     const uplink = this.#model.uplink()
     if (uplink === undefined) return
     if (this.#keeper.missed(uplink.ifindex, address, slice)) this.#passes.askForChange()

@@ -1,11 +1,13 @@
 import type { BpfMap } from '../native/load-native.ts'
 import { EventType, eventCodec } from '../dataplane/generated/layouts.ts'
 import type { Event } from '../dataplane/generated/layouts.ts'
+import type { Address } from '../net/address.ts'
+import { ipv4Address } from '../net/address.ts'
 import { RingBuffer } from '../native/load-native.ts'
 
 export interface EventHandlers {
-  /** A destination on the uplink's link that is not resolved, host-order u32, and the slice whose traffic is for it. */
-  onNeighbourMissing: (address: number, slice: number) => void
+  /** A destination on the uplink's link that is not resolved, and the slice whose traffic is for it. */
+  onNeighbourMissing: (address: Address, slice: number) => void
   /** A slice all of whose ports of a protocol are in use; `slice` is its index. */
   onSliceFull: (slice: number, protocol: number) => void
 }
@@ -20,6 +22,6 @@ export function listenToEvents(map: BpfMap, handlers: EventHandlers): () => void
 }
 
 function dispatch({ type, slice, address, protocol }: Event, handlers: EventHandlers): void {
-  if (type === EventType.EVENT_NEIGHBOUR_MISSING) handlers.onNeighbourMissing(address, slice)
+  if (type === EventType.EVENT_NEIGHBOUR_MISSING) handlers.onNeighbourMissing(ipv4Address(address), slice)
   else if (type === EventType.EVENT_SLICE_FULL) handlers.onSliceFull(slice, protocol)
 }

@@ -11,6 +11,7 @@ import { forwardingProblems, readForwarding } from '../checks/forwarding.ts'
 import { hostAddressProblems } from '../checks/host-address-problems.ts'
 import { localPortProblems, readLocalPorts } from '../checks/local-ports.ts'
 import { sourceNatProblems, unreadableRules } from '../checks/source-nat.ts'
+import { isIpv4 } from '../net/address.ts'
 import { SourceNatRules } from '../host/nftables.ts'
 
 type Config = Pick<GatewayConfig, 'publicPrefixes'>
@@ -39,7 +40,7 @@ export class HostProblems {
     this.#addresses = addresses
     this.#natAddresses = natAddresses
     const own = addresses
-      .filter(({ family }) => family === 'IPv4')
+      .filter(({ address }) => isIpv4(address))
       .map(({ address, ifindex }) => ({ address, device: links.get(ifindex)?.name ?? `device ${ifindex}` }))
     this.#problems.report('addresses', hostAddressProblems(this.#config.publicPrefixes, own, natAddresses))
   }

@@ -1,5 +1,6 @@
 import type { Logger } from '../log/logger.ts'
-import type { Neighbour } from '../host/model.ts'
+import type { Neighbour, NeighbourKey } from '../host/model.ts'
+import type { Address } from '../net/address.ts'
 import { messageOf } from '../errors/errors.ts'
 import { MAX_ON_LINK_NEIGHBOURS } from '../desired/uplink.ts'
 import { FairShare } from './fair-share.ts'
@@ -42,8 +43,8 @@ interface Kept {
 
 export interface KeeperOptions {
   /** See resolveNeighbour. @throws when the kernel refuses */
-  resolve: (ifindex: number, address: number, keep: boolean) => void
-  neighbours: () => ReadonlyMap<number, Neighbour>
+  resolve: (ifindex: number, address: Address, keep: boolean) => void
+  neighbours: () => ReadonlyMap<NeighbourKey, Neighbour>
   /** Milliseconds, monotonic. */
   now: () => number
   log: Logger
@@ -52,29 +53,29 @@ export interface KeeperOptions {
 /** Decides which neighbours the kernel is asked to resolve, and when again. */
 export class NeighbourKeeper {
   readonly #options: KeeperOptions
-  readonly #kept = new Map<number, Kept>()
+  readonly #kept = new Map<NeighbourKey, Kept>()
   /** When to look at a neighbour again; those that the kernel keeps by itself are not in here. */
-  readonly #due = new Map<number, number>()
-  #uplink: readonly number[] = []
+  readonly #due = new Map<NeighbourKey, number>()
+  #uplink: readonly NeighbourKey[] = []
   /** Keys that traffic asked for, with the slice that was first: unanswered ones, and all that are next hops or may be. */
-  readonly #missed = new FairShare<number>(MAX_MISSED)
-  readonly #askedFor = new FairShare<number>(MAX_ASKED_FOR)
+  readonly #missed = new FairShare<NeighbourKey>(MAX_MISSED)
+  readonly #askedFor = new FairShare<NeighbourKey>(MAX_ASKED_FOR)
   #pausedUntil = 0
   /** Keys that the kernel last refused because its table is full. */
-  readonly #refusedAsFull = new Set<number>()
+  readonly #refusedAsFull = new Set<NeighbourKey>()
 
   constructor(options: KeeperOptions) {
     this.#options = options
   }
 
   /** Neighbours wanted or no longer wanted towards private machines, by key. */
-  setInside(added: readonly number[], removed: readonly number[]): void {
+  setInside(added: readonly NeighbourKey[], removed: readonly NeighbourKey[]): void {
     for (const key of removed) this.#change(key, { inside: false })
     for (const key of added) this.#change(key, { inside: true })
   }
 
   /** Next hops on the uplink, by key; replaces those told before. */
-  setUplink(keys: readonly number[]): void {
+  setUplink(keys: readonly NeighbourKey[]): void {
     if (keys === this.#uplink) return
     const present = new Set(keys)
     for (const key of this.#uplink) if (!present.has(key)) this.#change(key, { uplink: false })
@@ -90,7 +91,7 @@ export class NeighbourKeeper {
    * @param slice whose traffic; each may have so many asked for as it leaves to others
    * @returns whether it is asked for from now on, and was not before
    */
-  missed(ifindex: number, address: number, slice: number): boolean {
+  missed(ifindex: number, address: Address, slice: number): boolean {
     const key = neighbourKey(ifindex, address)
     const isNew = this.#kept.get(key)?.missedAt === undefined
     if (isNew && !(this.#askedFor.take(key, slice) && this.#missed.take(key, slice))) {
@@ -102,7 +103,7 @@ export class NeighbourKeeper {
   }
 
   /** To be called with the keys of neighbours whose entry changed. */
-  changed(keys: Iterable<number>): void {
+  changed(keys: Iterable<NeighbourKey>): void {
     const now = this.#options.now()
     for (const key of keys) {
       const kept = this.#kept.get(key)
@@ -126,7 +127,7 @@ export class NeighbourKeeper {
   }
 
   /** Next hops on the uplink, by key, that have been asked for and have not answered for some seconds. */
-  silent(): number[] {
+  silent(): NeighbourKey[] {
     const { neighbours, now } = this.#options
     return this.#uplink.filter((key) => {
       const askedAt = this.#kept.get(key)?.askedAt
@@ -150,7 +151,7 @@ export class NeighbourKeeper {
   }
 
   /** @returns when to look at it again; undefined when that need not be before it changes */
-  #tend(key: number, now: number): number | undefined {
+  #tend(key: NeighbourKey, now: number): number | undefined {
     const kept = this.#kept.get(key)
     if (kept === undefined) return undefined
     const entry = this.#options.neighbours().get(key)
@@ -175,7 +176,7 @@ export class NeighbourKeeper {
     return now + Math.min(FIRST_RETRY * 2 ** (kept.attempts - 1), LONGEST_RETRY[kept.uplink ? 'uplink' : 'inside'])
   }
 
-  #change(key: number, change: Partial<Kept>): void {
+  #change(key: NeighbourKey, change: Partial<Kept>): void {
     const old = this.#kept.get(key)
     const kept = { inside: false, uplink: false, attempts: 0, ...old, ...change }
     if (kept.inside || kept.uplink || kept.missedAt !== undefined) {
@@ -186,14 +187,14 @@ export class NeighbourKeeper {
     }
   }
 
-  #forgetMiss(key: number, kept: Kept): void {
+  #forgetMiss(key: NeighbourKey, kept: Kept): void {
     if (kept.missedAt === undefined) return
     delete kept.missedAt
     this.#missed.release(key)
     if (!kept.inside && !kept.uplink) this.#drop(key)
   }
 
-  #drop(key: number): void {
+  #drop(key: NeighbourKey): void {
     this.#kept.delete(key)
     this.#due.delete(key)
     this.#refusedAsFull.delete(key)
@@ -201,11 +202,11 @@ export class NeighbourKeeper {
     if (entry?.managed === true && entry.protocol === NEIGHBOUR_PROTOCOL) this.#release(key)
   }
 
-  #release(key: number): void {
+  #release(key: NeighbourKey): void {
     this.#ask(key, false, this.#options.now())
   }
 
-  #ask(key: number, keep: boolean, now: number): void {
+  #ask(key: NeighbourKey, keep: boolean, now: number): void {
     const { ifindex, address } = neighbourOfKey(key)
     try {
       this.#options.resolve(ifindex, address, keep)

@@ -1,5 +1,7 @@
-import { formatIpv4, tryParseIpv4 } from '../net/ipv4.ts'
-import { parseCidr } from '../net/cidr.ts'
+import type { Address } from '../net/address.ts'
+import { formatAddress, offsetAddress, tryParseAddress } from '../net/address.ts'
+import { firstAddress, lastAddress, parseCidr } from '../net/cidr.ts'
+import type { Prefix } from '../net/cidr.ts'
 import type { PortRange } from '../net/ports.ts'
 
 /** A prefix of public addresses; the form of `publicPrefixes` in the configuration. */
@@ -18,10 +20,10 @@ export interface PoolAddress {
   shared: boolean
 }
 
-/** Host-order u32, both inclusive. */
+/** Both inclusive. */
 interface AddressRange {
-  first: number
-  last: number
+  first: Address
+  last: Address
 }
 
 interface PoolRange extends AddressRange {
@@ -44,13 +46,13 @@ export class IpPool {
 
   /**
    * @param prefixes in order of preference
-   * @param reserved addresses and CIDRs not to be given out
-   * @throws ERR_INVALID_FIELD for what is not an IPv4 prefix
+   * @param reserved not to be given out
+   * @throws ERR_INVALID_FIELD for what is not a prefix
    */
-  constructor(prefixes: readonly PoolPrefix[], reserved: readonly string[] = []) {
+  constructor(prefixes: readonly PoolPrefix[], reserved: readonly Prefix[] = []) {
     const ranges: PoolRange[] = []
     for (const source of prefixes) {
-      const own = ranges.reduce(without, [rangeOf(source.prefix)])
+      const own = ranges.reduce(without, [rangeOf(parseCidr(source.prefix))])
       ranges.push(...own.map((range) => ({ ...range, source })))
     }
     this.#ranges = ranges
@@ -63,17 +65,17 @@ export class IpPool {
   }
 
   /** Takes the place of what was reserved before. */
-  reserve(reserved: readonly string[]): void {
-    const holes = reserved.map((text) => rangeOf(text.includes('/') ? text : `${text}/32`))
+  reserve(reserved: readonly Prefix[]): void {
+    const holes = reserved.map(rangeOf)
     this.#free = this.#ranges.flatMap(({ source, ...range }) =>
       holes.reduce(without, [range]).map((rest) => ({ ...rest, source })),
     )
-    this.#size = this.#free.reduce((sum, { first, last }) => sum + last - first + 1, 0)
+    this.#size = this.#free.reduce((sum, { first, last }) => sum + Number(last - first) + 1, 0)
   }
 
   /** @returns the address as it is configured, reserved or not; undefined when no prefix has it */
   find(ip: string): PoolAddress | undefined {
-    const address = tryParseIpv4(ip)
+    const address = tryParseAddress(ip)
     if (address === undefined) return undefined
     const range = this.#ranges.find(({ first, last }) => first <= address && address <= last)
     return range && poolAddress(address, range)
@@ -86,8 +88,8 @@ export class IpPool {
   next(isTaken: (ip: string) => boolean, ports = 1): PoolAddress | undefined {
     for (const range of this.#free) {
       if (!hasPorts(range, ports)) continue
-      for (let address = range.first; address <= range.last; address++) {
-        if (!isTaken(formatIpv4(address))) return poolAddress(address, range)
+      for (let address = range.first; address <= range.last; address = offsetAddress(address, 1)) {
+        if (!isTaken(formatAddress(address))) return poolAddress(address, range)
       }
     }
     return undefined
@@ -103,20 +105,19 @@ function hasPorts({ source }: PoolRange, ports: number): boolean {
   return source.ports.last - source.ports.first + 1 >= ports
 }
 
-function poolAddress(address: number, { source }: PoolRange): PoolAddress {
-  return { ip: formatIpv4(address), ports: { ...source.ports }, shared: source.shared }
+function poolAddress(address: Address, { source }: PoolRange): PoolAddress {
+  return { ip: formatAddress(address), ports: { ...source.ports }, shared: source.shared }
 }
 
-function rangeOf(cidr: string): AddressRange {
-  const { address, length } = parseCidr(cidr)
-  return { first: address, last: address + 2 ** (32 - length) - 1 }
+function rangeOf(prefix: Prefix): AddressRange {
+  return { first: firstAddress(prefix), last: lastAddress(prefix) }
 }
 
 function without(ranges: AddressRange[], hole: AddressRange): AddressRange[] {
   return ranges.flatMap(({ first, last }) => {
     if (hole.last < first || last < hole.first) return [{ first, last }]
-    const before = { first, last: hole.first - 1 }
-    const after = { first: hole.last + 1, last }
-    return [before, after].filter((rest) => rest.first <= rest.last)
+    const below = { first, last: offsetAddress(hole.first, -1) }
+    const above = { first: offsetAddress(hole.last, 1), last }
+    return [below, above].filter((rest) => rest.first <= rest.last)
   })
 }

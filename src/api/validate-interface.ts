@@ -1,5 +1,4 @@
-import { formatIpv4, ipv4Problem, ipv4Use, tryParseIpv4 } from '../net/ipv4.ts'
-import { formatIpv6, ipv6Use, tryParseIpv6 } from '../net/ipv6.ts'
+import { addressProblem, addressUse, familyOf, formatAddress, tryParseAddress } from '../net/address.ts'
 import type { Field } from './field.ts'
 import type { IPFamily, LocalObjectReference } from './meta.ts'
 import type { NetworkInterface } from './types.ts'
@@ -101,10 +100,7 @@ function readAddress(field: Field, expected: IPFamily | undefined): { family: IP
 
 /** In canonical form, so that equal addresses are equal texts. */
 function readText(text: string, field: Field): { family: IPFamily; text: string; use: string } | undefined {
-  const v4 = tryParseIpv4(text)
-  if (v4 !== undefined) return { family: 'IPv4', text: formatIpv4(v4), use: ipv4Use(v4) }
-  const v6 = tryParseIpv6(text)
-  if (v6 !== undefined) return { family: 'IPv6', text: formatIpv6(v6), use: ipv6Use(v6) }
-  const ipv6 = 'an IPv6 address is eight groups of up to four hexadecimal digits, one run of zero groups as "::"'
-  return field.refuse(`"${text}" is not an IP address`, text.includes(':') ? ipv6 : (ipv4Problem(text) ?? ipv6))
+  const address = tryParseAddress(text)
+  if (address === undefined) return field.refuse(`"${text}" is not an IP address`, addressProblem(text) ?? '')
+  return { family: familyOf(address), text: formatAddress(address), use: addressUse(address) }
 }

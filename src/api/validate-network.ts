@@ -1,5 +1,4 @@
-import { tryParseIpv4 } from '../net/ipv4.ts'
-import { tryParseIpv6 } from '../net/ipv6.ts'
+import { ADDRESS_BITS, familyOf, tryParseAddress } from '../net/address.ts'
 import type { Field } from './field.ts'
 import type { Network, NetworkPeering } from './types.ts'
 
@@ -78,8 +77,9 @@ function readPrefix(field: Field, seen: Uniqueness): NonNullable<NetworkPeering[
 function readIpPrefix(field: Field): string | undefined {
   const text = field.string()
   if (text === undefined) return undefined
-  const [address = '', length = '', ...rest] = text.split('/')
-  const bits = tryParseIpv4(address) !== undefined ? 32 : tryParseIpv6(address) !== undefined ? 128 : -1
+  const [addressText = '', length = '', ...rest] = text.split('/')
+  const address = tryParseAddress(addressText)
+  const bits = address === undefined ? -1 : ADDRESS_BITS[familyOf(address)]
   if (rest.length === 0 && /^(0|[1-9][0-9]{0,2})$/.test(length) && Number(length) <= bits) return text
   return field.refuse(`"${text}" is not a prefix`, 'write address/length, like 10.0.0.0/24')
 }

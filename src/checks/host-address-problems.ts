@@ -1,19 +1,20 @@
 // Public addresses that NAT and the host both have, or that only one of them has where both should.
 import type { Problem } from '../problems/problem.ts'
-import { containsAddress, parseCidr } from '../net/cidr.ts'
-import { formatIpv4, parseIpv4 } from '../net/ipv4.ts'
+import { containsAddress, parseCidr, sizeOf } from '../net/cidr.ts'
+import type { Address } from '../net/address.ts'
+import { formatAddress } from '../net/address.ts'
 import type { PublicPrefix } from '../config/config.ts'
 
-/** A public address with slices of NAT, as IPv4 text. */
+/** A public address with slices of NAT. */
 export interface NatAddress {
-  address: string
+  address: Address
   shared: boolean
 }
 
-/** An IPv4 address of the host. */
+/** An address of the host. */
 export interface OwnAddress {
   device: string
-  address: string
+  address: Address
 }
 
 export function hostAddressProblems(
@@ -35,30 +36,30 @@ export function hostAddressProblems(
 }
 
 /** Those in use; of a single address it is known before. */
-function sharedAddresses(prefix: string, nat: readonly NatAddress[]): string[] {
+function sharedAddresses(prefix: string, nat: readonly NatAddress[]): Address[] {
   const range = parseCidr(prefix)
-  const used = nat.flatMap(({ address, shared }) =>
-    shared && containsAddress(range, parseIpv4(address)) ? [address] : [],
-  )
-  return range.length === 32 ? [formatIpv4(range.address)] : used
+  if (sizeOf(range) === 1) return [range.address]
+  return nat.flatMap(({ address, shared }) => (shared && containsAddress(range, address) ? [address] : []))
 }
 
-function takenByHost(address: string, device: string): Problem {
+function takenByHost(address: Address, device: string): Problem {
+  const text = formatAddress(address)
   return {
     reason: 'AddressTakenByHost',
     severity: 'error',
-    object: `address ${address}`,
+    object: `address ${text}`,
     message: `NAT uses it, and the host has it on ${device} as well: NAT goes on, and the host is not reached at it`,
-    remedy: `take it off the host (ip address del ${address} dev ${device}), or give it in publicPrefixes with ports and shared: true`,
+    remedy: `take it off the host (ip address del ${text} dev ${device}), or give it in publicPrefixes with ports and shared: true`,
   }
 }
 
-function notTheHosts(address: string): Problem {
+function notTheHosts(address: Address): Problem {
+  const text = formatAddress(address)
   return {
     reason: 'SharedAddressMissing',
     severity: 'error',
-    object: `address ${address}`,
+    object: `address ${text}`,
     message: 'publicPrefixes says that the host shares it, and the host does not have it: nobody answers ARP for it',
-    remedy: `give it to the host (ip address add ${address}/32 dev the uplink), or correct publicPrefixes`,
+    remedy: `give it to the host (ip address add ${text}/32 dev the uplink), or correct publicPrefixes`,
   }
 }

@@ -1,6 +1,6 @@
 // Source NAT by the kernel beside ours: what it gives a port of NAT's on a shared address gets no reply.
 import type { Problem } from '../problems/problem.ts'
-import { lastAddress, parseCidr } from '../net/cidr.ts'
+import { firstAddress, lastAddress, parseCidr } from '../net/cidr.ts'
 import { portsOverlap } from '../net/ports.ts'
 import type { PublicPrefix } from '../config/config.ts'
 import type { SourceNatRule } from '../host/model.ts'
@@ -37,8 +37,8 @@ export function unreadableRules(prefixes: readonly PublicPrefix[], of: 'iptables
 }
 
 function mayTakePorts({ ports, addresses }: SourceNatRule, prefix: PublicPrefix): boolean {
-  const { address: first, length } = parseCidr(prefix.prefix)
-  const last = lastAddress({ address: first, length })
+  const range = parseCidr(prefix.prefix)
+  const [first, last] = [firstAddress(range), lastAddress(range)]
   if (addresses !== undefined && (addresses.last < first || last < addresses.first)) return false
   return ports === undefined || portsOverlap(ports, prefix.ports)
 }

@@ -3,8 +3,9 @@ import { listHost } from '../host/list-host.ts'
 import { IpPool } from '../allocation/ip-pool.ts'
 import type { GatewayConfig } from '../config/config.ts'
 import { reservedAddresses } from '../config/public-addresses.ts'
-import { containsAddress, parseCidr } from '../net/cidr.ts'
-import { formatIpv4, parseIpv4 } from '../net/ipv4.ts'
+import { containsAddress, hostPrefix, parseCidr } from '../net/cidr.ts'
+import type { Address } from '../net/address.ts'
+import { formatAddress, isIpv4 } from '../net/address.ts'
 
 /**
  * @returns the public addresses that can be given out, and what a person should know
@@ -12,11 +13,11 @@ import { formatIpv4, parseIpv4 } from '../net/ipv4.ts'
  */
 export function examineHost(config: GatewayConfig): { pool: IpPool; notes: string[] } {
   const reserved = reservedOnHost(config, listHost())
-  return { pool: new IpPool(config.publicPrefixes, reserved), notes: leftOutNotes(config, reserved) }
+  return { pool: new IpPool(config.publicPrefixes, reserved.map(hostPrefix)), notes: leftOutNotes(config, reserved) }
 }
 
 /** A sentence for each prefix of which addresses are not given out. */
-export function leftOutNotes({ publicPrefixes }: GatewayConfig, reserved: readonly string[]): string[] {
+export function leftOutNotes({ publicPrefixes }: GatewayConfig, reserved: readonly Address[]): string[] {
   return publicPrefixes.flatMap(({ prefix }) => leftOut(prefix, reserved))
 }
 
@@ -24,32 +25,32 @@ export function leftOutNotes({ publicPrefixes }: GatewayConfig, reserved: readon
 export function reservedOnHost(
   config: GatewayConfig,
   { links, addresses, routes }: ReturnType<typeof listHost>,
-): string[] {
+): Address[] {
   const names = new Map(links.map(({ ifindex, name }) => [ifindex, name]))
   const privateDevices = new Set(config.private.map((device) => device.interface))
-  const placed = (address: string, { ifindex, prefixLength }: { ifindex: number; prefixLength: number }) => ({
+  const placed = (address: Address, { ifindex, prefixLength }: { ifindex: number; prefixLength: number }) => ({
     device: names.get(ifindex) ?? '',
     address,
     prefixLength,
   })
-  const own = addresses.filter(({ family }) => family === 'IPv4').map((each) => placed(each.address, each))
+  const own = addresses.filter(({ address }) => isIpv4(address)).map((each) => placed(each.address, each))
   // What is routed to private devices is as private as what is on them.
   const inside = routes
     .filter(({ prefixLength }) => prefixLength > 0)
-    .map((route) => placed(formatIpv4(route.address), route))
+    .map((route) => placed(route.address, route))
     .filter(({ device }) => privateDevices.has(device))
   return reservedAddresses(
     config,
     [...own, ...inside],
-    routes.flatMap(({ gateway }) => (gateway === undefined ? [] : [formatIpv4(gateway)])),
+    routes.flatMap(({ gateway }) => gateway ?? []),
   )
 }
 
-function leftOut(text: string, reserved: readonly string[]): string[] {
+function leftOut(text: string, reserved: readonly Address[]): string[] {
   const prefix = parseCidr(text)
-  const held = reserved.filter((address) => containsAddress(prefix, parseIpv4(address)))
+  const held = reserved.filter((address) => containsAddress(prefix, address))
   if (held.length === 0) return []
   return [
-    `publicPrefixes: of ${text} this host, a router or a subnet needs for itself, so NAT is given none of these newly: ${held.join(', ')}`,
+    `publicPrefixes: of ${text} this host, a router or a subnet needs for itself, so NAT is given none of these newly: ${held.map(formatAddress).join(', ')}`,
   ]
 }

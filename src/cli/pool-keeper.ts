@@ -3,6 +3,7 @@ import type { HostSnapshot } from '../host/host-network.ts'
 import type { IpPool } from '../allocation/ip-pool.ts'
 import type { GatewayConfig } from '../config/config.ts'
 import { NatGwError, messageOf } from '../errors/errors.ts'
+import { hostPrefix } from '../net/cidr.ts'
 import type { Logger } from '../log/logger.ts'
 import type { ProblemSink } from '../problems/problem-list.ts'
 import { leftOutNotes, reservedOnHost } from './examine-host.ts'
@@ -40,7 +41,7 @@ export class PoolKeeper {
       if (isDeepStrictEqual(notes, this.#notes)) return
       this.#notes = notes
       for (const note of notes) log.info({}, note)
-      pool.reserve(reserved)
+      pool.reserve(reserved.map(hostPrefix))
       this.onChange()
     } catch (error) {
       if (!(error instanceof NatGwError)) throw error

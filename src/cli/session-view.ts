@@ -3,6 +3,7 @@ import type { SessionRow } from '../kernel/session-reader.ts'
 import { NatGwError } from '../errors/errors.ts'
 import { cidrProblem, containsAddress, parseCidr } from '../net/cidr.ts'
 import type { Prefix } from '../net/cidr.ts'
+import { ipv4Address } from '../net/address.ts'
 import { formatIpv4 } from '../net/ipv4.ts'
 import type { Owners } from './owners.ts'
 
@@ -89,5 +90,6 @@ function endpointFilter(option: string, text: string | undefined): (address: num
     throw new NatGwError('ERR_USAGE', message, { option, value: text })
   }
   const prefix: Prefix = parseCidr(cidr)
-  return (each, eachPort) => containsAddress(prefix, each) && (portNumber === undefined || eachPort === portNumber)
+  return (each, eachPort) =>
+    containsAddress(prefix, ipv4Address(each)) && (portNumber === undefined || eachPort === portNumber)
 }

@@ -1,14 +1,13 @@
 // Which addresses of the public prefixes cannot be given out on this host.
 import { NatGwError } from '../errors/errors.ts'
-import { formatCidr, overlaps, parseCidr } from '../net/cidr.ts'
-import type { Prefix } from '../net/cidr.ts'
-import { formatIpv4, parseIpv4 } from '../net/ipv4.ts'
+import type { Address } from '../net/address.ts'
+import { formatCidr, hostPrefix, lastAddress, overlaps, parseCidr, prefixOf } from '../net/cidr.ts'
 import type { GatewayConfig } from './config.ts'
 
 /** An IPv4 address of the host, in the network namespace of this process. */
 export interface HostAddress {
   device: string
-  address: string
+  address: Address
   prefixLength: number
 }
 
@@ -21,8 +20,8 @@ export interface HostAddress {
 export function reservedAddresses(
   config: GatewayConfig,
   host: readonly HostAddress[],
-  routers: readonly string[],
-): string[] {
+  routers: readonly Address[],
+): Address[] {
   const privateDevices = new Set(config.private.map((each) => each.interface))
   const prefixes = config.publicPrefixes.map(({ prefix, shared }) => ({
     text: prefix,
@@ -31,7 +30,7 @@ export function reservedAddresses(
   }))
   const reserved = new Set(routers)
   for (const { device, address, prefixLength } of host) {
-    const subnet = subnetOf(address, prefixLength)
+    const subnet = prefixOf(address, prefixLength)
     const clash = prefixes.find(({ prefix }) => overlaps(prefix, subnet))
     if (clash !== undefined && privateDevices.has(device)) {
       throw new NatGwError(
@@ -40,17 +39,12 @@ export function reservedAddresses(
         { prefix: clash.text, device, subnet: formatCidr(subnet) },
       )
     }
-    const isShared = prefixes.some(({ prefix, shared }) => shared && overlaps(prefix, subnetOf(address, 32)))
+    const isShared = prefixes.some(({ prefix, shared }) => shared && overlaps(prefix, hostPrefix(address)))
     if (!isShared) reserved.add(address)
     if (prefixLength < 31) {
-      reserved.add(formatIpv4(subnet.address))
-      reserved.add(formatIpv4((subnet.address + 2 ** (32 - prefixLength) - 1) >>> 0))
+      reserved.add(subnet.address)
+      reserved.add(lastAddress(subnet))
     }
   }
   return [...reserved]
-}
-
-function subnetOf(address: string, length: number): Prefix {
-  const size = 2 ** (32 - length)
-  return { address: Math.floor(parseIpv4(address) / size) * size, length }
 }

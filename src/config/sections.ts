@@ -1,7 +1,7 @@
 import { FIRST_NAT_PORT, LAST_NAT_PORT } from '../api/index.ts'
 import { nameProblem } from '../api/names.ts'
 import { cidrProblem, parseCidr, type Prefix } from '../net/cidr.ts'
-import { ipv4Use } from '../net/ipv4.ts'
+import { addressUse, unsupportedFamily } from '../net/address.ts'
 import { tryParseMac } from '../net/mac.ts'
 import { DEVICE_NAME, INSTANCE_NAME, isDeviceName, isInstanceName } from '../net/names.ts'
 import type { GatewayConfig, PrivateDevice, PublicPrefix } from './config.ts'
@@ -83,7 +83,9 @@ function readPrefix(field: Field): Placed<Prefix> | undefined {
   const wrong = cidrProblem(text)
   if (wrong !== undefined) return field.problem(`not an IPv4 prefix: ${wrong}`)
   const value = parseCidr(text)
-  const use = ipv4Use(value.address)
+  const unsupported = unsupportedFamily(value.address)
+  if (unsupported !== undefined) return field.problem(unsupported)
+  const use = addressUse(value.address)
   return use === 'unicast' ? { field, value } : field.problem(`${use} addresses belong to no machine`)
 }
 

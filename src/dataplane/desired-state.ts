@@ -1,6 +1,7 @@
 // What the data plane should do, in the terms of networking: no map, index or byte in here. `entries.ts` turns it into
-// map entries. Addresses are host-order u32 (src/net/ipv4.ts), MACs six bytes.
+// map entries. MACs are six bytes.
 
+import type { Address } from '../net/address.ts'
 import type { Change } from './change.ts'
 
 /** All that the maps of one host should say. */
@@ -16,8 +17,8 @@ export interface DesiredState {
   addresses: DesiredAddress[]
   nextHops: DesiredNextHop[]
   routes: DesiredRoute[]
-  /** Textual IPv4 or IPv6 addresses that the host answers on, broadcast addresses included. */
-  hostAddresses: { address: string; ifindex: number }[]
+  /** What the host answers on, broadcast addresses included. */
+  hostAddresses: { address: Address; ifindex: number }[]
 }
 
 /** What a device that runs a program is for. */
@@ -59,13 +60,13 @@ export interface DesiredInterface {
   /** `namespace/name` of the NetworkInterface, for messages. */
   name: string
   vni: number
-  address: number
+  address: Address
   /** Device it may send from; 0 while unknown: everything from it is dropped then. */
   ifindex: number
   /** An interface of another Network here has the address too: the host could not tell whom it answers. */
   ambiguous?: true
   slice?: {
-    publicAddress: number
+    publicAddress: Address
     firstPort: number
     /** Inside next hop; absent while the neighbour is not resolved. */
     link?: {
@@ -79,7 +80,7 @@ export interface DesiredInterface {
 }
 
 export interface DesiredAddress {
-  address: number
+  address: Address
   firstPort: number
   lastPort: number
   sliceSize: number
@@ -88,7 +89,7 @@ export interface DesiredAddress {
 
 export interface DesiredNextHop {
   /** Address of the neighbour. */
-  address: number
+  address: Address
   ifindex: number
   mtu: number
   sourceMac: Uint8Array
@@ -97,11 +98,11 @@ export interface DesiredNextHop {
 }
 
 export interface DesiredRoute {
-  address: number
+  address: Address
   prefixLength: number
   /** `via`: `nextHop` and `mtu` are those of one of nextHops; `on-link`: each destination is its own neighbour; `reject`: drop. */
   type: 'via' | 'on-link' | 'reject'
-  nextHop?: number
+  nextHop?: Address
   mtu?: number
   /** Of `reject`: the private device it leads to. */
   insideDevice?: number

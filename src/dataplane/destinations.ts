@@ -1,6 +1,8 @@
 // What a destination is (an inside address, NAT's, the host's, or simply outside) decides whether a flow may go there. A flow
 // that began before that changed has to be judged again.
-import { prefixOf } from '../net/cidr.ts'
+import { ipv4Address } from '../net/address.ts'
+import type { Address } from '../net/address.ts'
+import { networkOf } from '../net/cidr.ts'
 import type { HostAddressKey } from './generated/layouts.ts'
 import type { MapImage } from './image.ts'
 import type { DesiredRoute } from './desired-state.ts'
@@ -16,7 +18,7 @@ export function destinationsChange(
   operations: readonly Operation[],
   routes: readonly DesiredRoute[],
 ): boolean {
-  let isReachable: ((address: number) => boolean) | undefined
+  let isReachable: ((address: Address) => boolean) | undefined
   return operations.some((operation) => {
     if (operation.kind !== 'put') return false
     switch (operation.map) {
@@ -27,7 +29,7 @@ export function destinationsChange(
       case 'interfaces': {
         if (image.interfaces.has(operation.key)) return false
         isReachable ??= reachability(routes)
-        return isReachable(operation.key.address)
+        return isReachable(ipv4Address(operation.key.address))
       }
       default:
         return false
@@ -41,17 +43,17 @@ function isIpv4({ address }: HostAddressKey): boolean {
 }
 
 /** By the longest prefix, as the programs look. */
-function reachability(routes: readonly DesiredRoute[]): (address: number) => boolean {
-  const byLength = new Map<number, Map<number, boolean>>()
+function reachability(routes: readonly DesiredRoute[]): (address: Address) => boolean {
+  const byLength = new Map<number, Map<Address, boolean>>()
   for (const { address, prefixLength, type } of routes) {
-    const ofLength = byLength.get(prefixLength) ?? new Map<number, boolean>()
+    const ofLength = byLength.get(prefixLength) ?? new Map<Address, boolean>()
     byLength.set(prefixLength, ofLength)
     ofLength.set(address, type !== 'reject')
   }
   const lengths = [...byLength.keys()].sort((a, b) => b - a)
   return (address) => {
     for (const length of lengths) {
-      const found = byLength.get(length)?.get(prefixOf(address, length).address)
+      const found = byLength.get(length)?.get(networkOf(address, length))
       if (found !== undefined) return found
     }
     return false

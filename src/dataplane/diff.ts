@@ -1,10 +1,18 @@
 // Desired state against what the maps hold → the operations that lead from the one to the other.
-import { NatGwError, messageOf } from '../errors/errors.ts'
-import { formatIpv4 } from '../net/ipv4.ts'
+import { formatAddress } from '../net/address.ts'
+import type { Address } from '../net/address.ts'
 import { changeOf } from './change.ts'
 import type { Change } from './change.ts'
 import { destinationsChange } from './destinations.ts'
-import { addressEntry, deviceEntry, hostAddressKey, hostFilter, settingsEntry } from './entries.ts'
+import {
+  addressEntry,
+  addressKey,
+  addressOfKey,
+  deviceEntry,
+  hostAddressKey,
+  hostFilter,
+  settingsEntry,
+} from './entries.ts'
 import type { SettingsContext } from './entries.ts'
 import type { Settings } from './generated/layouts.ts'
 import type { KeyId } from './image.ts'
@@ -16,6 +24,7 @@ import { planRoutes } from './route-plan.ts'
 import { SlicePlanner } from './slice-plan.ts'
 import type { SliceContext } from './slice-plan.ts'
 import { SyncFailure } from './sync-failure.ts'
+import { supportedAddresses, supportedNextHops, supportedRoutes } from './unsupported.ts'
 
 export interface PlanContext extends SliceContext, Pick<SettingsContext, 'hz' | 'sessions'> {}
 
@@ -42,7 +51,12 @@ export function planChanges(
     slices.planAll(desired.interfaces)
   } else surprised = slices.planChange(change, gone).surprised
   if (plan.has('flush')) plan.add({ kind: 'grace' })
-  const rerouted = planRoutes(image, desired.nextHops, desired.routes, plan)
+  const rerouted = planRoutes(
+    image,
+    supportedNextHops(desired.nextHops, plan),
+    supportedRoutes(desired.routes, plan),
+    plan,
+  )
   planDevices(context, desired.devices, plan)
   planHostAddresses(context, desired.hostAddresses, plan)
   planSettings(context, desired, rerouted || destinationsChange(image, plan.operations, desired.routes), plan)
@@ -62,9 +76,9 @@ function planAddresses(
   desired: readonly DesiredAddress[],
   plan: Plan,
 ): { gone: Block[]; reshaped: boolean } {
-  const wanted = new Map(desired.map((each) => [each.address, each]))
+  const wanted = new Map(supportedAddresses(desired, plan).map((each) => [each.address, each]))
   const gone: Block[] = []
-  const removed = new Set<number>()
+  const removed = new Set<Address>()
   let reshaped = false
   for (const [address, block] of [...placement.blocks()]) {
     const shape = wanted.get(address)
@@ -73,11 +87,12 @@ function planAddresses(
     gone.push(block)
     placement.releaseBlock(address)
     removed.add(address)
-    plan.add({ kind: 'remove', map: 'addresses', key: { address } })
+    plan.add({ kind: 'remove', map: 'addresses', key: addressKey(address) })
   }
-  for (const { address } of image.addresses.keys()) {
+  for (const key of image.addresses.keys()) {
+    const address = addressOfKey(key)
     // One that contradicted another and so has no block.
-    if (!wanted.has(address) && !removed.has(address)) plan.add({ kind: 'remove', map: 'addresses', key: { address } })
+    if (!wanted.has(address) && !removed.has(address)) plan.add({ kind: 'remove', map: 'addresses', key })
   }
   for (const each of wanted.values()) {
     const block =
@@ -88,16 +103,15 @@ function planAddresses(
       continue
     }
     const value = addressEntry(each, block.firstSlice)
-    if (!image.addresses.holds({ address: each.address }, value)) {
-      plan.add({ kind: 'put', map: 'addresses', key: { address: each.address }, value })
-    }
+    const key = addressKey(each.address)
+    if (!image.addresses.holds(key, value)) plan.add({ kind: 'put', map: 'addresses', key, value })
   }
   return { gone, reshaped }
 }
 
 function noPlace(each: DesiredAddress): SyncFailure {
   const capacity = capacityOf(each)
-  const address = formatIpv4(each.address)
+  const address = formatAddress(each.address)
   const affects = { scope: 'public-address', address: each.address } as const
   if (capacity <= 0) {
     return new SyncFailure(
@@ -130,15 +144,10 @@ function planHostAddresses({ image }: PlanContext, addresses: DesiredState['host
   const { hostAddresses } = image
   const wanted = new Set<KeyId>()
   for (const { address, ifindex } of addresses) {
-    try {
-      const key = hostAddressKey(address)
-      wanted.add(hostAddresses.keyId(key))
-      if (!hostAddresses.holds(key, { ifindex })) {
-        plan.add({ kind: 'put', map: 'hostAddresses', key, value: { ifindex } })
-      }
-    } catch (error) {
-      const failure = error instanceof NatGwError ? error : new NatGwError('ERR_INVALID_FIELD', messageOf(error))
-      plan.fail(SyncFailure.from(failure, { scope: 'no-interface' }))
+    const key = hostAddressKey(address)
+    wanted.add(hostAddresses.keyId(key))
+    if (!hostAddresses.holds(key, { ifindex })) {
+      plan.add({ kind: 'put', map: 'hostAddresses', key, value: { ifindex } })
     }
   }
   for (const key of hostAddresses.keys()) {

@@ -1,6 +1,7 @@
-// Desired state → map entries, for everything whose entry follows from the object and its place alone.
-import { mapIpv4, parseIpv6 } from '../net/ipv6.ts'
-import { tryParseIpv4 } from '../net/ipv4.ts'
+// Desired state → map entries, for everything whose entry follows from the object and its place alone. Addresses become
+// the bytes of maps here: host-order u32 for maps of IPv4, 16 bytes for maps of both families.
+import { ipv4Address, ipv4Word, isIpv4, mappedBytes } from '../net/address.ts'
+import type { Address as IpAddress } from '../net/address.ts'
 import {
   AddressFlags,
   DeviceConstants,
@@ -14,9 +15,11 @@ import {
 } from './generated/layouts.ts'
 import type {
   Address,
+  AddressKey,
   Device,
   HostAddressKey,
   Interface,
+  InterfaceKey,
   NextHop,
   Route,
   RouteKey,
@@ -46,14 +49,14 @@ export function deviceEntry({ vni, macs }: DesiredDevice): Device {
 }
 
 /** A neighbour has an entry of its own for each device, since link-local ones may look alike, and for each MTU of its routes. */
-export function nextHopKey({ ifindex, address, mtu }: { ifindex: number; address: number; mtu: number }): string {
+export function nextHopKey({ ifindex, address, mtu }: { ifindex: number; address: IpAddress; mtu: number }): string {
   return `${ifindex} ${address} ${mtu}`
 }
 
 export function nextHopEntry(hop: DesiredNextHop): NextHop {
   return {
     ifindex: hop.ifindex,
-    address: hop.address,
+    address: ipv4Word(hop.address),
     mtu: hop.mtu,
     sourceMac: hop.sourceMac,
     destinationMac: hop.destinationMac ?? NO_MAC,
@@ -62,7 +65,7 @@ export function nextHopEntry(hop: DesiredNextHop): NextHop {
 }
 
 export function routeKey({ address, prefixLength }: DesiredRoute): RouteKey {
-  return { prefixLength, address }
+  return { prefixLength, address: ipv4Word(address) }
 }
 
 /** @param hop index into next_hops; for `via` only */
@@ -80,10 +83,25 @@ export function routeEntry(route: DesiredRoute, hop: number): Route {
   }
 }
 
-/** @throws ERR_INVALID_FIELD when it is an address of neither family */
-export function hostAddressKey(address: string): HostAddressKey {
-  const ipv4 = tryParseIpv4(address)
-  return { address: ipv4 === undefined ? parseIpv6(address) : mapIpv4(ipv4) }
+/** Key of the next hop that an entry holds. */
+export function nextHopKeyOf({ ifindex, address, mtu }: NextHop): string {
+  return nextHopKey({ ifindex, address: ipv4Address(address), mtu })
+}
+
+export function hostAddressKey(address: IpAddress): HostAddressKey {
+  return { address: mappedBytes(address) }
+}
+
+export function addressKey(address: IpAddress): AddressKey {
+  return { address: ipv4Word(address) }
+}
+
+export function addressOfKey({ address }: AddressKey): IpAddress {
+  return ipv4Address(address)
+}
+
+export function interfaceKey({ vni, address }: { vni: number; address: IpAddress }): InterfaceKey {
+  return { vni, address: ipv4Word(address) }
 }
 
 export function addressEntry(desired: DesiredAddress, firstSlice: number): Address {
@@ -115,9 +133,9 @@ export function sliceEntry(
     generation,
     firstSlots,
     size,
-    publicAddress,
+    publicAddress: ipv4Word(publicAddress),
     firstPort,
-    insideAddress: desired.address,
+    insideAddress: ipv4Word(desired.address),
     vni: desired.vni,
     ifindex: desired.ifindex,
     destinationMac: link?.destinationMac ?? NO_MAC,
@@ -168,12 +186,13 @@ export interface SettingsContext {
   hostFilter: bigint
 }
 
-/** The word that tells which addresses are surely not the host's (bpf/types.h, struct settings). @param addresses as in DesiredState */
-export function hostFilter(addresses: Iterable<string>): bigint {
+/** The word that tells which addresses are surely not the host's (bpf/types.h, struct settings). */
+export function hostFilter(addresses: Iterable<IpAddress>): bigint {
   let filter = 0n
   for (const address of addresses) {
-    const ipv4 = tryParseIpv4(address)
-    if (ipv4 !== undefined) filter |= 1n << BigInt(Math.imul(ipv4, HOST_FILTER_FACTOR) >>> HOST_FILTER_SHIFT)
+    if (isIpv4(address)) {
+      filter |= 1n << BigInt(Math.imul(ipv4Word(address), HOST_FILTER_FACTOR) >>> HOST_FILTER_SHIFT)
+    }
   }
   return filter
 }

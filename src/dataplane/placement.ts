@@ -2,6 +2,8 @@
 // What is placed never moves. What is given back is handed out again only after settle(): until then packets may use it.
 import { Limits, SliceFlags, SlotConstants } from './generated/layouts.ts'
 import type { Address, Slice } from './generated/layouts.ts'
+import { ipv4Address } from '../net/address.ts'
+import type { Address as IpAddress } from '../net/address.ts'
 import type { MapImage } from './image.ts'
 import { Ranges } from './ranges.ts'
 import { blockOf, indexInBlock, slotNumber } from './slot-numbers.ts'
@@ -35,7 +37,7 @@ export function isActive(slice: Slice): boolean {
 
 export class Placement {
   readonly #indexes: Ranges
-  readonly #blocks = new Map<number, Block>()
+  readonly #blocks = new Map<IpAddress, Block>()
   readonly #slots = new SlotStore()
   /** Indexes outside of any block that still hold an active slice, and slices whose slots overlap another's. */
   readonly #orphans = new Set<number>()
@@ -50,7 +52,9 @@ export class Placement {
   /** Takes over what is in the maps. What contradicts itself there is left out, and so placed anew. */
   static fromImage(image: MapImage, maxSlices: number): Placement {
     const placement = new Placement(maxSlices)
-    for (const [{ address }, entry] of image.addresses.entries()) placement.#takeOverBlock(address, entry)
+    for (const [{ address }, entry] of image.addresses.entries()) {
+      placement.#takeOverBlock(ipv4Address(address), entry)
+    }
     for (const [index, slice] of image.slices.entries()) {
       if (!hasSlots(slice)) continue
       if (!placement.#slots.take(slice.firstSlots, slice.size)) placement.#broken.add(index)
@@ -60,11 +64,11 @@ export class Placement {
     return placement
   }
 
-  block(address: number): Block | undefined {
+  block(address: IpAddress): Block | undefined {
     return this.#blocks.get(address)
   }
 
-  blocks(): IterableIterator<[number, Block]> {
+  blocks(): IterableIterator<[IpAddress, Block]> {
     return this.#blocks.entries()
   }
 
@@ -82,7 +86,7 @@ export class Placement {
   }
 
   /** @returns undefined when there is no room for so many slices in a row */
-  placeBlock(address: number, geometry: Geometry): Block | undefined {
+  placeBlock(address: IpAddress, geometry: Geometry): Block | undefined {
     const capacity = capacityOf(geometry)
     const firstSlice = this.#indexes.allocate(capacity)
     if (firstSlice === undefined) return undefined
@@ -91,7 +95,7 @@ export class Placement {
     return block
   }
 
-  releaseBlock(address: number): void {
+  releaseBlock(address: IpAddress): void {
     const block = this.#blocks.get(address)
     if (block === undefined) return
     this.#blocks.delete(address)
@@ -128,7 +132,7 @@ export class Placement {
     this.#released = []
   }
 
-  #takeOverBlock(address: number, { firstSlice, firstPort, lastPort, sliceSize }: Address): void {
+  #takeOverBlock(address: IpAddress, { firstSlice, firstPort, lastPort, sliceSize }: Address): void {
     const capacity = capacityOf({ firstPort, lastPort, sliceSize })
     if (!this.#indexes.claim(firstSlice, capacity)) return
     this.#blocks.set(address, { firstSlice, capacity, firstPort, lastPort, sliceSize })

@@ -1,7 +1,8 @@
 // Next hops and routes. An index of next_hops stays with its neighbour for as long as the neighbour is wanted, because
 // sessions remember indexes; they look again when settings.route_generation has moved.
-import { formatIpv4 } from '../net/ipv4.ts'
-import { nextHopEntry, nextHopKey, routeEntry, routeKey } from './entries.ts'
+import { formatAddress } from '../net/address.ts'
+import type { Address } from '../net/address.ts'
+import { nextHopEntry, nextHopKey, nextHopKeyOf, routeEntry, routeKey } from './entries.ts'
 import { Limits } from './generated/layouts.ts'
 import type { KeyId, MapImage } from './image.ts'
 import type { DesiredNextHop, DesiredRoute } from './desired-state.ts'
@@ -24,10 +25,10 @@ export function planRoutes(
   // Doors close first, so a reject route is there before another prefix opens.
   const ordered = [...routes.filter(({ type }) => type === 'reject'), ...routes.filter(({ type }) => type !== 'reject')]
   for (const route of ordered) {
-    const hop = route.type === 'via' ? indexes.get(wayKey(route.nextHop ?? -1, route.mtu ?? -1)) : 0
+    const hop = route.type === 'via' ? indexes.get(wayKey(route.nextHop, route.mtu)) : 0
     if (hop === undefined) {
-      const target = `${formatIpv4(route.address)}/${route.prefixLength}`
-      const via = route.nextHop === undefined ? 'nothing' : formatIpv4(route.nextHop)
+      const target = `${formatAddress(route.address)}/${route.prefixLength}`
+      const via = route.nextHop === undefined ? 'nothing' : formatAddress(route.nextHop)
       plan.fail(
         new SyncFailure(
           'ERR_NOT_FOUND',
@@ -61,7 +62,7 @@ function assignIndexes(
   const taken = new Map<string, number>()
   const used = new Set<number>()
   for (const [index, entry] of image.nextHops.entries()) {
-    taken.set(nextHopKey(entry), index)
+    taken.set(nextHopKeyOf(entry), index)
     used.add(index)
   }
   const indexes = new Map<string, number>()
@@ -77,7 +78,7 @@ function assignIndexes(
         plan.fail(
           new SyncFailure(
             'ERR_MAP_FULL',
-            `neighbour ${formatIpv4(hop.address)} does not fit: next_hops holds ${Limits.MAX_NEXT_HOPS - FIRST_INDEX} neighbours`,
+            `neighbour ${formatAddress(hop.address)} does not fit: next_hops holds ${Limits.MAX_NEXT_HOPS - FIRST_INDEX} neighbours`,
             { scope: 'no-interface' },
             { map: 'next_hops', limit: Limits.MAX_NEXT_HOPS - FIRST_INDEX },
           ),
@@ -102,6 +103,6 @@ function assignIndexes(
 }
 
 /** What a route knows of its next hop. */
-function wayKey(address: number, mtu: number): string {
+function wayKey(address: Address | undefined, mtu: number | undefined): string {
   return `${address} ${mtu}`
 }

@@ -1,10 +1,10 @@
 // Interfaces and their slices: who gets ports, who loses them, and what has to be forgotten in between.
-import { formatIpv4 } from '../net/ipv4.ts'
+import { formatAddress, ipv4Address, ipv4Word } from '../net/address.ts'
 import type { Change } from './change.ts'
-import { closedSlice, emptySlice, interfaceEntry, sliceEntry } from './entries.ts'
+import { closedSlice, emptySlice, interfaceEntry, interfaceKey, sliceEntry } from './entries.ts'
 import type { SliceIdentity } from './entries.ts'
 import { SliceConstants } from './generated/layouts.ts'
-import type { Interface, Slice } from './generated/layouts.ts'
+import type { Interface, InterfaceKey, Slice } from './generated/layouts.ts'
 import type { KeyId, MapImage } from './image.ts'
 import type { DesiredInterface } from './desired-state.ts'
 import type { Plan } from './operations.ts'
@@ -12,6 +12,7 @@ import { hasSlots, isActive } from './placement.ts'
 import type { Block, Placement } from './placement.ts'
 import { blockOf } from './slot-numbers.ts'
 import { SyncFailure } from './sync-failure.ts'
+import { unsupportedInterface } from './unsupported.ts'
 
 export interface SliceContext {
   image: MapImage
@@ -61,17 +62,17 @@ export class SlicePlanner {
   /** @param gone blocks whose address goes. @returns whether an unchanged interface lost its slice */
   planChange({ removed, added }: Change<DesiredInterface>, gone: readonly Block[]): { surprised: boolean } {
     const { interfaces, slices } = this.#image
-    const leaving = new Set(removed.map((each) => interfaces.keyId(each)))
-    for (const each of added) this.#want(each, (key) => !leaving.has(key) && interfaces.has(each))
-    for (const each of removed) {
-      const isWanted = this.#wanted.has(interfaces.keyId(each))
-      if (!isWanted && interfaces.has(each)) {
-        this.#plan.add({ kind: 'remove', map: 'interfaces', key: { vni: each.vni, address: each.address } })
-      }
+    const removable = removed.filter((each) => unsupportedInterface(each) === undefined)
+    const leaving = new Set(removable.map((each) => interfaces.keyId(interfaceKey(each))))
+    for (const each of added) this.#want(each, (id, key) => !leaving.has(id) && interfaces.has(key))
+    for (const each of removable) {
+      const key = interfaceKey(each)
+      const isWanted = this.#wanted.has(interfaces.keyId(key))
+      if (!isWanted && interfaces.has(key)) this.#plan.add({ kind: 'remove', map: 'interfaces', key })
     }
     this.#refuseTaken(leaving)
-    for (const each of [...removed, ...added]) {
-      const index = interfaces.get(each)?.slice ?? NO_SLICE
+    for (const each of [...removable, ...added.filter((each) => unsupportedInterface(each) === undefined)]) {
+      const index = interfaces.get(interfaceKey(each))?.slice ?? NO_SLICE
       const slice = index === NO_SLICE ? undefined : slices.get(index)
       if (slice !== undefined && hasSlots(slice) && isOwner(slice, each) && !this.#claims.has(index)) {
         this.#close(index, slice)
@@ -82,14 +83,20 @@ export class SlicePlanner {
     return { surprised }
   }
 
-  #want(desired: DesiredInterface, isDuplicate: (key: KeyId) => boolean): void {
-    const key = this.#image.interfaces.keyId(desired)
-    if (this.#wanted.has(key) || isDuplicate(key)) {
+  #want(desired: DesiredInterface, isDuplicate: (id: KeyId, key: InterfaceKey) => boolean): void {
+    const unsupported = unsupportedInterface(desired)
+    if (unsupported !== undefined) {
+      this.#refuse(desired, unsupported, 'ERR_INVALID_FIELD')
+      return
+    }
+    const key = interfaceKey(desired)
+    const id = this.#image.interfaces.keyId(key)
+    if (this.#wanted.has(id) || isDuplicate(id, key)) {
       this.#refuse(desired, `another interface of VNI ${desired.vni} has its address`)
       return
     }
     const wanted = { desired, index: this.#locate(desired) }
-    this.#wanted.set(key, wanted)
+    this.#wanted.set(id, wanted)
     if (wanted.index !== undefined) this.#claims.set(wanted.index, wanted)
   }
 
@@ -100,11 +107,11 @@ export class SlicePlanner {
     const block = this.#placement.block(slice.publicAddress)
     const offset = block === undefined ? -1 : (slice.firstPort - block.firstPort) / block.sliceSize
     if (block === undefined) {
-      this.#refuse(desired, `its public address ${formatIpv4(slice.publicAddress)} has no place here`)
+      this.#refuse(desired, `its public address ${formatAddress(slice.publicAddress)} has no place here`)
     } else if (!Number.isInteger(offset) || offset < 0 || offset >= block.capacity) {
       this.#refuse(
         desired,
-        `no slice of ${formatIpv4(slice.publicAddress)} begins at port ${slice.firstPort}: ` +
+        `no slice of ${formatAddress(slice.publicAddress)} begins at port ${slice.firstPort}: ` +
           `slices of ${block.sliceSize} ports begin at ${block.firstPort}`,
       )
     } else if (this.#claims.has(block.firstSlice + offset)) {
@@ -120,7 +127,10 @@ export class SlicePlanner {
       if (slice === undefined || !isActive(slice) || isOwner(slice, wanted.desired)) continue
       const owner = this.#image.interfaces.keyId({ vni: slice.vni, address: slice.insideAddress })
       if (leaving.has(owner) || this.#wanted.has(owner)) continue
-      this.#refuse(wanted.desired, `${slotText(wanted.desired)} is the slice of ${formatIpv4(slice.insideAddress)}`)
+      this.#refuse(
+        wanted.desired,
+        `${slotText(wanted.desired)} is the slice of ${formatAddress(ipv4Address(slice.insideAddress))}`,
+      )
       this.#claims.delete(index)
       wanted.index = undefined
     }
@@ -175,7 +185,9 @@ export class SlicePlanner {
     const size = this.#placement.block(slice.publicAddress)?.sliceSize ?? 0
     const current = this.#image.slices.get(index) ?? NEVER_USED
     const fits =
-      current.publicAddress === slice.publicAddress && current.firstPort === slice.firstPort && current.size === size
+      current.publicAddress === ipv4Word(slice.publicAddress) &&
+      current.firstPort === slice.firstPort &&
+      current.size === size
     let identity: SliceIdentity = {
       secret: current.secret,
       generation: current.generation,
@@ -216,7 +228,7 @@ export class SlicePlanner {
   }
 
   #planInterface(desired: DesiredInterface, index: number | undefined): void {
-    const key = { vni: desired.vni, address: desired.address }
+    const key = interfaceKey(desired)
     const value: Interface = interfaceEntry(desired, index)
     const current = this.#image.interfaces.get(key)
     if (current?.slice === value.slice && current.ifindex === value.ifindex && current.flags === value.flags) return
@@ -228,12 +240,16 @@ export class SlicePlanner {
     if (!leavesSlice || value.slice !== NO_SLICE) this.#plan.add({ kind: 'put', map: 'interfaces', key, value })
   }
 
-  #refuse(desired: DesiredInterface, reason: string, code: 'ERR_CONFLICT' | 'ERR_MAP_FULL' = 'ERR_CONFLICT'): void {
+  #refuse(
+    desired: DesiredInterface,
+    reason: string,
+    code: 'ERR_CONFLICT' | 'ERR_MAP_FULL' | 'ERR_INVALID_FIELD' = 'ERR_CONFLICT',
+  ): void {
     const { name, vni, address } = desired
     this.#plan.fail(
       new SyncFailure(
         code,
-        `interface ${name} (${formatIpv4(address)}, VNI ${vni}) gets no ports: ${reason}`,
+        `interface ${name} (${formatAddress(address)}, VNI ${vni}) gets no ports: ${reason}`,
         { scope: 'interface', name },
         { name, vni },
       ),
@@ -242,9 +258,9 @@ export class SlicePlanner {
 }
 
 function isOwner(slice: Slice, { vni, address }: DesiredInterface): boolean {
-  return slice.vni === vni && slice.insideAddress === address
+  return slice.vni === vni && slice.insideAddress === ipv4Word(address)
 }
 
 function slotText({ slice }: DesiredInterface): string {
-  return slice === undefined ? 'nothing' : `${formatIpv4(slice.publicAddress)}:${slice.firstPort}`
+  return slice === undefined ? 'nothing' : `${formatAddress(slice.publicAddress)}:${slice.firstPort}`
 }

@@ -1,3 +1,4 @@
+import type { Address } from '../net/address.ts'
 import type { ErrorCode } from '../errors/errors.ts'
 import { NatGwError } from '../errors/errors.ts'
 
@@ -5,11 +6,11 @@ import { NatGwError } from '../errors/errors.ts'
 export type Affected =
   /** Key of a NetworkInterface. */
   | { scope: 'interface'; name: string }
-  | { scope: 'inside-address'; vni: number; address: number }
+  | { scope: 'inside-address'; vni: number; address: Address }
   /** Every interface behind a private device. */
   | { scope: 'device'; ifindex: number }
   /** Every interface with a slice of a public address. */
-  | { scope: 'public-address'; address: number }
+  | { scope: 'public-address'; address: Address }
   | { scope: 'every-interface' }
   /** No interface by itself: a route, a next hop, an address of the host. */
   | { scope: 'no-interface' }

@@ -1,5 +1,6 @@
 import type { ObjectKey } from '../api/index.ts'
 import type { ClaimedAddress, InterfaceRecord } from './record.ts'
+import type { Address } from '../net/address.ts'
 import type { Claimant } from '../allocation/holder.ts'
 import { addressClaimant, comesBefore } from '../allocation/holder.ts'
 import { MultiMap } from './multi-map.ts'
@@ -10,9 +11,9 @@ import { MultiMap } from './multi-map.ts'
  */
 export class AddressHolders {
   /** By VNI and address. */
-  readonly #claimants = new Map<number, MultiMap<number, InterfaceRecord>>()
+  readonly #claimants = new Map<number, MultiMap<Address, InterfaceRecord>>()
   /** By address: the VNI of the only Network in which it is claimed, or of all where there are several. */
-  readonly #networks = new Map<number, number | Set<number>>()
+  readonly #networks = new Map<Address, number | Set<number>>()
 
   /** @returns other interfaces that the change is of interest to */
   set(record: InterfaceRecord, addresses: readonly ClaimedAddress[]): InterfaceRecord[] {
@@ -34,7 +35,7 @@ export class AddressHolders {
     return others
   }
 
-  holder(vni: number, address: number): ObjectKey | undefined {
+  holder(vni: number, address: Address): ObjectKey | undefined {
     const claimants = this.#claimants.get(vni)?.get(address) ?? []
     if (claimants.length < 2) return claimants[0]?.key
     const hasSlice = ({ claimed }: InterfaceRecord): boolean =>
@@ -58,7 +59,7 @@ export class AddressHolders {
   }
 
   /** Whether interfaces of several Networks claim it. */
-  isAmbiguous(address: number): boolean {
+  isAmbiguous(address: Address): boolean {
     return typeof this.#networks.get(address) === 'object'
   }
 
@@ -89,7 +90,7 @@ export class AddressHolders {
     return this.#claimants.get(only)?.get(address).slice() ?? []
   }
 
-  #of({ vni }: ClaimedAddress): MultiMap<number, InterfaceRecord> {
+  #of({ vni }: ClaimedAddress): MultiMap<Address, InterfaceRecord> {
     let claimants = this.#claimants.get(vni)
     if (claimants === undefined) this.#claimants.set(vni, (claimants = new MultiMap()))
     return claimants

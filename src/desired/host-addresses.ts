@@ -1,19 +1,20 @@
 import type { DesiredState } from '../dataplane/desired-state.ts'
+import type { Address } from '../net/address.ts'
 import type { InterfaceAddress } from '../host/model.ts'
 
 /**
  * What the host answers on: its addresses and the broadcast addresses of its subnets.
- * @param natOnly texts of public addresses that belong to NAT alone, also where the host has them configured
+ * @param natOnly public addresses that belong to NAT alone, also where the host has them configured
  */
 export function hostAddresses(
   addresses: readonly InterfaceAddress[],
-  natOnly: ReadonlySet<string>,
+  natOnly: ReadonlySet<Address>,
 ): DesiredState['hostAddresses'] {
-  const found = new Map<string, number>()
+  const found = new Map<Address, number>()
   for (const { address, broadcast, ifindex } of addresses) {
-    for (const text of broadcast === undefined ? [address] : [address, broadcast]) {
+    for (const each of broadcast === undefined ? [address] : [address, broadcast]) {
       // The same link-local address may be on several devices.
-      if (!natOnly.has(text)) found.set(text, Math.min(ifindex, found.get(text) ?? ifindex))
+      if (!natOnly.has(each)) found.set(each, Math.min(ifindex, found.get(each) ?? ifindex))
     }
   }
   return [...found].map(([address, ifindex]) => ({ address, ifindex }))

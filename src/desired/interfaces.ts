@@ -1,11 +1,12 @@
 import type { ObjectKey } from '../api/index.ts'
 import type { DesiredInterface } from '../dataplane/desired-state.ts'
-import type { Neighbour } from '../host/model.ts'
+import type { Address } from '../net/address.ts'
+import type { Neighbour, NeighbourKey } from '../host/model.ts'
 import type { Finding } from './finding.ts'
 import type { PrivateSide } from './placement.ts'
 import type { Claim, InterfaceResult } from './record.ts'
 import type { RouteTable } from './route-table.ts'
-import { formatIpv4 } from '../net/ipv4.ts'
+import { formatAddress } from '../net/address.ts'
 import { neighbourKey } from '../host/model.ts'
 import { insideNextHop, placeOf } from './placement.ts'
 import { NOTHING } from './record.ts'
@@ -17,21 +18,21 @@ export interface InterfaceContext {
   candidates: readonly PrivateSide[]
   /** Routes through private devices. */
   routes: RouteTable
-  neighbours: ReadonlyMap<number, Neighbour>
+  neighbours: ReadonlyMap<NeighbourKey, Neighbour>
   /** Its slices. */
   claims: readonly Claim[]
   /** The only station that may send from its addresses; undefined where any may. */
   mac: Uint8Array | undefined
   /** Key of the interface that an address belongs to, where that is another. */
-  otherHolder: (address: number) => ObjectKey | undefined
+  otherHolder: (address: Address) => ObjectKey | undefined
   /** Whether another Network here has the address too. */
-  isAmbiguous: (address: number) => boolean
+  isAmbiguous: (address: Address) => boolean
 }
 
-/** @param addresses its IPv4 addresses */
+/** @param addresses those of its addresses that are supported */
 export function interfaceResult(
   key: ObjectKey,
-  addresses: readonly number[],
+  addresses: readonly Address[],
   context: InterfaceContext,
 ): InterfaceResult {
   const results = addresses.map((address) => addressResult(key, address, context))
@@ -49,7 +50,7 @@ export function interfaceResult(
   }
 }
 
-function addressResult(name: string, address: number, context: InterfaceContext): InterfaceResult {
+function addressResult(name: string, address: Address, context: InterfaceContext): InterfaceResult {
   const { vni, candidates, routes, neighbours, mac: bound } = context
   const claim = claimOf(address, context.claims)
   const holder = context.otherHolder(address)
@@ -72,8 +73,9 @@ function addressResult(name: string, address: number, context: InterfaceContext)
   }
   const hop = insideNextHop(address, ifindex, routes)
   // What is bound does not depend on who answers ARP.
-  const wants = bound === undefined ? [neighbourKey(ifindex, hop)] : []
-  const mac = bound ?? neighbours.get(wants[0] ?? 0)?.mac
+  const neighbour = neighbourKey(ifindex, hop)
+  const wants = bound === undefined ? [neighbour] : []
+  const mac = bound ?? neighbours.get(neighbour)?.mac
   const isBound = bound === undefined ? {} : { bound: true as const }
   const slice: NonNullable<DesiredInterface['slice']> =
     mac === undefined
@@ -89,7 +91,7 @@ function addressResult(name: string, address: number, context: InterfaceContext)
 }
 
 /** Of several slices for one address always the same, in whatever order they were told. */
-function claimOf(address: number, claims: readonly Claim[]): Claim | undefined {
+function claimOf(address: Address, claims: readonly Claim[]): Claim | undefined {
   let chosen: Claim | undefined
   for (const claim of claims) {
     if (claim.insideAddress === address && (chosen === undefined || isBefore(claim, chosen))) chosen = claim
@@ -101,26 +103,26 @@ function isBefore(a: Claim, b: Claim): boolean {
   return a.table.key === b.table.key ? a.section.port < b.section.port : a.table.key < b.table.key
 }
 
-function findingOf(entry: DesiredInterface, hop: number, side: PrivateSide, isResolved: boolean): Finding {
+function findingOf(entry: DesiredInterface, hop: Address, side: PrivateSide, isResolved: boolean): Finding {
   if (side.failure !== undefined) return { status: 'False', reason: 'ProgramFailed', message: side.failure }
   return isResolved ? programmed(entry, side) : unresolved(entry.address, hop, side)
 }
 
 function programmed({ address, ambiguous }: DesiredInterface, side: PrivateSide): Finding {
   const limit = ambiguous ? '; this node itself does not answer it, since another Network here has the address too' : ''
-  const message = `${formatIpv4(address)} on ${side.name} is translated on this node${limit}`
+  const message = `${formatAddress(address)} on ${side.name} is translated on this node${limit}`
   return { status: 'True', reason: 'Programmed', message }
 }
 
-function addressConflict(address: number, holder: ObjectKey): Finding {
-  const message = `${formatIpv4(address)} belongs to NetworkInterface ${holder} of the same Network; give this one another`
+function addressConflict(address: Address, holder: ObjectKey): Finding {
+  const message = `${formatAddress(address)} belongs to NetworkInterface ${holder} of the same Network; give this one another`
   return { status: 'False', reason: 'AddressConflict', message }
 }
 
-function noDevice(address: number, candidates: readonly PrivateSide[]): Finding {
+function noDevice(address: Address, candidates: readonly PrivateSide[]): Finding {
   const names = candidates.map(({ name }) => name).join(', ')
   const message =
-    `${formatIpv4(address)} may be on any of ${names}: no configured prefix, route or neighbour tells which; ` +
+    `${formatAddress(address)} may be on any of ${names}: no configured prefix, route or neighbour tells which; ` +
     'set `prefixes` of these devices in the configuration'
   return { status: 'False', reason: 'NoDevice', message }
 }
@@ -130,7 +132,8 @@ function deviceMissing(side: PrivateSide): Finding {
   return { status: 'False', reason: 'DeviceMissing', message }
 }
 
-function unresolved(address: number, hop: number, side: PrivateSide): Finding {
-  const whom = hop === address ? formatIpv4(address) : `${formatIpv4(hop)}, the router towards ${formatIpv4(address)},`
+function unresolved(address: Address, hop: Address, side: PrivateSide): Finding {
+  const whom =
+    hop === address ? formatAddress(address) : `${formatAddress(hop)}, the router towards ${formatAddress(address)},`
   return { status: 'False', reason: 'NeighbourUnresolved', message: `${whom} does not answer ARP on ${side.name}` }
 }

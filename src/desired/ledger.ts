@@ -1,20 +1,21 @@
 import type { ObjectKey } from '../api/index.ts'
 import type { DesiredInterface } from '../dataplane/desired-state.ts'
 import type { InterfaceRecord, InterfaceResult } from './record.ts'
+import type { NeighbourKey } from '../host/model.ts'
 import { MultiMap } from './multi-map.ts'
 import { sameMac } from '../net/mac.ts'
 import { EntryList } from './entry-list.ts'
 
 /** The results of all interfaces, and what follows from them together. */
 export class Ledger {
-  readonly #watchers = new MultiMap<number, InterfaceRecord>()
+  readonly #watchers = new MultiMap<NeighbourKey, InterfaceRecord>()
   readonly #entries = new EntryList()
-  readonly #wants = new Map<number, number>()
+  readonly #wants = new Map<NeighbourKey, number>()
   readonly #tableUses = new Map<ObjectKey, number>()
-  #wantsTouched = new Set<number>()
+  #wantsTouched = new Set<NeighbourKey>()
 
   /** Interfaces that depend on a neighbour. */
-  watchersOf(neighbour: number): readonly InterfaceRecord[] {
+  watchersOf(neighbour: NeighbourKey): readonly InterfaceRecord[] {
     return this.#watchers.get(neighbour)
   }
 
@@ -34,7 +35,7 @@ export class Ledger {
   }
 
   /** Neighbours that came to be wanted, or ceased to be, since the last call. */
-  takeWants(): { added: number[]; removed: number[] } {
+  takeWants(): { added: NeighbourKey[]; removed: NeighbourKey[] } {
     const touched = [...this.#wantsTouched]
     this.#wantsTouched = new Set()
     return {

@@ -4,7 +4,7 @@ import type { DesiredInterface, DesiredState } from '../dataplane/desired-state.
 import type { Affected } from '../dataplane/sync-failure.ts'
 import type { Problem } from '../problems/problem.ts'
 import type { HostChange, HostSnapshot } from '../host/host-network.ts'
-import type { Link, Route } from '../host/model.ts'
+import type { Link, NeighbourKey, Route } from '../host/model.ts'
 import type { BoundDevice } from './device-binding.ts'
 import type { Finding } from './finding.ts'
 import type { AgentEvent } from './objects.ts'
@@ -13,6 +13,8 @@ import type { Claim, InterfaceRecord } from './record.ts'
 import { NOTHING } from './record.ts'
 import type { UplinkState } from './uplink.ts'
 import { isDeepStrictEqual } from 'node:util'
+import type { Address } from '../net/address.ts'
+import { isIpv4 } from '../net/address.ts'
 import { parseCidr } from '../net/cidr.ts'
 import { parseMac } from '../net/mac.ts'
 import { neighbourOfKey } from '../host/model.ts'
@@ -39,9 +41,9 @@ export interface Built {
   /** NetworkInterfaces looked at since the last build: their finding may have changed, or their object. */
   touched: Iterable<ObjectKey>
   /** Inside next hops, by neighbourKey, that the kernel should begin or cease to keep resolved. */
-  insideNeighbours: { added: readonly number[]; removed: readonly number[] }
+  insideNeighbours: { added: readonly NeighbourKey[]; removed: readonly NeighbourKey[] }
   /** Neighbours on the uplink that are next hops, by neighbourKey. */
-  uplinkNeighbours: readonly number[]
+  uplinkNeighbours: readonly NeighbourKey[]
 }
 
 /**
@@ -58,14 +60,14 @@ export class DesiredModel {
   readonly #holders = new AddressHolders()
   #host: HostSnapshot
   /** Of neighbours, by neighbourKey, as last told. */
-  readonly #macs: Map<number, Uint8Array>
+  readonly #macs: Map<NeighbourKey, Uint8Array>
   #sides: PrivateSide[] = []
   #sidesOfNetwork = new Map<ObjectKey, PrivateSide[]>()
   #failures: ReadonlyMap<string, string> = new Map()
   #privateRoutes: Route[] = []
   #routeTable = new RouteTable([])
   #uplink: UplinkState | undefined
-  #hostAddresses: { list: DesiredState['hostAddresses']; natOnly: Set<string> } | undefined
+  #hostAddresses: { list: DesiredState['hostAddresses']; natOnly: Set<Address> } | undefined
 
   constructor(config: DesiredConfig, host: HostSnapshot) {
     this.#config = config
@@ -97,7 +99,8 @@ export class DesiredModel {
     if (change.addresses) this.#hostAddresses = undefined
     const uplink = this.uplink()?.ifindex
     for (const key of change.neighbours) {
-      if (neighbourOfKey(key).ifindex === uplink) this.#uplink = undefined
+      const { ifindex, address } = neighbourOfKey(key)
+      if (ifindex === uplink && isIpv4(address)) this.#uplink = undefined
       // Nothing else of a neighbour is in the results, and there may be 100,000 behind one.
       const mac = host.neighbours.get(key)?.mac
       if (mac === this.#macs.get(key)) continue
@@ -141,7 +144,7 @@ export class DesiredModel {
   }
 
   /** All public addresses with slices. */
-  publicAddresses(): { address: string; shared: boolean }[] {
+  publicAddresses(): { address: Address; shared: boolean }[] {
     return this.#objects.publicAddresses()
   }
 
@@ -244,7 +247,7 @@ export class DesiredModel {
   }
 
   /** Why packets do not get out, as of the last build. @param silent routers, by neighbourKey, that do not answer */
-  routeProblems(silent: readonly number[]): Problem[] {
+  routeProblems(silent: readonly NeighbourKey[]): Problem[] {
     const uplink = this.uplink()
     if (this.#uplink === undefined) return []
     const gateways = new Set(this.#host.routes.map(({ gateway }) => gateway))

@@ -5,7 +5,8 @@ import type { InterfaceRecord, KnownTable } from './record.ts'
 import { isDeepStrictEqual } from 'node:util'
 import { boundMac, keyOf } from '../api/index.ts'
 import { changeOf } from '../dataplane/change.ts'
-import { parseIpv4, tryParseIpv4 } from '../net/ipv4.ts'
+import type { Address } from '../net/address.ts'
+import { parseAddress, requireSupported, tryParseAddress, unsupportedFamily } from '../net/address.ts'
 import { sameMac } from '../net/mac.ts'
 import { emptyRecord } from './record.ts'
 
@@ -25,7 +26,7 @@ export class ObjectIndex {
   #dirty: InterfaceRecord[] = []
   #reported: ObjectKey[] = []
 
-  /** @throws ERR_INVALID_FIELD for a NATTable of no IPv4 address or a bound MAC that is none; nothing has changed then */
+  /** @throws ERR_INVALID_FIELD for a NATTable of no supported address or a bound MAC that is none; nothing has changed then */
   apply(event: AgentEvent): void {
     const { kind, object } = event
     const present = event.type !== 'deleted'
@@ -79,13 +80,13 @@ export class ObjectIndex {
   }
 
   /** All public addresses of NATTables. */
-  publicAddresses(): { address: string; shared: boolean }[] {
-    return Array.from(this.#tables.values(), ({ object: { spec } }) => ({ address: spec.ip, shared: spec.shared }))
+  publicAddresses(): { address: Address; shared: boolean }[] {
+    return Array.from(this.#tables.values(), ({ address: { address, shared } }) => ({ address, shared }))
   }
 
-  /** Texts of the public addresses that are NAT's alone. */
-  natOnlyAddresses(): Set<string> {
-    return new Set([...this.#tables.values()].flatMap(({ object }) => (object.spec.shared ? [] : [object.spec.ip])))
+  /** The public addresses that are NAT's alone. */
+  natOnlyAddresses(): Set<Address> {
+    return new Set(this.publicAddresses().flatMap(({ address, shared }) => (shared ? [] : [address])))
   }
 
   #record(key: ObjectKey): InterfaceRecord {
@@ -114,7 +115,7 @@ export class ObjectIndex {
       if (present) this.#join(network, record)
     }
     record.object = present ? object : undefined
-    record.addresses = present ? ipv4AddressesOf(object) : []
+    record.addresses = present ? supportedAddressesOf(object) : []
     record.mac = mac
     this.mark([record])
   }
@@ -165,7 +166,7 @@ export class ObjectIndex {
       this.mark([record])
     }
     for (const section of added) {
-      const insideAddress = tryParseIpv4(section.ip)
+      const insideAddress = tryParseSupported(section.ip)
       if (insideAddress === undefined) continue
       const record = this.#record(ownerKey(object, section))
       const claim = { table, section, insideAddress }
@@ -179,9 +180,13 @@ function networkOf(object: NetworkInterface): ObjectKey {
   return `${object.metadata.namespace}/${object.spec.networkRef.name}`
 }
 
-function ipv4AddressesOf({ spec: { ips, ipFamilies } }: NetworkInterface): number[] {
-  const addresses = ips.map(({ value }, i) => (ipFamilies[i] === 'IPv4' ? tryParseIpv4(value) : undefined))
-  return addresses.filter((address) => address !== undefined)
+function supportedAddressesOf({ spec: { ips } }: NetworkInterface): Address[] {
+  return ips.flatMap(({ value }) => tryParseSupported(value) ?? [])
+}
+
+function tryParseSupported(text: string): Address | undefined {
+  const address = tryParseAddress(text)
+  return address === undefined || unsupportedFamily(address) !== undefined ? undefined : address
 }
 
 function ownerKey({ metadata: { namespace } }: NATTable, { targetRef: { name } }: NATTableSection): ObjectKey {
@@ -190,7 +195,7 @@ function ownerKey({ metadata: { namespace } }: NATTable, { targetRef: { name } }
 
 function addressOf({ spec }: NATTable): DesiredAddress {
   return {
-    address: parseIpv4(spec.ip),
+    address: requireSupported(parseAddress(spec.ip)),
     firstPort: spec.ports.first,
     lastPort: spec.ports.last,
     sliceSize: spec.portsPerSlice,

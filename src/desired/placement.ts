@@ -1,5 +1,7 @@
 import type { Prefix } from '../net/cidr.ts'
-import type { Link, Neighbour } from '../host/model.ts'
+import type { Address } from '../net/address.ts'
+import { unsupportedFamily } from '../net/address.ts'
+import type { Link, Neighbour, NeighbourKey } from '../host/model.ts'
 import type { RouteTable } from './route-table.ts'
 import { containsAddress } from '../net/cidr.ts'
 import { neighbourKey } from '../host/model.ts'
@@ -22,7 +24,7 @@ export interface PrivateSide {
 export interface Placement {
   side?: PrivateSide
   /** Neighbours that took part in the choice, by key. */
-  consulted: number[]
+  consulted: NeighbourKey[]
 }
 
 /**
@@ -31,10 +33,10 @@ export interface Placement {
  * @param bound the only station that counts as this neighbour
  */
 export function placeOf(
-  address: number,
+  address: Address,
   candidates: readonly PrivateSide[],
   routes: RouteTable,
-  neighbours: ReadonlyMap<number, Neighbour>,
+  neighbours: ReadonlyMap<NeighbourKey, Neighbour>,
   bound?: Uint8Array,
 ): Placement {
   if (candidates.length < 2) return { ...(candidates[0] ? { side: candidates[0] } : {}), consulted: [] }
@@ -52,7 +54,7 @@ export function placeOf(
   return { ...(heard ? { side: heard.side } : {}), consulted }
 }
 
-function byConfiguration(address: number, candidates: readonly PrivateSide[]): PrivateSide | undefined {
+function byConfiguration(address: Address, candidates: readonly PrivateSide[]): PrivateSide | undefined {
   let best: { side: PrivateSide; length: number } | undefined
   for (const side of candidates) {
     for (const prefix of side.prefixes) {
@@ -64,6 +66,7 @@ function byConfiguration(address: number, candidates: readonly PrivateSide[]): P
 }
 
 /** The neighbour to whom packets for an inside address are handed: a router inside, or the address itself. */
-export function insideNextHop(address: number, ifindex: number, routes: RouteTable): number {
-  return routes.lookup(address, (device) => device === ifindex)?.gateway ?? address
+export function insideNextHop(address: Address, ifindex: number, routes: RouteTable): Address {
+  const gateway = routes.lookup(address, (device) => device === ifindex)?.gateway
+  return gateway === undefined || unsupportedFamily(gateway) !== undefined ? address : gateway
 }

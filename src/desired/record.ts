@@ -1,5 +1,7 @@
 import type { NATTable, NATTableSection, NetworkInterface, ObjectKey } from '../api/index.ts'
 import type { DesiredAddress, DesiredInterface } from '../dataplane/desired-state.ts'
+import type { Address } from '../net/address.ts'
+import type { NeighbourKey } from '../host/model.ts'
 import type { Finding } from './finding.ts'
 
 /** A NATTable and the public address it deals. */
@@ -15,13 +17,13 @@ export interface KnownTable {
 export interface Claim {
   readonly table: KnownTable
   readonly section: NATTableSection
-  readonly insideAddress: number
+  readonly insideAddress: Address
 }
 
 /** An address an interface claims, and whether it has a slice for it. */
 export interface ClaimedAddress {
   readonly vni: number
-  readonly address: number
+  readonly address: Address
   readonly hasSlice: boolean
 }
 
@@ -31,9 +33,9 @@ export interface InterfaceResult {
   /** Undefined where nothing is to be said: the interface has no slice. */
   readonly finding: Finding | undefined
   /** Neighbours the result depends on, by key. */
-  readonly watches: readonly number[]
+  readonly watches: readonly NeighbourKey[]
   /** Neighbours the kernel should keep resolved for it, by key. */
-  readonly wants: readonly number[]
+  readonly wants: readonly NeighbourKey[]
   /** NATTables its slices come from. */
   readonly tables: readonly ObjectKey[]
 }
@@ -50,8 +52,8 @@ export interface InterfaceRecord {
   object: NetworkInterface | undefined
   /** Key of its Network; empty without an object. */
   network: ObjectKey
-  /** Its IPv4 addresses. What is no address is left out: to refuse it is for those who accept the object. */
-  addresses: readonly number[]
+  /** Those that are supported. What is no address is left out: to refuse it is for those who accept the object. */
+  addresses: readonly Address[]
   /** The only station that may send from them; undefined where any may. */
   mac: Uint8Array | undefined
   claims: readonly Claim[]

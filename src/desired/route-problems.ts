@@ -3,7 +3,8 @@ import type { Problem } from '../problems/problem.ts'
 import type { Link, Route } from '../host/model.ts'
 import type { UplinkState } from './uplink.ts'
 import { formatCidr } from '../net/cidr.ts'
-import { formatIpv4 } from '../net/ipv4.ts'
+import type { Address } from '../net/address.ts'
+import { formatAddress } from '../net/address.ts'
 import { leadsOut } from './uplink.ts'
 
 export interface RouteFacts {
@@ -14,7 +15,7 @@ export interface RouteFacts {
   /** By ifindex; what is routed through these is inside, and rightly not reached by the uplink. */
   privateDevices: ReadonlySet<number>
   /** Routers that were asked for and have not answered for a while. */
-  silentRouters: readonly number[]
+  silentRouters: readonly Address[]
 }
 
 /** A host can have a million routes through another device: so many of them are listed. */
@@ -61,7 +62,7 @@ function noDefault({ name }: Link, some: boolean): Problem {
 
 /** @returns undefined for a route that packets can take, and for one that is meant to lead nowhere outside */
 function unusable(route: Route, { links, privateDevices }: RouteFacts, uplink: Link): Problem | undefined {
-  const { address, prefixLength, type, ifindex, gateway, gatewayIpv6 } = route
+  const { address, prefixLength, type, ifindex, gateway } = route
   if (leadsOut(route, uplink) || privateDevices.has(ifindex)) return undefined
   const isDefault = prefixLength === 0
   const prefix = isDefault ? 'default' : formatCidr({ address, length: prefixLength })
@@ -77,13 +78,13 @@ function unusable(route: Route, { links, privateDevices }: RouteFacts, uplink: L
       remedy: `ip route replace default via ROUTER dev ${uplink.name}`,
     }
   }
-  if (ifindex === uplink.ifindex && gatewayIpv6) {
+  if (ifindex === uplink.ifindex && gateway !== undefined) {
     const message = `its next hop is an IPv6 address, which is not followed: ${consequence}`
     const remedy = `give it an IPv4 next hop: ip route replace ${prefix} via ROUTER dev ${uplink.name}`
     return { ...common, reason: 'RouteNotFollowed', message, remedy }
   }
   // The subnet of another device of the host is none of NAT's.
-  if (gateway === undefined && !gatewayIpv6 && !isDefault) return undefined
+  if (gateway === undefined && !isDefault) return undefined
   const device = links.get(ifindex)?.name ?? `device ${ifindex}`
   const message = `it leads through ${device}, not the uplink ${uplink.name}: ${consequence}`
   const remedy = isDefault
@@ -93,16 +94,16 @@ function unusable(route: Route, { links, privateDevices }: RouteFacts, uplink: L
 }
 
 /** By a router other than the default route's some still get somewhere. */
-function isOnlyWayOut(router: number, effective: readonly Route[]): boolean {
+function isOnlyWayOut(router: Address, effective: readonly Route[]): boolean {
   return effective.some(({ prefixLength, gateway }) => prefixLength === 0 && gateway === router)
 }
 
-function silent(router: number, { name }: Link, stops: boolean): Problem {
+function silent(router: Address, { name }: Link, stops: boolean): Problem {
   return {
     reason: 'RouterSilent',
     severity: 'error',
     ...(stops ? { stopsEverything: true } : {}),
-    object: `router ${formatIpv4(router)}`,
+    object: `router ${formatAddress(router)}`,
     message: `it does not answer ARP on ${name}: what is routed by it is dropped`,
     remedy: `ip neigh show dev ${name}; check the router, the cable, and the addresses of ${name}`,
   }

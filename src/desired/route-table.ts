@@ -1,5 +1,6 @@
 import type { Route } from '../host/model.ts'
-import { prefixOf } from '../net/cidr.ts'
+import type { Address } from '../net/address.ts'
+import { networkOf } from '../net/cidr.ts'
 import { TABLE_MAIN } from '../host/routes.ts'
 
 /**
@@ -8,14 +9,14 @@ import { TABLE_MAIN } from '../host/routes.ts'
  */
 export class RouteTable {
   /** Table main, table default: routes by length of their prefix and its address, and the lengths, longest first. */
-  readonly #tables: { ofLength: Map<number, Map<number, Route[]>>; lengths: number[] }[]
+  readonly #tables: { ofLength: Map<number, Map<Address, Route[]>>; lengths: number[] }[]
 
   constructor(routes: readonly Route[]) {
-    const main = new Map<number, Map<number, Route[]>>()
-    const fallback = new Map<number, Map<number, Route[]>>()
+    const main = new Map<number, Map<Address, Route[]>>()
+    const fallback = new Map<number, Map<Address, Route[]>>()
     for (const route of routes) {
       const table = route.table === TABLE_MAIN ? main : fallback
-      const ofLength = table.get(route.prefixLength) ?? new Map<number, Route[]>()
+      const ofLength = table.get(route.prefixLength) ?? new Map<Address, Route[]>()
       table.set(route.prefixLength, ofLength)
       ofLength.set(
         route.address,
@@ -28,10 +29,10 @@ export class RouteTable {
   }
 
   /** @param isCandidate of a device, by ifindex: only routes through such count, and no rejecting ones */
-  lookup(address: number, isCandidate?: (ifindex: number) => boolean): Route | undefined {
+  lookup(address: Address, isCandidate?: (ifindex: number) => boolean): Route | undefined {
     for (const { ofLength, lengths } of this.#tables) {
       for (const length of lengths) {
-        const routes = ofLength.get(length)?.get(prefixOf(address, length).address)
+        const routes = ofLength.get(length)?.get(networkOf(address, length))
         const found = isCandidate === undefined ? routes?.[0] : routes?.find(({ ifindex }) => isCandidate(ifindex))
         if (found !== undefined) return found
       }
@@ -46,7 +47,7 @@ export class RouteTable {
     )
     const covered = (route: Route): boolean =>
       main?.some(
-        (m) => m.prefixLength <= route.prefixLength && prefixOf(route.address, m.prefixLength).address === m.address,
+        (m) => m.prefixLength <= route.prefixLength && networkOf(route.address, m.prefixLength) === m.address,
       ) ?? false
     return [...(main ?? []), ...(fallback ?? []).filter((route) => !covered(route))]
   }

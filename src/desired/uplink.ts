@@ -1,5 +1,8 @@
 import type { DesiredNextHop, DesiredRoute } from '../dataplane/desired-state.ts'
-import type { Link, Neighbour, Route } from '../host/model.ts'
+import type { Address } from '../net/address.ts'
+import { hostPrefix } from '../net/cidr.ts'
+import { unsupportedFamily } from '../net/address.ts'
+import type { Link, Neighbour, NeighbourKey, Route } from '../host/model.ts'
 import { formatCidr } from '../net/cidr.ts'
 import { neighbourKey } from '../host/model.ts'
 import { RouteTable } from './route-table.ts'
@@ -9,7 +12,7 @@ export interface UplinkState {
   routes: DesiredRoute[]
   nextHops: DesiredNextHop[]
   /** Keys of the neighbours in nextHops, which must be kept fresh. */
-  neighbours: number[]
+  neighbours: NeighbourKey[]
   /** The routes packets can take; what each came to is in `routes`. */
   effective: readonly Route[]
   /** Neighbours on the uplink's own link for which there is no room. */
@@ -27,7 +30,7 @@ export const MAX_ON_LINK_NEIGHBOURS = 960
  */
 export function uplinkState(
   routes: readonly Route[],
-  neighbours: ReadonlyMap<number, Neighbour>,
+  neighbours: ReadonlyMap<NeighbourKey, Neighbour>,
   uplink: Link | undefined,
   privateDevices: ReadonlySet<number>,
 ): UplinkState {
@@ -46,7 +49,7 @@ export function uplinkState(
   const insideOf = ({ type, ifindex }: Route): Pick<DesiredRoute, 'insideDevice'> =>
     type === 'unicast' && privateDevices.has(ifindex) ? { insideDevice: ifindex } : {}
   // The MTU is the route's: a router that is the way to two destinations with two MTUs is two next hops.
-  const via = (neighbour: number, route: Route, through: Link): Pick<DesiredRoute, 'type' | 'nextHop' | 'mtu'> => {
+  const via = (neighbour: Address, route: Route, through: Link): Pick<DesiredRoute, 'type' | 'nextHop' | 'mtu'> => {
     const mtu = Math.min(route.mtu ?? through.mtu, through.mtu, LARGEST_PACKET)
     const mac = neighbours.get(neighbourKey(through.ifindex, neighbour))?.mac
     nextHops.set(`${neighbour} ${mtu}`, {
@@ -66,7 +69,7 @@ export function uplinkState(
   }
   const onLink = uplink === undefined ? [] : onLinkNeighbours(neighbours, uplink.ifindex, table)
   for (const { address, route } of onLink.slice(0, MAX_ON_LINK_NEIGHBOURS)) {
-    if (uplink !== undefined) put({ address, prefixLength: 32 }, via(address, route, uplink))
+    if (uplink !== undefined) put({ address, prefixLength: hostPrefix(address).length }, via(address, route, uplink))
   }
   return {
     routes: [...byPrefix.values()],
@@ -78,16 +81,17 @@ export function uplinkState(
 }
 
 /** Whether packets can follow a route. */
-export function leadsOut({ type, ifindex, gatewayIpv6 }: Route, uplink: Link): boolean {
-  return type === 'unicast' && ifindex === uplink.ifindex && gatewayIpv6 !== true
+export function leadsOut({ type, ifindex, gateway }: Route, uplink: Link): boolean {
+  if (type !== 'unicast' || ifindex !== uplink.ifindex) return false
+  return gateway === undefined || unsupportedFamily(gateway) === undefined
 }
 
-function onLinkNeighbours(neighbours: ReadonlyMap<number, Neighbour>, ifindex: number, table: RouteTable) {
-  const found: { address: number; route: Route }[] = []
+function onLinkNeighbours(neighbours: ReadonlyMap<NeighbourKey, Neighbour>, ifindex: number, table: RouteTable) {
+  const found: { address: Address; route: Route }[] = []
   for (const { address, mac, ifindex: on } of neighbours.values()) {
-    if (on !== ifindex || mac === undefined) continue
+    if (on !== ifindex || mac === undefined || unsupportedFamily(address) !== undefined) continue
     const route = table.lookup(address)
-    if (route?.ifindex === ifindex && route.gateway === undefined && !route.gatewayIpv6) found.push({ address, route })
+    if (route?.ifindex === ifindex && route.gateway === undefined) found.push({ address, route })
   }
   return found
 }

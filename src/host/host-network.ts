@@ -1,5 +1,5 @@
 import { NetlinkSocket } from '../native/load-native.ts'
-import type { InterfaceAddress, Link, Neighbour, Route } from './model.ts'
+import type { InterfaceAddress, Link, Neighbour, NeighbourKey, Route } from './model.ts'
 import { isDeepStrictEqual } from 'node:util'
 import { RTM_DELADDR, RTM_NEWADDR } from './addresses.ts'
 import { RTM_DELLINK, RTM_NEWLINK } from './links.ts'
@@ -20,7 +20,7 @@ export interface HostSnapshot {
   readonly addresses: readonly InterfaceAddress[]
   readonly routes: readonly Route[]
   /** By neighbourKey. */
-  readonly neighbours: ReadonlyMap<number, Neighbour>
+  readonly neighbours: ReadonlyMap<NeighbourKey, Neighbour>
 }
 
 /** What changed since the last call; neighbours by key. */
@@ -28,7 +28,7 @@ export interface HostChange {
   links: boolean
   addresses: boolean
   routes: boolean
-  neighbours: ReadonlySet<number>
+  neighbours: ReadonlySet<NeighbourKey>
 }
 
 /** Changes that come together, as those of one `ip` command do, are told together. Milliseconds. */
@@ -53,8 +53,8 @@ export class HostNetwork {
   readonly rtnetlink: Rtnetlink
   readonly #socket: NetlinkSocket
   readonly #handlers: HostNetworkHandlers
-  readonly #neighbours = new Map<number, Neighbour>()
-  readonly #changedNeighbours = new Set<number>()
+  readonly #neighbours = new Map<NeighbourKey, Neighbour>()
+  readonly #changedNeighbours = new Set<NeighbourKey>()
   #links: ReadonlyMap<number, Link> = new Map()
   #addresses: readonly InterfaceAddress[] = []
   #routes: readonly Route[] = []
@@ -180,7 +180,7 @@ export class HostNetwork {
   }
 
   #listNeighbours(): void {
-    const listed = new Set<number>()
+    const listed = new Set<NeighbourKey>()
     for (const neighbour of this.rtnetlink.neighbours()) {
       listed.add(neighbourKey(neighbour.ifindex, neighbour.address))
       this.#setNeighbour(neighbour, true)

@@ -116,17 +116,6 @@ export function readBe32(bytes: Uint8Array, offset = 0): number {
   return viewOf(bytes).getUint32(offset)
 }
 
-/** An attribute of four bytes in network order as an address. */
-export function readIpv4(bytes: Uint8Array): number {
-  return viewOf(bytes).getUint32(0)
-}
-
-export function ipv4Bytes(address: number): Uint8Array {
-  const bytes = new Uint8Array(4)
-  viewOf(bytes).setUint32(0, address)
-  return bytes
-}
-
 /** A string attribute; the kernel ends it with a NUL. */
 export function readText(bytes: Uint8Array): string {
   const end = bytes.indexOf(0)

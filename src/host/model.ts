@@ -1,5 +1,6 @@
-// What the kernel tells about the network of a host. IPv4 addresses are host-order u32, MACs six bytes.
+// What the kernel tells about the network of a host. MACs are six bytes.
 
+import type { Address } from '../net/address.ts'
 import type { PortRange } from '../net/ports.ts'
 
 export interface Link {
@@ -19,17 +20,16 @@ export interface Link {
 
 export interface InterfaceAddress {
   ifindex: number
-  family: 'IPv4' | 'IPv6'
-  /** Canonical text of the host's own address. */
-  address: string
+  /** The host's own. */
+  address: Address
   prefixLength: number
-  /** Canonical text of what a packet to all hosts of the subnet is sent to; IPv4 only. */
-  broadcast?: string
+  /** Packets to all hosts of the subnet are sent to it; IPv4 only. */
+  broadcast?: Address
 }
 
 /** A route of the tables main or default, IPv4. */
 export interface Route {
-  address: number
+  address: Address
   prefixLength: number
   /** `reject` is unreachable, blackhole, prohibit or throw. */
   type: 'unicast' | 'reject'
@@ -38,18 +38,16 @@ export interface Route {
   metric: number
   /** 0 for types other than unicast. */
   ifindex: number
-  /** Absent where the destination is on the link. */
-  gateway?: number
-  /** The next hop is an IPv6 neighbour (RTA_VIA), which we cannot use. */
-  gatewayIpv6?: true
+  /** Absent where the destination is on the link. May be an IPv6 neighbour (RTA_VIA). */
+  gateway?: Address
   /** Bytes; RTAX_MTU. */
   mtu?: number
 }
 
-/** An entry of the IPv4 neighbour table. */
+/** An entry of the neighbour table of either family. */
 export interface Neighbour {
   ifindex: number
-  address: number
+  address: Address
   /** NUD_* bits. */
   state: number
   /** The address of the neighbour, present exactly when packets may be sent there. */
@@ -69,15 +67,19 @@ export interface SourceNatRule {
   action: 'masquerade' | 'snat'
   /** Where the rule says so; otherwise a connection keeps its port if it can. */
   ports?: PortRange
-  /** Host-order u32, both inclusive; where the rule says so. */
-  addresses?: { first: number; last: number }
+  /** Both inclusive; where the rule says so. */
+  addresses?: { first: Address; last: Address }
 }
 
-/** Key of a neighbour in maps: a safe integer that holds both parts. */
-export function neighbourKey(ifindex: number, address: number): number {
-  return ifindex * 0x1_0000_0000 + address
+declare const brand: unique symbol
+
+/** A neighbour as one value, for keys of maps and comparisons with `===`. */
+export type NeighbourKey = bigint & { readonly [brand]: 'NeighbourKey' }
+
+export function neighbourKey(ifindex: number, address: Address): NeighbourKey {
+  return ((BigInt(ifindex) << 128n) | address) as NeighbourKey
 }
 
-export function neighbourOfKey(key: number): { ifindex: number; address: number } {
-  return { ifindex: Math.floor(key / 0x1_0000_0000), address: key % 0x1_0000_0000 }
+export function neighbourOfKey(key: NeighbourKey): { ifindex: number; address: Address } {
+  return { ifindex: Number(key >> 128n), address: BigInt.asUintN(128, key) as Address }
 }

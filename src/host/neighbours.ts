@@ -1,4 +1,6 @@
 import type { Neighbour } from './model.ts'
+import type { Address } from '../net/address.ts'
+import { addressOfBytes, bytesOfAddress, isIpv4 } from '../net/address.ts'
 import {
   NLM_F_ACK,
   NLM_F_CREATE,
@@ -6,9 +8,7 @@ import {
   NLM_F_REPLACE,
   attribute,
   attributesOf,
-  ipv4Bytes,
   readI32,
-  readIpv4,
   readU16,
   readU32,
   request,
@@ -22,6 +22,7 @@ const RTM_GETNEIGH = 30
 /** struct ndmsg: family, 3 bytes of padding, ifindex at 4, state at 8, flags at 10, type at 11. */
 const NDMSG_BYTES = 12
 const AF_INET = 2
+const AF_INET6 = 10
 const NDA_DST = 1
 const NDA_LLADDR = 2
 const NDA_PROTOCOL = 12
@@ -46,25 +47,24 @@ export const NEIGHBOUR_PROTOCOL = 0xe7
 const OURS = Uint8Array.of(NEIGHBOUR_PROTOCOL)
 
 export function dumpNeighbours(): Uint8Array {
-  const fixed = new Uint8Array(NDMSG_BYTES)
-  fixed[0] = AF_INET
-  return request(RTM_GETNEIGH, NLM_F_DUMP, fixed)
+  return request(RTM_GETNEIGH, NLM_F_DUMP, new Uint8Array(NDMSG_BYTES))
 }
 
-/** @returns undefined for other families and for proxy entries */
+/** @returns undefined for families other than IPv4 and IPv6, and for proxy entries */
 export function readNeighbour(body: Uint8Array): Neighbour | undefined {
-  if (body.length < NDMSG_BYTES || body[0] !== AF_INET) return undefined
+  if (body.length < NDMSG_BYTES || (body[0] !== AF_INET && body[0] !== AF_INET6)) return undefined
   const flags = body[10] ?? 0
   const attributes = attributesOf(body, NDMSG_BYTES)
-  const address = attributes.get(NDA_DST)
-  if (address?.length !== 4 || (flags & NTF_PROXY) !== 0) return undefined
+  const destination = attributes.get(NDA_DST)
+  const address = destination && addressOfBytes(destination)
+  if (address === undefined || (flags & NTF_PROXY) !== 0) return undefined
   const state = readU16(body, 8)
   const mac = attributes.get(NDA_LLADDR)
   const extended = attributes.get(NDA_FLAGS_EXT)
   const usable = (state & USABLE) !== 0 && mac?.length === 6
   return {
     ifindex: readI32(body, 4),
-    address: readIpv4(address),
+    address,
     state,
     ...(usable ? { mac: Uint8Array.from(mac) } : {}),
     managed: extended !== undefined && (readU32(extended) & NTF_EXT_MANAGED) !== 0,
@@ -77,20 +77,23 @@ export function readNeighbour(body: Uint8Array): Neighbour | undefined {
  * Has the kernel resolve a neighbour, or probe it anew when the entry is stale. With `keep` it goes on doing so by itself
  * until a request without `keep`; kernels before 5.16 take `keep` for a request without it.
  */
-export function resolveNeighbour(ifindex: number, address: number, keep: boolean): Uint8Array {
-  const fixed = new Uint8Array(NDMSG_BYTES)
-  fixed[0] = AF_INET
-  fixed.set(u32(ifindex), 4)
+export function resolveNeighbour(ifindex: number, address: Address, keep: boolean): Uint8Array {
+  const fixed = neighbourHeader(ifindex, address)
   fixed[10] = NTF_USE
   return request(RTM_NEWNEIGH, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, fixed, [
-    attribute(NDA_DST, ipv4Bytes(address)),
+    attribute(NDA_DST, bytesOfAddress(address)),
     ...(keep ? [attribute(NDA_PROTOCOL, OURS), attribute(NDA_FLAGS_EXT, u32(NTF_EXT_MANAGED))] : []),
   ])
 }
 
-export function deleteNeighbour(ifindex: number, address: number): Uint8Array {
+export function deleteNeighbour(ifindex: number, address: Address): Uint8Array {
+  const destination = attribute(NDA_DST, bytesOfAddress(address))
+  return request(RTM_DELNEIGH, NLM_F_ACK, neighbourHeader(ifindex, address), [destination])
+}
+
+function neighbourHeader(ifindex: number, address: Address): Uint8Array {
   const fixed = new Uint8Array(NDMSG_BYTES)
-  fixed[0] = AF_INET
+  fixed[0] = isIpv4(address) ? AF_INET : AF_INET6
   fixed.set(u32(ifindex), 4)
-  return request(RTM_DELNEIGH, NLM_F_ACK, fixed, [attribute(NDA_DST, ipv4Bytes(address))])
+  return fixed
 }

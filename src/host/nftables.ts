@@ -1,4 +1,5 @@
 import type { Link, SourceNatRule } from './model.ts'
+import { addressOfBytes } from '../net/address.ts'
 import { NetlinkSocket } from '../native/load-native.ts'
 import {
   NLM_F_ACK,
@@ -140,12 +141,14 @@ function readTarget(data: Map<number, Uint8Array>): Pick<SourceNatRule, 'action'
   const action = name === 'MASQUERADE' ? 'masquerade' : 'snat'
   if (info === undefined || info.length < XT_RANGE.bytes) return { action }
   const flags = readU32(info, XT_RANGE.flags)
+  const address = (offset: number): Uint8Array => info.subarray(offset, offset + 4)
   const ports = { first: readBe16(info, XT_RANGE.portMin), last: readBe16(info, XT_RANGE.portMax) }
-  const addresses = { first: readBe32(info, XT_RANGE.addressMin), last: readBe32(info, XT_RANGE.addressMax) }
   return {
     action,
     ...((flags & XT_HAS_PORTS) === 0 ? {} : { ports }),
-    ...((flags & XT_HAS_ADDRESSES) === 0 ? {} : { addresses }),
+    ...((flags & XT_HAS_ADDRESSES) === 0
+      ? {}
+      : addressesOf(address(XT_RANGE.addressMin), address(XT_RANGE.addressMax))),
   }
 }
 
@@ -186,6 +189,7 @@ function portsOf(min: Uint8Array | undefined, max: Uint8Array | undefined): Pick
 }
 
 function addressesOf(min: Uint8Array | undefined, max: Uint8Array | undefined): Pick<SourceNatRule, 'addresses'> {
-  if (min === undefined || min.length < 4) return {}
-  return { addresses: { first: readBe32(min), last: readBe32(max ?? min) } }
+  const first = min && addressOfBytes(min)
+  const last = max === undefined ? first : addressOfBytes(max)
+  return first === undefined || last === undefined ? {} : { addresses: { first, last } }
 }

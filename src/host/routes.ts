@@ -1,5 +1,6 @@
 import type { Route } from './model.ts'
-import { NLM_F_DUMP, attributesOf, readIpv4, readU16, readU32, request, viewOf } from './message.ts'
+import { addressOfBytes, ipv4Address } from '../net/address.ts'
+import { NLM_F_DUMP, attributesOf, readU16, readU32, request } from './message.ts'
 
 export const RTM_NEWROUTE = 24
 export const RTM_DELROUTE = 25
@@ -13,7 +14,6 @@ const RTMSG_BYTES = 12
 /** struct rtnexthop: length u16, flags u8, hops u8, ifindex i32; attributes follow. */
 const RTNEXTHOP_BYTES = 8
 const AF_INET = 2
-const AF_INET6 = 10
 const RTA_DST = 1
 const RTA_OIF = 4
 const RTA_GATEWAY = 5
@@ -40,7 +40,7 @@ const TYPES: Readonly<Record<number, Route['type']>> = {
   9: 'reject',
 }
 
-type NextHop = Pick<Route, 'ifindex' | 'gateway' | 'gatewayIpv6'> & { flags: number }
+type NextHop = Pick<Route, 'ifindex' | 'gateway'> & { flags: number }
 
 export function dumpRoutes(): Uint8Array {
   const fixed = new Uint8Array(RTMSG_BYTES)
@@ -64,7 +64,7 @@ export function readRoute(body: Uint8Array): Route | undefined {
   const destination = attributes.get(RTA_DST)
   const priority = attributes.get(RTA_PRIORITY)
   const common = {
-    address: destination === undefined ? 0 : readIpv4(destination),
+    address: (destination && addressOfBytes(destination)) ?? ipv4Address(0),
     prefixLength: body[1] ?? 0,
     type,
     table,
@@ -78,7 +78,6 @@ export function readRoute(body: Uint8Array): Route | undefined {
     ...common,
     ifindex: hop.ifindex,
     ...(hop.gateway === undefined ? {} : { gateway: hop.gateway }),
-    ...(hop.gatewayIpv6 === undefined ? {} : { gatewayIpv6: hop.gatewayIpv6 }),
     ...(mtu === undefined ? {} : { mtu }),
   }
 }
@@ -101,14 +100,11 @@ function nextHops(attributes: Map<number, Uint8Array>, flags: number): NextHop[]
   return hops
 }
 
-function gatewayOf(attributes: Map<number, Uint8Array>): Pick<Route, 'gateway' | 'gatewayIpv6'> {
-  const gateway = attributes.get(RTA_GATEWAY)
-  if (gateway?.length === 4) return { gateway: readIpv4(gateway) }
+function gatewayOf(attributes: Map<number, Uint8Array>): Pick<Route, 'gateway'> {
   // struct rtvia: family u16, address.
-  const via = attributes.get(RTA_VIA)
-  if (via === undefined) return {}
-  if (readU16(via) === AF_INET6) return { gatewayIpv6: true }
-  return { gateway: viewOf(via).getUint32(2) }
+  const bytes = attributes.get(RTA_GATEWAY) ?? attributes.get(RTA_VIA)?.subarray(2)
+  const gateway = bytes && addressOfBytes(bytes)
+  return gateway === undefined ? {} : { gateway }
 }
 
 /** Without carrier the kernel still sends there when nothing better is left. */

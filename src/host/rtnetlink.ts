@@ -2,7 +2,8 @@ import type { NetlinkSocket } from '../native/native.d.ts'
 import type { Message } from './message.ts'
 import type { InterfaceAddress, Link, Neighbour, Route } from './model.ts'
 import { NatGwError, messageOf } from '../errors/errors.ts'
-import { formatIpv4 } from '../net/ipv4.ts'
+import type { Address } from '../net/address.ts'
+import { formatAddress } from '../net/address.ts'
 import { RTM_NEWADDR, dumpAddresses, readAddress } from './addresses.ts'
 import { RTM_NEWLINK, dumpLinks, readLink } from './links.ts'
 import { messagesOf } from './message.ts'
@@ -37,15 +38,15 @@ export class Rtnetlink {
   }
 
   /** See resolveNeighbour. @throws ERR_NETLINK, e.g. when the device is gone or the neighbour table is full */
-  resolve(ifindex: number, address: number, keep: boolean): void {
-    const what = `resolving neighbour ${formatIpv4(address)} on device ${ifindex}`
+  resolve(ifindex: number, address: Address, keep: boolean): void {
+    const what = `resolving neighbour ${formatAddress(address)} on device ${ifindex}`
     this.#ask(what, resolveNeighbour(ifindex, address, keep))
   }
 
   /** Takes the entry out of the kernel's table; one that is gone already is no error. @throws ERR_NETLINK */
-  remove(ifindex: number, address: number): void {
+  remove(ifindex: number, address: Address): void {
     try {
-      this.#ask(`removing neighbour ${formatIpv4(address)} on device ${ifindex}`, deleteNeighbour(ifindex, address))
+      this.#ask(`removing neighbour ${formatAddress(address)} on device ${ifindex}`, deleteNeighbour(ifindex, address))
     } catch (error) {
       if (!(error instanceof NatGwError) || error.details['errno'] !== 'ENOENT') throw error
     }

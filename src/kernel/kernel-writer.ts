@@ -10,6 +10,7 @@ import type { AddSlotBlock, Operation, Put, Remove } from '../dataplane/operatio
 import type { DataplaneMaps } from './pinned-maps.ts'
 import { blockOf } from '../dataplane/slot-numbers.ts'
 import { SyncFailure } from '../dataplane/sync-failure.ts'
+import { ipv4Address } from '../net/address.ts'
 import type { Affected } from '../dataplane/sync-failure.ts'
 import { keyForPeople, writeError } from './typed-map.ts'
 
@@ -249,12 +250,12 @@ function affectedBy(operation: Put | Remove): Affected {
     case 'devices':
       return { scope: 'device', ifindex: operation.key }
     case 'addresses':
-      return { scope: 'public-address', address: operation.key.address }
+      return { scope: 'public-address', address: ipv4Address(operation.key.address) }
     case 'interfaces':
-      return { scope: 'inside-address', vni: operation.key.vni, address: operation.key.address }
+      return { scope: 'inside-address', vni: operation.key.vni, address: ipv4Address(operation.key.address) }
     case 'slices':
       return operation.kind === 'put' && operation.value.size > 0
-        ? { scope: 'inside-address', vni: operation.value.vni, address: operation.value.insideAddress }
+        ? { scope: 'inside-address', vni: operation.value.vni, address: ipv4Address(operation.value.insideAddress) }
         : { scope: 'no-interface' }
     case 'routes':
     case 'nextHops':

@@ -1,29 +1,39 @@
 import { NatGwError } from '../errors/errors.ts'
-import { formatIpv4, ipv4Problem, tryParseIpv4 } from './ipv4.ts'
+import { ADDRESS_BITS, addressProblem, familyOf, formatAddress, isIpv4, tryParseAddress } from './address.ts'
+import type { Address } from './address.ts'
 
-/** An IPv4 prefix. All bits of `address` (host-order u32) beyond `length` are 0. */
+/** A prefix of either family. All bits of `address` beyond `length` are 0. */
 export interface Prefix {
-  address: number
-  /** 0 … 32 */
+  address: Address
+  /** 0 … 32, or 128 */
   length: number
 }
 
-/** Host-order u32 whose first `length` bits are set. */
-function maskOf(length: number): number {
-  return length === 0 ? 0 : (0xffffffff << (32 - length)) >>> 0
+const ALL_BITS = (1n << 128n) - 1n
+/** By length of the prefix: a number of 128 bits, without as many at its end as are not the prefix's. */
+const MASKS = {
+  IPv4: Array.from({ length: 33 }, (_, length) => ALL_BITS ^ ((1n << BigInt(32 - length)) - 1n)),
+  IPv6: Array.from({ length: 129 }, (_, length) => ALL_BITS ^ ((1n << BigInt(128 - length)) - 1n)),
+}
+
+function maskOf(address: Address, length: number): bigint {
+  return MASKS[familyOf(address)][length] ?? ALL_BITS
 }
 
 /** The prefix, or what is wrong with the text. */
 function read(text: string): Prefix | string {
   const slash = text.indexOf('/')
-  if (slash < 0)
-    return `a prefix length is missing; ${tryParseIpv4(text) === undefined ? 'a.b.c.d' : text}/32 is one address`
+  if (slash < 0) {
+    const host = tryParseAddress(text)
+    return `a prefix length is missing; ${host === undefined ? 'a.b.c.d/32' : formatCidr(hostPrefix(host))} is one address`
+  }
   const addressText = text.slice(0, slash)
   const lengthText = text.slice(slash + 1)
-  const address = tryParseIpv4(addressText)
-  if (address === undefined) return ipv4Problem(addressText) ?? ''
-  if (!/^(0|[1-9][0-9]?)$/.test(lengthText) || Number(lengthText) > 32) {
-    return `the prefix length is a whole number of 0 … 32, not "${lengthText}"`
+  const address = tryParseAddress(addressText)
+  if (address === undefined) return addressProblem(addressText) ?? ''
+  const longest = ADDRESS_BITS[familyOf(address)]
+  if (!/^(0|[1-9][0-9]{0,2})$/.test(lengthText) || Number(lengthText) > longest) {
+    return `the prefix length is a whole number of 0 … ${longest}, not "${lengthText}"`
   }
   const prefix = prefixOf(address, Number(lengthText))
   if (prefix.address !== address) return `bits beyond the prefix length are set; the network is ${formatCidr(prefix)}`
@@ -31,17 +41,27 @@ function read(text: string): Prefix | string {
 }
 
 /** The prefix of `length` bits that `address` is in. */
-export function prefixOf(address: number, length: number): Prefix {
-  return { address: (address & maskOf(length)) >>> 0, length }
+export function prefixOf(address: Address, length: number): Prefix {
+  return { address: networkOf(address, length), length }
 }
 
-/** @returns the prefix; undefined unless the text is `a.b.c.d/n` with no bits set beyond n */
+/** The first address of the prefix of `length` bits that `address` is in. */
+export function networkOf(address: Address, length: number): Address {
+  return (address & maskOf(address, length)) as Address
+}
+
+/** The prefix that holds nothing but the address. */
+export function hostPrefix(address: Address): Prefix {
+  return { address, length: ADDRESS_BITS[familyOf(address)] }
+}
+
+/** @returns the prefix; undefined unless the text is `address/length` with no bits set beyond the length */
 export function tryParseCidr(text: string): Prefix | undefined {
   const prefix = read(text)
   return typeof prefix === 'object' ? prefix : undefined
 }
 
-/** @returns what is wrong with the text as an IPv4 prefix, undefined when it is one */
+/** @returns what is wrong with the text as a prefix, undefined when it is one */
 export function cidrProblem(text: string): string | undefined {
   const prefix = read(text)
   return typeof prefix === 'string' ? prefix : undefined
@@ -51,27 +71,29 @@ export function cidrProblem(text: string): string | undefined {
 export function parseCidr(text: string): Prefix {
   const prefix = read(text)
   if (typeof prefix === 'object') return prefix
-  throw new NatGwError('ERR_INVALID_FIELD', `"${text}" is not an IPv4 prefix: ${prefix}`, { value: text })
+  throw new NatGwError('ERR_INVALID_FIELD', `"${text}" is not an IP prefix: ${prefix}`, { value: text })
 }
 
 export function formatCidr(prefix: Prefix): string {
-  return `${formatIpv4(prefix.address)}/${prefix.length}`
+  return `${formatAddress(prefix.address)}/${prefix.length}`
 }
 
 /** How many addresses the prefix holds, network and broadcast addresses included. */
-export function sizeOf(prefix: Prefix): number {
-  return 2 ** (32 - prefix.length)
+export function sizeOf({ address, length }: Prefix): number {
+  return 2 ** (ADDRESS_BITS[familyOf(address)] - length)
 }
 
-export function firstAddress(prefix: Prefix): number {
+export function firstAddress(prefix: Prefix): Address {
   return prefix.address
 }
 
-export function lastAddress(prefix: Prefix): number {
-  return prefix.address + sizeOf(prefix) - 1
+export function lastAddress({ address, length }: Prefix): Address {
+  return (address | (ALL_BITS ^ maskOf(address, length))) as Address
 }
 
-export function containsAddress(prefix: Prefix, address: number): boolean {
+/** An address of another family is in no prefix, also not in ::/0. */
+export function containsAddress(prefix: Prefix, address: Address): boolean {
+  if (isIpv4(prefix.address) !== isIpv4(address)) return false
   return address >= prefix.address && address <= lastAddress(prefix)
 }
 

@@ -1,12 +1,13 @@
 import { NatGwError } from '../errors/errors.ts'
 
-// IPv4 addresses are numbers: unsigned 32 bits, host order, so that 10.0.0.1 is 0x0a000001 and ranges compare with `<`.
+// IPv4 addresses as text and as host-order u32 (10.0.0.1 is 0x0a000001), the form that packets and maps hold. Everything
+// else has `Address` of address.ts.
 
 const ZERO = 48
 const DOT = 46
 const FOUR_NUMBERS = /^([0-9]+)\.([0-9]+)\.([0-9]+)\.([0-9]+)$/
 
-/** Of a text that is no address. */
+/** @param text that is no address */
 function problemOf(text: string): string {
   const parts = FOUR_NUMBERS.exec(text)?.slice(1)
   if (parts === undefined) return 'four decimal numbers with dots between are expected, and nothing else'
@@ -29,7 +30,7 @@ export function tryParseIpv4(text: string): number | undefined {
       number = number * 10 + digit
       if (number > 255) return undefined
     }
-    // Some readers take a leading zero for octal: 010.0.0.1 would be another machine's address there.
+    // Some readers take a leading zero for octal: to them 010.0.0.1 is another machine's address.
     if (at === start || (at > start + 1 && text.charCodeAt(start) === ZERO)) return undefined
     address = address * 256 + number
   }
@@ -50,16 +51,4 @@ export function parseIpv4(text: string): number {
 
 export function formatIpv4(address: number): string {
   return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`
-}
-
-export type Ipv4Use = 'unicast' | 'this network' | 'loopback' | 'multicast' | 'reserved' | 'broadcast'
-
-/** What an address may be used for: the IANA special-purpose registry (RFC 6890), as far as it forbids a host to have it. */
-export function ipv4Use(address: number): Ipv4Use {
-  if (address === 0xffffffff) return 'broadcast'
-  const first = address >>> 24
-  if (first === 0) return 'this network'
-  if (first === 127) return 'loopback'
-  if (first >= 240) return 'reserved'
-  return first >= 224 ? 'multicast' : 'unicast'
 }

@@ -1,9 +1,5 @@
-import { NatGwError } from '../errors/errors.ts'
+// IPv6 addresses as text (RFC 4291 §2.2, RFC 5952) and as numbers of 128 bits. address.ts is the way in for both families.
 import { formatIpv4, tryParseIpv4 } from './ipv4.ts'
-
-// IPv6 addresses are 16 bytes in network order, as they are in packets and in BPF maps.
-
-const MAPPED_PREFIX = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff)
 
 /** 16-bit groups of one side of `::`; undefined when one is malformed. */
 function readGroups(text: string): number[] | undefined {
@@ -22,8 +18,8 @@ function readGroups(text: string): number[] | undefined {
   return groups
 }
 
-/** @returns the address, undefined when the text is not one of RFC 4291 §2.2; zones (`%eth0`) are refused */
-export function tryParseIpv6(text: string): Uint8Array | undefined {
+/** @returns the number, undefined when the text is no address of RFC 4291 §2.2; zones (`%eth0`) are refused */
+export function tryParseIpv6(text: string): bigint | undefined {
   const sides = text.split('::')
   if (sides.length > 2) return undefined
   const [head = '', tail] = sides
@@ -35,22 +31,13 @@ export function tryParseIpv6(text: string): Uint8Array | undefined {
   const missing = 8 - before.length - after.length
   if (tail === undefined ? missing !== 0 : missing < 1) return undefined
   const groups = [...before, ...new Array<number>(missing).fill(0), ...after]
-  return Uint8Array.from(groups.flatMap((group) => [group >>> 8, group & 255]))
+  return groups.reduce((value, group) => (value << 16n) | BigInt(group), 0n)
 }
 
-/** @throws ERR_INVALID_FIELD */
-export function parseIpv6(text: string): Uint8Array {
-  const address = tryParseIpv6(text)
-  if (address !== undefined) return address
-  const expected = 'eight groups of up to four hexadecimal digits are expected, one run of zero groups as "::"'
-  throw new NatGwError('ERR_INVALID_FIELD', `"${text}" is not an IPv6 address: ${expected}`, { value: text })
-}
-
-/** The one canonical text of RFC 5952: lower case, no leading zeros, the first longest run of zero groups as `::`. */
-export function formatIpv6(address: Uint8Array): string {
-  const mapped = unmapIpv4(address)
-  if (mapped !== undefined) return `::ffff:${formatIpv4(mapped)}`
-  const groups = Array.from({ length: 8 }, (_, i) => ((address[2 * i] ?? 0) << 8) | (address[2 * i + 1] ?? 0))
+/** The canonical text of RFC 5952: lower case, no leading zeros, the first longest run of zero groups as `::`. */
+export function formatIpv6(value: bigint): string {
+  if (value >> 32n === 0xffffn) return `::ffff:${formatIpv4(Number(BigInt.asUintN(32, value)))}`
+  const groups = Array.from({ length: 8 }, (_, i) => Number((value >> BigInt(112 - 16 * i)) & 0xffffn))
   const zeros = longestZeroRun(groups)
   const hex = (part: number[]): string => part.map((group) => group.toString(16)).join(':')
   if (zeros.length < 2) return hex(groups)
@@ -65,29 +52,4 @@ function longestZeroRun(groups: number[]): { start: number; length: number } {
     if (length > best.length) best = { start, length }
   }
   return best
-}
-
-/** `::ffff:a.b.c.d` of RFC 4291 §2.5.5.2: how one map holds addresses of both families. */
-export function mapIpv4(address: number): Uint8Array {
-  const bytes = new Uint8Array(16)
-  bytes.set(MAPPED_PREFIX)
-  new DataView(bytes.buffer).setUint32(12, address)
-  return bytes
-}
-
-/** @returns the IPv4 address inside of a mapped one, undefined for any other */
-export function unmapIpv4(address: Uint8Array): number | undefined {
-  if (!MAPPED_PREFIX.every((byte, i) => address[i] === byte)) return undefined
-  return new DataView(address.buffer, address.byteOffset).getUint32(12)
-}
-
-export type Ipv6Use = 'unicast' | 'unspecified' | 'loopback' | 'multicast' | 'IPv4-mapped'
-
-/** What an address may be used for (RFC 4291 §2.4), as far as it forbids a host to have it. */
-export function ipv6Use(address: Uint8Array): Ipv6Use {
-  if (address[0] === 0xff) return 'multicast'
-  if (unmapIpv4(address) !== undefined) return 'IPv4-mapped'
-  if (address.subarray(0, 15).some((byte) => byte !== 0)) return 'unicast'
-  if (address[15] === 0) return 'unspecified'
-  return address[15] === 1 ? 'loopback' : 'unicast'
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { hostAddressKey, hostFilter } from '../../src/dataplane/entries.ts'
+import { parseAddress } from '../../src/net/address.ts'
 import { parseIpv4 } from '../../src/net/ipv4.ts'
 import { frame, icmp, ipv4, tcp, TCP, udp } from '../support/packet.ts'
 import { HOST, LO, PacketGateway, PUBLIC, VNI, XDP } from '../support/packet-gateway.ts'
@@ -47,8 +48,8 @@ describe('a living session whose remote', () => {
 
   it('becomes the host’s: its packets are the host’s, as they came', () => {
     out()
-    gateway.plane.maps.hostAddresses.set(hostAddressKey(REMOTE), { ifindex: LO })
-    gateway.settings({ hostFilter: hostFilter([HOST, REMOTE]) })
+    gateway.plane.maps.hostAddresses.set(hostAddressKey(parseAddress(REMOTE)), { ifindex: LO })
+    gateway.settings({ hostFilter: hostFilter([HOST, REMOTE].map(parseAddress)) })
     judgeAgain()
     for (let n = 0; n < 2; n++) {
       const { verdict, read } = out()

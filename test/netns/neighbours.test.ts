@@ -6,12 +6,13 @@ import { neighbourKey } from '../../src/host/model.ts'
 import type { Rtnetlink } from '../../src/host/rtnetlink.ts'
 import { NeighbourKeeper } from '../../src/agent/neighbour-keeper.ts'
 import { inNetworkNamespace } from '../../src/native/load-native.ts'
-import { parseIpv4 } from '../../src/net/ipv4.ts'
+import type { Address } from '../../src/net/address.ts'
+import { parseAddress } from '../../src/net/address.ts'
 import { formatMac } from '../../src/net/mac.ts'
 import { Namespaces, eventually } from './agent-namespaces.ts'
 
-const PEER = parseIpv4('192.0.2.2')
-const SILENT = parseIpv4('192.0.2.77')
+const PEER = parseAddress('192.0.2.2')
+const SILENT = parseAddress('192.0.2.77')
 const NEW_MAC = '02:00:00:00:00:99'
 const silentLog = { debug() {}, info() {}, warn() {}, error() {} }
 
@@ -53,8 +54,8 @@ describe('the network of a host, by netlink', () => {
   })
 
   const up0 = () => [...network.snapshot().links.values()].find(({ name }) => name === 'up0')
-  const entry = (address: number) => network.snapshot().neighbours.get(neighbourKey(up0()?.ifindex ?? 0, address))
-  const macOf = (address: number) => {
+  const entry = (address: Address) => network.snapshot().neighbours.get(neighbourKey(up0()?.ifindex ?? 0, address))
+  const macOf = (address: Address) => {
     const mac = entry(address)?.mac
     return mac && formatMac(mac)
   }
@@ -96,17 +97,21 @@ describe('the network of a host, by netlink', () => {
     expect(up0()).toMatchObject({ mtu: 1500, up: true, kind: 'veth' })
     expect(addresses).toContainEqual({
       ifindex: up0()?.ifindex,
-      family: 'IPv4',
-      address: '192.0.2.1',
+      address: parseAddress('192.0.2.1'),
       prefixLength: 24,
-      broadcast: '192.0.2.255',
+      broadcast: parseAddress('192.0.2.255'),
     })
-    expect(addresses.some(({ family, address }) => family === 'IPv6' && address === '::1')).toBe(true)
+    expect(addresses.some(({ address }) => address === parseAddress('::1'))).toBe(true)
     expect(routes).toContainEqual(
-      expect.objectContaining({ address: 0, prefixLength: 0, gateway: PEER, ifindex: up0()?.ifindex }),
+      expect.objectContaining({
+        address: parseAddress('0.0.0.0'),
+        prefixLength: 0,
+        gateway: PEER,
+        ifindex: up0()?.ifindex,
+      }),
     )
     expect(routes).toContainEqual(
-      expect.objectContaining({ address: parseIpv4('192.0.2.0'), prefixLength: 24, type: 'unicast' }),
+      expect.objectContaining({ address: parseAddress('192.0.2.0'), prefixLength: 24, type: 'unicast' }),
     )
   })
 
@@ -115,9 +120,9 @@ describe('the network of a host, by netlink', () => {
     namespaces.ip(host, 'route add unreachable 203.0.113.0/24 metric 7')
     namespaces.ip(host, 'route add 10.9.0.0/16 via 192.0.2.2 mtu 1400')
     namespaces.ip(host, 'route add 10.8.0.0/16 via 192.0.2.2 table 77')
-    const route = (prefix: string) => network.snapshot().routes.find(({ address }) => address === parseIpv4(prefix))
+    const route = (prefix: string) => network.snapshot().routes.find(({ address }) => address === parseAddress(prefix))
     await eventually('all routes', () => route('10.9.0.0') && route('203.0.113.0') && route('198.51.100.0'))
-    expect(route('198.51.100.0')).toMatchObject({ gateway: parseIpv4('192.0.2.9'), type: 'unicast' })
+    expect(route('198.51.100.0')).toMatchObject({ gateway: parseAddress('192.0.2.9'), type: 'unicast' })
     expect(route('203.0.113.0')).toMatchObject({ type: 'reject', metric: 7, ifindex: 0 })
     expect(route('10.9.0.0')).toMatchObject({ mtu: 1400 })
     expect(route('10.8.0.0')).toBeUndefined()
@@ -125,7 +130,7 @@ describe('the network of a host, by netlink', () => {
 
   test('an address that comes and goes is followed, and told once', async () => {
     namespaces.ip(host, 'addr add 198.51.100.5/32 dev up0')
-    const has = () => network.snapshot().addresses.some(({ address }) => address === '198.51.100.5')
+    const has = () => network.snapshot().addresses.some(({ address }) => address === parseAddress('198.51.100.5'))
     await eventually('the address', has)
     expect(changes.filter(({ addresses }) => addresses)).toHaveLength(1)
     namespaces.ip(host, 'addr del 198.51.100.5/32 dev up0')

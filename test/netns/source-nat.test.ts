@@ -3,11 +3,11 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Link } from '../../src/host/model.ts'
 import { SourceNatRules } from '../../src/host/nftables.ts'
 import { inNetworkNamespace } from '../../src/native/load-native.ts'
-import { parseIpv4 } from '../../src/net/ipv4.ts'
+import { offsetAddress, parseAddress } from '../../src/net/address.ts'
 import { Namespaces } from './agent-namespaces.ts'
 
 const UPLINK: Link = { ifindex: 7, name: 'up0', mtu: 1500, mac: new Uint8Array(6), up: true, carrier: true }
-const ADDRESS = parseIpv4('192.0.2.2')
+const ADDRESS = parseAddress('192.0.2.2')
 
 let namespaces: Namespaces
 let host: string
@@ -49,7 +49,7 @@ describe('a rule of nftables', () => {
     ],
     ['meta l4proto tcp masquerade to :50000', { action: 'masquerade', ports: { first: 50_000, last: 50_000 } }],
     ['snat to 192.0.2.2', { action: 'snat', addresses: { first: ADDRESS, last: ADDRESS } }],
-    ['snat to 192.0.2.2-192.0.2.5', { action: 'snat', addresses: { first: ADDRESS, last: ADDRESS + 3 } }],
+    ['snat to 192.0.2.2-192.0.2.5', { action: 'snat', addresses: { first: ADDRESS, last: offsetAddress(ADDRESS, 3) } }],
     [
       'meta l4proto udp snat to 192.0.2.2:50000-50999',
       { action: 'snat', addresses: { first: ADDRESS, last: ADDRESS }, ports: { first: 50_000, last: 50_999 } },

@@ -20,6 +20,7 @@ import type { Session, Settings, Slot } from '../../src/dataplane/generated/layo
 import { decodeOne, encodeOne, viewOf } from '../../src/dataplane/codec.ts'
 import { blockOf, groupOffset, indexInBlock, memberOffset } from '../../src/dataplane/slot-numbers.ts'
 import { deviceEntry, hostFilter } from '../../src/dataplane/entries.ts'
+import { parseAddress } from '../../src/net/address.ts'
 import { parseIpv4 } from '../../src/net/ipv4.ts'
 import { read } from './packet.ts'
 import type { Read } from './packet.ts'
@@ -104,7 +105,7 @@ export class PacketGateway {
       enabled: 1,
       uplinkMac: mac(OWN_MAC),
       sessionSecret: 0x1234567890abcdefn,
-      hostFilter: hostFilter([HOST]),
+      hostFilter: hostFilter([parseAddress(HOST)]),
     }
     this.plane.maps.settings.set(0, {
       ...(present !== undefined && present.hz !== 0 ? present : fresh),

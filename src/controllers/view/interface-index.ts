@@ -3,7 +3,7 @@ import type { NetworkInterface, ObjectKey } from '../../api/index.ts'
 import { addressClaimant, comesBefore } from '../../allocation/holder.ts'
 import type { Claimant } from '../../allocation/holder.ts'
 import { networkKeyOf } from '../../allocation/lookups.ts'
-import { formatIpv6, tryParseIpv6 } from '../../net/ipv6.ts'
+import { formatAddress, tryParseAddress } from '../../net/address.ts'
 
 /** Those of one Network that want one address. */
 interface Contest {
@@ -143,6 +143,6 @@ function contested(networkInterface: NetworkInterface): string[] {
 
 function contestName(networkInterface: NetworkInterface, address: string): string {
   // IPv6 has many texts for one address.
-  const bytes = address.includes(':') ? tryParseIpv6(address) : undefined
-  return `${networkKeyOf(networkInterface)} ${bytes ? formatIpv6(bytes) : address}`
+  const parsed = address.includes(':') ? tryParseAddress(address) : undefined
+  return `${networkKeyOf(networkInterface)} ${parsed === undefined ? address : formatAddress(parsed)}`
 }

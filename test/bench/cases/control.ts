@@ -6,7 +6,7 @@ import { DesiredModel } from '../../../src/desired/model.ts'
 import { HEAP_OPTIONS } from '../../../src/cli/heap.ts'
 import { openDataplane, unloadDataplane } from '../../../src/kernel/loader.ts'
 import { DataplaneSync } from '../../../src/kernel/sync.ts'
-import { formatIpv4 } from '../../../src/net/ipv4.ts'
+import { formatAddress, ipv4Address } from '../../../src/net/address.ts'
 import { writeGatewayConfig } from '../../../scripts/lab/gateway-files.ts'
 import { Lab } from '../../../scripts/lab/lab.ts'
 import { run } from '../../../scripts/lab/process.ts'
@@ -73,13 +73,13 @@ function coldStart(size: number): { start: number; scan: number } {
   const plane = openDataplane({ instance, limits: LIMITS, objectPath: OBJECT })
   try {
     const objects = world(size)
-    const gateway = formatIpv4(FIRST_HOST - 1)
+    const gateway = ipv4Address(FIRST_HOST - 1)
     const snapshot = host({
       routes: [
-        route('0.0.0.0/0', { gateway: FIRST_HOST - 2 }),
-        route(HOSTS_PREFIX, { ifindex: PRIVATE_A, gateway: FIRST_HOST - 1 }),
+        route('0.0.0.0/0', { gateway: ipv4Address(FIRST_HOST - 2) }),
+        route(HOSTS_PREFIX, { ifindex: PRIVATE_A, gateway }),
       ],
-      neighbours: [neighbour(PRIVATE_A, gateway, '02:00:00:00:01:01')],
+      neighbours: [neighbour(PRIVATE_A, formatAddress(gateway), '02:00:00:00:01:01')],
     })
     const config = {
       ...ONE_DEVICE,

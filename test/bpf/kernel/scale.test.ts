@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { DesiredInterface, DesiredState } from '../../../src/dataplane/desired-state.ts'
+import { offsetAddress, parseAddress } from '../../../src/net/address.ts'
 import { DataplaneSync } from '../../../src/kernel/sync.ts'
 import { addressOf, MAC, PUBLIC, stateOf } from '../../unit/dataplane/states.ts'
 import { TestInstance } from './plane.ts'
 
+const FIRST_INSIDE = parseAddress('10.0.0.0')
 const INTERFACES = 100_000
 const SLICE_SIZE = 8
 const PER_ADDRESS = 64512 / SLICE_SIZE
@@ -15,18 +17,18 @@ beforeAll(() => {
   sync = new DataplaneSync(instance.open({ maxSlices: 131072, maxInterfaces: 131072 }))
   const link = { destinationMac: MAC, sourceMac: MAC, mtu: 1500 }
   const interfaces = Array.from({ length: INTERFACES }, (_, index): DesiredInterface => {
-    const publicAddress = PUBLIC + Math.floor(index / PER_ADDRESS)
+    const publicAddress = offsetAddress(PUBLIC, Math.floor(index / PER_ADDRESS))
     const firstPort = 1024 + (index % PER_ADDRESS) * SLICE_SIZE
     return {
       name: `default/vm-${index}`,
       vni: 100,
-      address: 0x0a000000 + index,
+      address: offsetAddress(FIRST_INSIDE, index),
       ifindex: 5,
       slice: { publicAddress, firstPort, link },
     }
   })
   const addresses = Array.from({ length: Math.ceil(INTERFACES / PER_ADDRESS) }, (_, i) =>
-    addressOf(PUBLIC + i, SLICE_SIZE),
+    addressOf(offsetAddress(PUBLIC, i), SLICE_SIZE),
   )
   state = stateOf({ interfaces, addresses })
 })

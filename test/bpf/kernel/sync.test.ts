@@ -6,6 +6,8 @@ import { readCounters, readDrops, readSliceUse } from '../../../src/kernel/reade
 import { readSessions } from '../../../src/kernel/session-reader.ts'
 import { DataplaneSync } from '../../../src/kernel/sync.ts'
 import { icmpEcho, frame, tcp, TCP, udp } from '../../support/packet.ts'
+import type { Address } from '../../../src/net/address.ts'
+import { offsetAddress, parseAddress } from '../../../src/net/address.ts'
 import { parseIpv4 } from '../../../src/net/ipv4.ts'
 import { addressOf, interfaceOf, MAC, PUBLIC, stateOf } from '../../unit/dataplane/states.ts'
 import { TestInstance } from './plane.ts'
@@ -13,7 +15,7 @@ import { TestInstance } from './plane.ts'
 const XDP_REDIRECT = 4
 /** Test runs come in on ifindex 1, so that is the private device and the uplink of these tests. */
 const LO = 1
-const GATEWAY = parseIpv4('192.0.2.1')
+const GATEWAY = parseAddress('192.0.2.1')
 
 let instance: TestInstance
 let plane: Dataplane
@@ -34,8 +36,8 @@ const onLo = (...interfaces: DesiredInterface[]): DesiredState =>
     interfaces: interfaces.map((each) => ({ ...each, ifindex: LO })),
     addresses: [addressOf(PUBLIC)],
     nextHops: [{ address: GATEWAY, ifindex: LO, mtu: 1500, sourceMac: MAC, destinationMac: MAC }],
-    routes: [{ address: 0, prefixLength: 0, type: 'via', nextHop: GATEWAY, mtu: 1500 }],
-    hostAddresses: [{ address: '10.0.0.254', ifindex: LO }],
+    routes: [{ address: parseAddress('0.0.0.0'), prefixLength: 0, type: 'via', nextHop: GATEWAY, mtu: 1500 }],
+    hostAddresses: [{ address: parseAddress('10.0.0.254'), ifindex: LO }],
   })
 const send = (layer4: Parameters<typeof frame>[1], from = '10.0.0.1'): number =>
   plane.programs.nat_from_private.testRun({ data: frame({ from, to: '203.0.113.5' }, layer4) }).retval
@@ -145,10 +147,10 @@ describe('a full map', () => {
   })
 
   it('of slices is room again in the very change that makes it', () => {
-    const whole = (address: number) => ({ ...addressOf(address, 16) })
-    const wanted = (address: number) => ({ ...onLo(interfaceOf(1, 1024, address)), addresses: [whole(address)] })
+    const whole = (address: Address) => ({ ...addressOf(address, 16) })
+    const wanted = (address: Address) => ({ ...onLo(interfaceOf(1, 1024, address)), addresses: [whole(address)] })
     expect(sync.apply(wanted(PUBLIC)).failures).toEqual([])
-    expect(sync.apply(wanted(PUBLIC + 1)).failures).toEqual([])
+    expect(sync.apply(wanted(offsetAddress(PUBLIC, 1))).failures).toEqual([])
     expect(send(udp(5000, 53))).toBe(XDP_REDIRECT)
   })
 })

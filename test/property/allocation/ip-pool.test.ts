@@ -2,14 +2,14 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { IpPool } from '../../../src/allocation/ip-pool.ts'
 import { FIRST_NETWORK_ID, LAST_NETWORK_ID, nextNetworkId } from '../../../src/allocation/network-ids.ts'
-import { formatCidr, prefixOf } from '../../../src/net/cidr.ts'
-import { formatIpv4 } from '../../../src/net/ipv4.ts'
+import { formatCidr, parseCidr, prefixOf } from '../../../src/net/cidr.ts'
+import { formatAddress, ipv4Address } from '../../../src/net/address.ts'
 
 // A corner of 64 addresses, so that prefixes and holes overlap often.
 const cidr = fc
   .tuple(fc.integer({ min: 0xc6336400, max: 0xc633643f }), fc.integer({ min: 27, max: 32 }))
-  .map(([address, length]) => formatCidr(prefixOf(address, length)))
-const corner = Array.from({ length: 64 }, (_, n) => formatIpv4(0xc6336400 + n))
+  .map(([address, length]) => formatCidr(prefixOf(ipv4Address(address), length)))
+const corner = Array.from({ length: 64 }, (_, n) => formatAddress(ipv4Address(0xc6336400 + n)))
 
 describe('a pool of public addresses', () => {
   it('gives each address once, in order, all of them, none that is reserved, and finds them all', () => {
@@ -17,7 +17,7 @@ describe('a pool of public addresses', () => {
     fc.assert(
       fc.property(prefixes, fc.array(cidr, { maxLength: 3 }), (list, reserved) => {
         const source = list.map(({ prefix, first }) => ({ prefix, ports: { first, last: 65535 }, shared: false }))
-        const pool = new IpPool(source, reserved)
+        const pool = new IpPool(source, reserved.map(parseCidr))
         const covers = (prefix: string) => {
           const only = new IpPool([{ prefix, ports: { first: 1, last: 1 }, shared: false }])
           return (ip: string) => only.find(ip) !== undefined

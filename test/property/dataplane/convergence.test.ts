@@ -1,12 +1,16 @@
 import fc from 'fast-check'
+import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { SliceConstants } from '../../../src/dataplane/generated/layouts.ts'
 import type { DesiredInterface, DesiredState } from '../../../src/dataplane/desired-state.ts'
+import { addressKey, interfaceKey } from '../../../src/dataplane/entries.ts'
 import { blockOf } from '../../../src/dataplane/slot-numbers.ts'
 import { hasSlots, isActive } from '../../../src/dataplane/placement.ts'
+import { ipv4Address, ipv4Word, offsetAddress, parseAddress } from '../../../src/net/address.ts'
 import { MemoryMaps } from '../../unit/dataplane/memory-maps.ts'
 import { addressOf, MAC, PUBLIC, stateOf } from '../../unit/dataplane/states.ts'
 
+const INSIDE = parseAddress('10.0.0.0')
 const ADDRESSES = 3
 const INTERFACES = 8
 
@@ -46,7 +50,7 @@ function toState({ sizes, interfaces, hops, enabled }: Picture): DesiredState {
   const given = new Set<string>()
   const desired = interfaces.flatMap((each, index): DesiredInterface[] => {
     if (each === undefined) return []
-    const base = { name: `default/vm-${index}`, vni: each.vni, address: 0x0a000000 + index, ifindex: 5 }
+    const base = { name: `default/vm-${index}`, vni: each.vni, address: offsetAddress(INSIDE, index), ifindex: 5 }
     const size = each.slice && sizes[each.slice.address]
     if (each.slice === undefined || size === undefined) return [base]
     const { address, number, reachable } = each.slice
@@ -54,17 +58,24 @@ function toState({ sizes, interfaces, hops, enabled }: Picture): DesiredState {
     if (given.has(id) || number >= Math.floor(64512 / size)) return [base]
     given.add(id)
     const link = { destinationMac: MAC, sourceMac: MAC, mtu: 1500 }
-    const slice = { publicAddress: PUBLIC + address, firstPort: 1024 + number * size }
+    const slice = { publicAddress: offsetAddress(PUBLIC, address), firstPort: 1024 + number * size }
     return [{ ...base, slice: reachable ? { ...slice, link } : slice }]
   })
-  const nextHops = hops.map((last) => ({ address: PUBLIC + 200 + last, ifindex: 2, mtu: 1500, sourceMac: MAC }))
+  const nextHops = hops.map((last) => ({
+    address: offsetAddress(PUBLIC, 200 + last),
+    ifindex: 2,
+    mtu: 1500,
+    sourceMac: MAC,
+  }))
   return stateOf({
     settings: { ...stateOf().settings, enabled },
     interfaces: desired,
-    addresses: sizes.flatMap((size, index) => (size === undefined ? [] : [addressOf(PUBLIC + index, size)])),
+    addresses: sizes.flatMap((size, index) =>
+      size === undefined ? [] : [addressOf(offsetAddress(PUBLIC, index), size)],
+    ),
     nextHops,
     routes: nextHops.map(({ address }, index) => ({
-      address: index << 24,
+      address: ipv4Address(index << 24),
       prefixLength: 8,
       type: 'via',
       nextHop: address,
@@ -75,8 +86,8 @@ function toState({ sizes, interfaces, hops, enabled }: Picture): DesiredState {
 
 /** Unchanged interfaces stay the same objects, as the agent keeps them. */
 function shareUnchanged(previous: DesiredState | undefined, next: DesiredState): DesiredState {
-  const known = new Map(previous?.interfaces.map((each) => [JSON.stringify(each), each]))
-  return { ...next, interfaces: next.interfaces.map((each) => known.get(JSON.stringify(each)) ?? each) }
+  const known = new Map(previous?.interfaces.map((each) => [inspect(each), each]))
+  return { ...next, interfaces: next.interfaces.map((each) => known.get(inspect(each)) ?? each) }
 }
 
 /** What must hold after every single operation, since packets do not wait for the last one. */
@@ -111,17 +122,17 @@ function expectSafe({ image }: MemoryMaps): void {
 function expectReached({ image }: MemoryMaps, desired: DesiredState): void {
   expect([...image.interfaces.keys()].length).toBe(desired.interfaces.length)
   for (const { vni, address, slice } of desired.interfaces) {
-    const index = image.interfaces.get({ vni, address })?.slice
+    const index = image.interfaces.get(interfaceKey({ vni, address }))?.slice
     if (slice === undefined) expect(index).toBe(SliceConstants.NO_SLICE)
     else {
       expect(image.slices.get(index!)).toMatchObject({
         vni,
-        insideAddress: address,
-        publicAddress: slice.publicAddress,
+        insideAddress: ipv4Word(address),
+        publicAddress: ipv4Word(slice.publicAddress),
         firstPort: slice.firstPort,
         flags: slice.link === undefined ? 1 : 3,
       })
-      const block = image.addresses.get({ address: slice.publicAddress })!
+      const block = image.addresses.get(addressKey(slice.publicAddress))!
       expect(index).toBe(block.firstSlice + (slice.firstPort - block.firstPort) / block.sliceSize)
     }
   }
@@ -210,7 +221,8 @@ describe('the maps', () => {
         const maps = new MemoryMaps()
         for (const each of pictures) maps.apply(toState(each))
         maps.apply(stateOf())
-        expect(maps.placement.placeBlock(1, { firstPort: 1024, lastPort: 65535, sliceSize: 64 })?.firstSlice).toBe(0)
+        const block = maps.placement.placeBlock(PUBLIC, { firstPort: 1024, lastPort: 65535, sliceSize: 64 })
+        expect(block?.firstSlice).toBe(0)
         expect(maps.placement.allocateSlots(64512)).toEqual([0, 0x10000, 0x20000])
       }),
       { numRuns: 200 },

@@ -1,19 +1,19 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { NatGwError } from '../../../src/errors/errors.ts'
 import { neighbourKey } from '../../../src/host/model.ts'
-import type { Neighbour } from '../../../src/host/model.ts'
+import type { Neighbour, NeighbourKey } from '../../../src/host/model.ts'
 import { NEIGHBOUR_PROTOCOL } from '../../../src/host/neighbours.ts'
 import { NeighbourKeeper } from '../../../src/agent/neighbour-keeper.ts'
-import { formatIpv4, parseIpv4 } from '../../../src/net/ipv4.ts'
+import { formatAddress, offsetAddress, parseAddress } from '../../../src/net/address.ts'
 import { PRIVATE_A, UPLINK, neighbour } from '../desired/world.ts'
 
-const VM = neighbourKey(PRIVATE_A, parseIpv4('10.0.0.1'))
-const GATEWAY = neighbourKey(UPLINK, parseIpv4('192.0.2.254'))
+const VM = neighbourKey(PRIVATE_A, parseAddress('10.0.0.1'))
+const GATEWAY = neighbourKey(UPLINK, parseAddress('192.0.2.254'))
 const MAC = '02:00:00:00:01:01'
 
 let now: number
 let requests: string[]
-let table: Map<number, Neighbour>
+let table: Map<NeighbourKey, Neighbour>
 let warnings: string[]
 let refusal: string | undefined
 let keeper: NeighbourKeeper
@@ -26,7 +26,7 @@ beforeEach(() => {
   table = new Map()
   keeper = new NeighbourKeeper({
     resolve: (_ifindex, address, keep) => {
-      requests.push(`${keep ? 'keep' : 'resolve'} ${formatIpv4(address)}`)
+      requests.push(`${keep ? 'keep' : 'resolve'} ${formatAddress(address)}`)
       if (refusal !== undefined) throw new NatGwError('ERR_NETLINK', 'refused', { errno: refusal })
     },
     neighbours: () => table,
@@ -46,7 +46,7 @@ function pass(seconds: number): string[] {
 }
 
 function answers(ip: string, ifindex: number, more: Partial<Neighbour> = {}): void {
-  const key = neighbourKey(ifindex, parseIpv4(ip))
+  const key = neighbourKey(ifindex, parseAddress(ip))
   table.set(key, { ...neighbour(ifindex, ip, MAC), ...more })
   keeper.changed([key])
 }
@@ -115,10 +115,11 @@ describe('a wanted neighbour', () => {
 describe('a destination that traffic missed', () => {
   const ASKER = 3
   const OTHER = 4
-  const missed = (ip: string, slice = ASKER) => keeper.missed(UPLINK, parseIpv4(ip), slice)
+  const missed = (ip: string, slice = ASKER) => keeper.missed(UPLINK, parseAddress(ip), slice)
   const scan = (slice: number, count = 1000) => {
     let taken = 0
-    for (let i = 0; i < count; i++) if (missed(formatIpv4(parseIpv4('192.1.0.0') + slice * 4096 + i), slice)) taken++
+    for (let i = 0; i < count; i++)
+      if (missed(formatAddress(offsetAddress(parseAddress('192.1.0.0'), slice * 4096 + i)), slice)) taken++
     return taken
   }
 
@@ -134,7 +135,7 @@ describe('a destination that traffic missed', () => {
     missed('192.0.2.7')
     pass(1)
     answers('192.0.2.7', UPLINK)
-    keeper.setUplink([neighbourKey(UPLINK, parseIpv4('192.0.2.7'))])
+    keeper.setUplink([neighbourKey(UPLINK, parseAddress('192.0.2.7'))])
     expect(pass(1)).toEqual(['keep 192.0.2.7'])
   })
 
@@ -162,13 +163,13 @@ describe('a destination that traffic missed', () => {
   })
 
   test('and answers takes a place among next hops, of which a machine has no more than it leaves to others', () => {
-    const keys: number[] = []
+    const keys: NeighbourKey[] = []
     for (let round = 0; round < 20; round++) {
       for (let i = 0; i < 100; i++) {
-        const ip = formatIpv4(parseIpv4('192.1.0.0') + round * 100 + i)
+        const ip = formatAddress(offsetAddress(parseAddress('192.1.0.0'), round * 100 + i))
         if (!missed(ip)) continue
         answers(ip, UPLINK)
-        keys.push(neighbourKey(UPLINK, parseIpv4(ip)))
+        keys.push(neighbourKey(UPLINK, parseAddress(ip)))
       }
       pass(1)
       keeper.setUplink([...keys])

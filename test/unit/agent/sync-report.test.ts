@@ -6,7 +6,7 @@ import { NO_SINK, ProblemList } from '../../../src/problems/problem-list.ts'
 import { RateLimitedLog } from '../../../src/log/rate-limited-log.ts'
 import { SyncFailure } from '../../../src/dataplane/sync-failure.ts'
 import type { Affected } from '../../../src/dataplane/sync-failure.ts'
-import { parseIpv4 } from '../../../src/net/ipv4.ts'
+import { parseAddress } from '../../../src/net/address.ts'
 import {
   TWO_DEVICES,
   PRIVATE_A,
@@ -62,10 +62,10 @@ describe('what was refused', () => {
   test.each<[string, Affected, string[]]>([
     ['a private device', { scope: 'device', ifindex: PRIVATE_A }, ['default/a']],
     ['another private device', { scope: 'device', ifindex: PRIVATE_B }, ['default/b']],
-    ['a public address', { scope: 'public-address', address: parseIpv4('203.0.113.2') }, ['default/b']],
-    ['an inside address', { scope: 'inside-address', vni: 7, address: parseIpv4('10.0.0.1') }, ['default/a']],
-    ['an inside address without a slice', { scope: 'inside-address', vni: 7, address: parseIpv4('10.0.0.2') }, []],
-    ['an inside address nobody has', { scope: 'inside-address', vni: 8, address: parseIpv4('10.0.0.1') }, []],
+    ['a public address', { scope: 'public-address', address: parseAddress('203.0.113.2') }, ['default/b']],
+    ['an inside address', { scope: 'inside-address', vni: 7, address: parseAddress('10.0.0.1') }, ['default/a']],
+    ['an inside address without a slice', { scope: 'inside-address', vni: 7, address: parseAddress('10.0.0.2') }, []],
+    ['an inside address nobody has', { scope: 'inside-address', vni: 8, address: parseAddress('10.0.0.1') }, []],
     ['the settings', { scope: 'every-interface' }, ['default/a', 'default/b']],
     ['a route', { scope: 'no-interface' }, []],
   ])('%s is the failure of the interfaces that need it, and of no others', (_, affects, keys) => {
@@ -116,7 +116,7 @@ describe('what no interface by itself goes without', () => {
     const { applied, problems } = reporting()
     applied({ scope: 'device', ifindex: PRIVATE_A })
     expect(problems.list()).toEqual([])
-    applied({ scope: 'inside-address', vni: 8, address: parseIpv4('10.0.0.1') })
+    applied({ scope: 'inside-address', vni: 8, address: parseAddress('10.0.0.1') })
     expect(problems.list()).toHaveLength(1)
   })
 

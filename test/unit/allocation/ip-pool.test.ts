@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { IpPool } from '../../../src/allocation/ip-pool.ts'
 import type { PoolPrefix } from '../../../src/allocation/ip-pool.ts'
+import { parseCidr } from '../../../src/net/cidr.ts'
 
 const all = { first: 1024, last: 65535 }
 const prefix = (cidr: string, ports = all, shared = false): PoolPrefix => ({ prefix: cidr, ports, shared })
@@ -26,13 +27,13 @@ describe('a pool of public addresses', () => {
   })
 
   it('leaves out reserved addresses and prefixes', () => {
-    const pool = new IpPool([prefix('198.51.100.0/29')], ['198.51.100.0', '198.51.100.4/30'])
+    const pool = new IpPool([prefix('198.51.100.0/29')], ['198.51.100.0/32', '198.51.100.4/30'].map(parseCidr))
     expect(drain(pool)).toEqual(['198.51.100.1', '198.51.100.2', '198.51.100.3'])
     expect(pool.size).toBe(3)
   })
 
   it('knows a reserved address for who has it already, and no address outside of its prefixes', () => {
-    const pool = new IpPool([prefix('198.51.100.0/29')], ['198.51.100.5', '192.0.2.1'])
+    const pool = new IpPool([prefix('198.51.100.0/29')], ['198.51.100.5/32', '192.0.2.1/32'].map(parseCidr))
     expect(pool.find('198.51.100.5')).toMatchObject({ ip: '198.51.100.5', shared: false })
     expect(drain(pool)).not.toContain('198.51.100.5')
     expect(pool.find('198.51.100.8')).toBeUndefined()
@@ -62,7 +63,7 @@ describe('a pool of public addresses', () => {
   })
 
   it('walks past what is taken and no further, however large the prefix', () => {
-    const pool = new IpPool([prefix('0.0.0.0/0')], ['0.0.0.0/8', '224.0.0.0/3'])
+    const pool = new IpPool([prefix('0.0.0.0/0')], ['0.0.0.0/8', '224.0.0.0/3'].map(parseCidr))
     let asked = 0
     const next = pool.next((ip) => {
       asked++

@@ -35,7 +35,7 @@ describe('a NetworkInterface', () => {
     ['"::"', 'is a unspecified address'],
     ['"::1"', 'is a loopback address'],
     ['"ff02::1"', 'is a multicast address'],
-    ['"::ffff:10.0.0.1"', 'is a IPv4-mapped address'],
+    ['"::ffff:10.0.0.1"', 'is not an IP address; it is an IPv4 address; write 10.0.0.1'],
   ])('with the address %s is refused', (address, message) => {
     const [refusal] = refusals(nic(`ips: [{value: ${address}}]`))
     expect(refusal).toContain('NetworkInterface default/sample: spec.ips[0].value: ')

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import type { SourceNatRule } from '../../../src/host/model.ts'
 import { sourceNatProblems, unreadableRules } from '../../../src/checks/source-nat.ts'
-import { parseIpv4 } from '../../../src/net/ipv4.ts'
+import { parseAddress } from '../../../src/net/address.ts'
 
 const own = { prefix: '198.51.100.0/28', ports: { first: 1024, last: 65_535 }, shared: false }
 const shared = { prefix: '192.0.2.2/32', ports: { first: 40_000, last: 49_999 }, shared: true }
 const rule: SourceNatRule = { name: 'rule 7', action: 'masquerade' }
-const at = (address: string) => ({ first: parseIpv4(address), last: parseIpv4(address) })
+const at = (address: string) => ({ first: parseAddress(address), last: parseAddress(address) })
 
 describe('a rule that changes source addresses', () => {
   it('is a problem where an address is shared and the rule says no ports', () => {

@@ -3,12 +3,13 @@ import { addressRows } from '../../../src/cli/address-rows.ts'
 import type { AddressRow } from '../../../src/cli/address-rows.ts'
 import { AddressFlags } from '../../../src/dataplane/generated/layouts.ts'
 import type { DataplaneMaps } from '../../../src/kernel/pinned-maps.ts'
+import { parseAddress } from '../../../src/net/address.ts'
 import { parseIpv4 } from '../../../src/net/ipv4.ts'
 
 function answers(flags: number, isHosts: boolean, uplinkAttached: boolean): AddressRow['answeredBy'] | undefined {
   const address = { firstSlice: 0, firstPort: 1024, lastPort: 2047, sliceSize: 64, flags }
   const entries = new Map([[{ address: parseIpv4('198.51.100.1') }, address]])
-  const own = new Set(isHosts ? ['198.51.100.1'] : ['192.0.2.1'])
+  const own = new Set([parseAddress(isHosts ? '198.51.100.1' : '192.0.2.1')])
   const [row] = addressRows({ addresses: entries as unknown as DataplaneMaps['addresses'] }, own, uplinkAttached)
   return row?.answeredBy
 }

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { DesiredModel } from '../../../src/desired/model.ts'
 import { AGENT_KINDS } from '../../../src/desired/objects.ts'
-import { parseIpv4 } from '../../../src/net/ipv4.ts'
+import { parseAddress } from '../../../src/net/address.ts'
 import { ONE_DEVICE, event, host } from '../desired/world.ts'
 import { Lab, natGateway, network, networkInterface, prefix } from './support.ts'
 
@@ -24,7 +24,7 @@ function holderByAgent(): string | undefined {
   for (const kind of AGENT_KINDS) {
     for (const object of [...lab.store.list(kind)].reverse()) model.apply(event('added', object))
   }
-  return model.build().state.interfaces.find(({ address }) => address === parseIpv4('10.0.0.1'))?.name
+  return model.build().state.interfaces.find(({ address }) => address === parseAddress('10.0.0.1'))?.name
 }
 
 describe.each([

@@ -4,6 +4,8 @@ import { IpPool } from '../../../src/allocation/ip-pool.ts'
 import type { PoolPrefix } from '../../../src/allocation/ip-pool.ts'
 import { startControllers } from '../../../src/controllers/manager.ts'
 import type { Controllers } from '../../../src/controllers/manager.ts'
+import { parseAddress } from '../../../src/net/address.ts'
+import { hostPrefix } from '../../../src/net/cidr.ts'
 import type { Logger } from '../../../src/log/logger.ts'
 import type { NewObject, ResourceStore } from '../../../src/store/store.ts'
 import { MemoryStore } from '../../../src/store/memory.ts'
@@ -84,7 +86,11 @@ export class Lab {
 
   async restart(pool: PoolPrefix[], reserved: string[] = []): Promise<void> {
     await this.stop()
-    this.#controllers = await startControllers(this.store, new IpPool(pool, reserved), this.log)
+    this.#controllers = await startControllers(
+      this.store,
+      new IpPool(pool, reserved.map(parseAddress).map(hostPrefix)),
+      this.log,
+    )
     await this.settle()
   }
 

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { InterfaceFlags, SliceConstants, SliceFlags } from '../../../src/dataplane/generated/layouts.ts'
 import type { DesiredState } from '../../../src/dataplane/desired-state.ts'
+import { ipv4Word, offsetAddress, parseAddress } from '../../../src/net/address.ts'
 import { addressOf, interfaceOf, MAC, PUBLIC, stateOf } from './states.ts'
 import { MemoryMaps, outline } from './memory-maps.ts'
 
@@ -81,13 +82,17 @@ describe('a list that tells what changed in it', () => {
   it('is taken at its word after the state it came from', () => {
     maps.apply(told([first], 1, 0, [first]))
     maps.apply(told([first, second], 2, 1, [second]))
-    expect([...maps.image.interfaces.keys()].map(({ address }) => address)).toEqual([first.address, second.address])
+    expect([...maps.image.interfaces.keys()].map(({ address }) => address)).toEqual(
+      [first, second].map((each) => ipv4Word(each.address)),
+    )
   })
 
   it('is compared as a whole when a state between was never applied', () => {
     maps.apply(told([first], 1, 0, [first]))
     maps.apply(told([first, second], 3, 2, []))
-    expect([...maps.image.interfaces.keys()].map(({ address }) => address)).toEqual([first.address, second.address])
+    expect([...maps.image.interfaces.keys()].map(({ address }) => address)).toEqual(
+      [first, second].map((each) => ipv4Word(each.address)),
+    )
   })
 })
 
@@ -179,17 +184,17 @@ describe('an interface', () => {
 
 describe('routes', () => {
   const hop = (last: number) => ({
-    address: 0xc6336400 + last,
+    address: offsetAddress(PUBLIC, last),
     ifindex: 2,
     mtu: 1500,
     sourceMac: MAC,
     destinationMac: MAC,
   })
   const route = (nextHop: number) => ({
-    address: 0,
+    address: parseAddress('0.0.0.0'),
     prefixLength: 0,
     type: 'via' as const,
-    nextHop: 0xc6336400 + nextHop,
+    nextHop: offsetAddress(PUBLIC, nextHop),
     mtu: 1500,
   })
   const generation = () => maps.image.settings.get(0)?.routeGeneration
@@ -221,15 +226,15 @@ describe('routes', () => {
     maps.apply(stateOf({ nextHops: [hop(2)] }))
     expect([...maps.image.nextHops.keys()]).toEqual([2])
     maps.apply(stateOf({ nextHops: [hop(3), hop(2)] }))
-    expect(maps.image.nextHops.get(1)?.address).toBe(hop(3).address)
-    expect(maps.image.nextHops.get(2)?.address).toBe(hop(2).address)
+    expect(maps.image.nextHops.get(1)?.address).toBe(ipv4Word(hop(3).address))
+    expect(maps.image.nextHops.get(2)?.address).toBe(ipv4Word(hop(2).address))
   })
 
   it('of two MTUs by one neighbour are two next hops, each with its own', () => {
-    const narrow = { ...route(1), address: 0xc6120000, prefixLength: 15, mtu: 1400 }
+    const narrow = { ...route(1), address: parseAddress('198.18.0.0'), prefixLength: 15, mtu: 1400 }
     maps.apply(stateOf({ nextHops: [hop(1), { ...hop(1), mtu: 1400 }], routes: [route(1), narrow] }))
     const mtuOf = ({ address, prefixLength }: typeof narrow) =>
-      maps.image.nextHops.get(maps.image.routes.get({ address, prefixLength })?.nextHop ?? 0)?.mtu
+      maps.image.nextHops.get(maps.image.routes.get({ address: ipv4Word(address), prefixLength })?.nextHop ?? 0)?.mtu
     expect([mtuOf(route(1)), mtuOf(narrow)]).toEqual([1500, 1400])
   })
 
@@ -241,15 +246,20 @@ describe('routes', () => {
 
 describe('living sessions are judged again', () => {
   const generation = () => maps.image.settings.get(0)?.routeGeneration ?? 0
-  const everywhere = { address: 0, prefixLength: 0, type: 'via' as const, nextHop: 0xc6336401 }
-  const hop = { address: 0xc6336401, ifindex: 2, mtu: 1500, sourceMac: MAC, destinationMac: MAC }
-  const inside = { address: 0x0a000000, prefixLength: 8, type: 'reject' as const }
+  const everywhere = {
+    address: parseAddress('0.0.0.0'),
+    prefixLength: 0,
+    type: 'via' as const,
+    nextHop: offsetAddress(PUBLIC, 1),
+  }
+  const hop = { address: offsetAddress(PUBLIC, 1), ifindex: 2, mtu: 1500, sourceMac: MAC, destinationMac: MAC }
+  const inside = { address: parseAddress('10.0.0.0'), prefixLength: 8, type: 'reject' as const }
   const way = { nextHops: [hop], routes: [everywhere] }
 
   it.each<[string, Partial<DesiredState>]>([
     ['an interface', { interfaces: [interfaceOf(1)] }],
     ['a NAT address', { addresses: [addressOf(PUBLIC)] }],
-    ['an address of the host', { hostAddresses: [{ address: '203.0.113.5', ifindex: 2 }] }],
+    ['an address of the host', { hostAddresses: [{ address: parseAddress('203.0.113.5'), ifindex: 2 }] }],
   ])('when the destination may have become %s', (_, parts) => {
     maps.apply(stateOf(way))
     const first = generation()
@@ -264,7 +274,7 @@ describe('living sessions are judged again', () => {
   it('by a filter that is there before they are', () => {
     maps.apply(stateOf(way))
     const seen: (readonly [number, bigint])[] = []
-    maps.apply(stateOf({ ...way, hostAddresses: [{ address: '203.0.113.5', ifindex: 2 }] }), () => {
+    maps.apply(stateOf({ ...way, hostAddresses: [{ address: parseAddress('203.0.113.5'), ifindex: 2 }] }), () => {
       const { routeGeneration, hostFilter } = maps.image.settings.get(0)!
       seen.push([routeGeneration % 2, hostFilter])
     })
@@ -280,7 +290,7 @@ describe('living sessions are judged again', () => {
     const first = generation()
     const interfaces = Array.from({ length: 200 }, (_, n) => interfaceOf(n + 1))
     maps.apply(stateOf({ ...way, routes, interfaces }))
-    maps.apply(stateOf({ ...way, routes, hostAddresses: [{ address: 'fd00::1', ifindex: 2 }] }))
+    maps.apply(stateOf({ ...way, routes, hostAddresses: [{ address: parseAddress('fd00::1'), ifindex: 2 }] }))
     expect(generation()).toBe(first)
   })
 })

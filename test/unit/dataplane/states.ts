@@ -1,7 +1,10 @@
+import type { Address } from '../../../src/net/address.ts'
+import { offsetAddress, parseAddress } from '../../../src/net/address.ts'
 import type { DesiredAddress, DesiredInterface, DesiredState } from '../../../src/dataplane/desired-state.ts'
 
 export const MAC = new Uint8Array([2, 0, 0, 0, 0, 1])
-export const PUBLIC = 0xc6336400 // 198.51.100.0
+export const PUBLIC = parseAddress('198.51.100.0')
+const INSIDE = parseAddress('10.0.0.0')
 
 /** A state with nothing to translate yet, and what a test wants differently. */
 export function stateOf(parts: Partial<DesiredState> = {}): DesiredState {
@@ -25,13 +28,13 @@ export function stateOf(parts: Partial<DesiredState> = {}): DesiredState {
 }
 
 /** Slices of 64 ports from 1024 on. */
-export function addressOf(address: number, sliceSize = 64): DesiredAddress {
+export function addressOf(address: Address, sliceSize = 64): DesiredAddress {
   return { address, firstPort: 1024, lastPort: 65535, sliceSize, shared: false }
 }
 
 /** The interface 10.0.0.<last> of VNI 100, with the slice that begins at `firstPort` where one is given. */
 export function interfaceOf(last: number, firstPort?: number, publicAddress = PUBLIC): DesiredInterface {
-  const base = { name: `default/vm-${last}`, vni: 100, address: 0x0a000000 + last, ifindex: 5 }
+  const base = { name: `default/vm-${last}`, vni: 100, address: offsetAddress(INSIDE, last), ifindex: 5 }
   if (firstPort === undefined) return base
   return { ...base, slice: { publicAddress, firstPort, link: { destinationMac: MAC, sourceMac: MAC, mtu: 1500 } } }
 }

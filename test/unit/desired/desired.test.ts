@@ -4,7 +4,7 @@ import { DesiredModel } from '../../../src/desired/model.ts'
 import type { DesiredConfig } from '../../../src/desired/model.ts'
 import type { HostSnapshot } from '../../../src/host/host-network.ts'
 import { neighbourKey } from '../../../src/host/model.ts'
-import { parseIpv4 } from '../../../src/net/ipv4.ts'
+import { formatAddress, parseAddress } from '../../../src/net/address.ts'
 import { parseMac } from '../../../src/net/mac.ts'
 import {
   ONE_DEVICE,
@@ -57,31 +57,31 @@ describe('an interface with a slice', () => {
       host({ neighbours: [neighbour(PRIVATE_A, VM, MAC)] }),
     )
     const slice = {
-      publicAddress: parseIpv4('203.0.113.1'),
+      publicAddress: parseAddress('203.0.113.1'),
       firstPort: 1088,
       link: { destinationMac: parseMac(MAC), sourceMac: parseMac('02:00:00:00:00:03'), mtu: 1500 },
     }
-    expect(interfaces).toEqual([{ name: 'default/vm', vni: 7, address: parseIpv4(VM), ifindex: PRIVATE_A, slice }])
+    expect(interfaces).toEqual([{ name: 'default/vm', vni: 7, address: parseAddress(VM), ifindex: PRIVATE_A, slice }])
     expect(devices).toEqual([
       { ifindex: PRIVATE_A, vni: 7, macs: [parseMac('02:00:00:00:00:03')] },
       { ifindex: UPLINK, vni: 0, macs: [expect.any(Uint8Array)] },
     ])
     expect(addresses).toEqual([
-      { address: parseIpv4('203.0.113.1'), firstPort: 1024, lastPort: 65535, sliceSize: 64, shared: false },
+      { address: parseAddress('203.0.113.1'), firstPort: 1024, lastPort: 65535, sliceSize: 64, shared: false },
     ])
     expect(finding).toMatchObject({ status: 'True', reason: 'Programmed' })
   })
 
   test('keeps its slice while its machine does not answer, and the neighbour is asked for', () => {
     const { interfaces, insideNeighbours, finding } = build(served(), host({}))
-    expect(interfaces[0]?.slice).toEqual({ publicAddress: parseIpv4('203.0.113.1'), firstPort: 1088 })
-    expect(insideNeighbours.added).toEqual([neighbourKey(PRIVATE_A, parseIpv4(VM))])
+    expect(interfaces[0]?.slice).toEqual({ publicAddress: parseAddress('203.0.113.1'), firstPort: 1088 })
+    expect(insideNeighbours.added).toEqual([neighbourKey(PRIVATE_A, parseAddress(VM))])
     expect(finding).toMatchObject({ status: 'False', reason: 'NeighbourUnresolved' })
     expect(finding?.message).toBe('10.0.0.1 does not answer ARP on in0')
   })
 
   test('behind a router inside has that router for its next hop', () => {
-    const routes = [route('10.1.0.0/16', { ifindex: PRIVATE_A, gateway: parseIpv4('10.0.0.9') })]
+    const routes = [route('10.1.0.0/16', { ifindex: PRIVATE_A, gateway: parseAddress('10.0.0.9') })]
     const { interfaces } = build(
       served('10.1.2.3'),
       host({ routes, neighbours: [neighbour(PRIVATE_A, '10.0.0.9', MAC)] }),
@@ -186,7 +186,7 @@ describe('an interface with a slice', () => {
 describe('an interface', () => {
   test('without a slice is known, so that its packets are not taken for spoofed, and nothing is said about it', () => {
     const { interfaces, finding, insideNeighbours } = build([...BLUE, networkInterface('vm', VM)], host({}))
-    expect(interfaces).toEqual([{ name: 'default/vm', vni: 7, address: parseIpv4(VM), ifindex: PRIVATE_A }])
+    expect(interfaces).toEqual([{ name: 'default/vm', vni: 7, address: parseAddress(VM), ifindex: PRIVATE_A }])
     expect(finding).toBeUndefined()
     expect(insideNeighbours.added).toEqual([])
   })
@@ -203,7 +203,7 @@ describe('an interface', () => {
     const both = networkInterface('vm', VM)
     both.spec.ipFamilies.push('IPv6')
     both.spec.ips.push({ value: 'fd00::1' })
-    expect(build([...BLUE, both], host({})).interfaces.map((each) => each.address)).toEqual([parseIpv4(VM)])
+    expect(build([...BLUE, both], host({})).interfaces.map((each) => each.address)).toEqual([parseAddress(VM)])
   })
 
   test('of two without a slice the one that was accepted has the address, from the moment it is', () => {
@@ -259,7 +259,7 @@ describe('of several devices of a Network an address is on', () => {
     const { interfaces, finding, insideNeighbours } = build(served(), host({ routes: [] }), TWO_DEVICES)
     expect(interfaces[0]?.ifindex).toBe(0)
     expect(insideNeighbours.added).toEqual(
-      [PRIVATE_A, PRIVATE_B].map((ifindex) => neighbourKey(ifindex, parseIpv4(VM))),
+      [PRIVATE_A, PRIVATE_B].map((ifindex) => neighbourKey(ifindex, parseAddress(VM))),
     )
     expect(finding?.reason).toBe('NoDevice')
     expect(finding?.message).toContain('prefixes')
@@ -282,12 +282,13 @@ describe('of several devices of a Network an address is on', () => {
 
 describe('what the host answers on', () => {
   const addresses = [
-    address(UPLINK, '192.0.2.1', { broadcast: '192.0.2.255' }),
+    address(UPLINK, '192.0.2.1', { broadcast: parseAddress('192.0.2.255') }),
     address(UPLINK, '203.0.113.1', { prefixLength: 32 }),
-    address(PRIVATE_A, 'fe80::1', { family: 'IPv6' }),
-    address(UPLINK, 'fe80::1', { family: 'IPv6' }),
+    address(PRIVATE_A, 'fe80::1'),
+    address(UPLINK, 'fe80::1'),
   ]
-  const texts = (objects: Resource[]) => build(objects, host({ addresses })).hostAddresses.map((each) => each.address)
+  const texts = (objects: Resource[]) =>
+    build(objects, host({ addresses })).hostAddresses.map((each) => formatAddress(each.address))
 
   test('is its addresses and broadcast addresses, each once', () => {
     expect(texts([])).toEqual(['192.0.2.1', '192.0.2.255', '203.0.113.1', 'fe80::1'])

@@ -4,9 +4,10 @@ import type { Resource } from '../../../src/api/index.ts'
 import { keyOf } from '../../../src/api/index.ts'
 import { DesiredModel } from '../../../src/desired/model.ts'
 import type { HostChange, HostSnapshot } from '../../../src/host/host-network.ts'
+import type { NeighbourKey } from '../../../src/host/model.ts'
 import { neighbourKey } from '../../../src/host/model.ts'
 import type { DesiredInterface } from '../../../src/dataplane/desired-state.ts'
-import { formatIpv4, parseIpv4 } from '../../../src/net/ipv4.ts'
+import { compareAddresses, formatAddress, offsetAddress, parseAddress } from '../../../src/net/address.ts'
 import {
   ONE_DEVICE,
   PRIVATE_A,
@@ -70,11 +71,11 @@ const steps = fc.array(
 )
 
 function ROUTES() {
-  const out = route('0.0.0.0/0', { gateway: parseIpv4('192.0.2.254') })
+  const out = route('0.0.0.0/0', { gateway: parseAddress('192.0.2.254') })
   return [
     [out],
     [out, route('10.0.0.0/24', { ifindex: PRIVATE_A }), route('10.0.1.0/24', { ifindex: PRIVATE_B })],
-    [route('10.0.0.0/8', { ifindex: PRIVATE_B, gateway: parseIpv4('10.0.0.2') })],
+    [route('10.0.0.0/8', { ifindex: PRIVATE_B, gateway: parseAddress('10.0.0.2') })],
   ]
 }
 
@@ -89,7 +90,7 @@ class World {
       this.#takeHost({ ...this.snapshot, routes: ROUTES()[step.routes]! }, { routes: true }, model)
     else {
       const { ifindex, ip: address, mac } = step.neighbour
-      const key = neighbourKey(ifindex, parseIpv4(address))
+      const key = neighbourKey(ifindex, parseAddress(address))
       const neighbours = new Map(this.snapshot.neighbours).set(key, neighbour(ifindex, address, mac))
       this.#takeHost({ ...this.snapshot, neighbours }, { neighbours: new Set([key]) }, model)
     }
@@ -117,7 +118,7 @@ const sorted = (model: DesiredModel) => {
   return {
     ...state,
     interfaces: state.interfaces.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
-    addresses: state.addresses.toSorted((a, b) => a.address - b.address),
+    addresses: state.addresses.toSorted((a, b) => compareAddresses(a.address, b.address)),
     findings: NAMES.map((each) => model.finding(`default/${each}`)),
     uplinkNeighbours,
     problems: model.routeProblems([]),
@@ -130,7 +131,7 @@ describe('the desired state, told piece by piece', () => {
       fc.property(steps, fc.func(fc.boolean()), fc.constantFrom(ONE_DEVICE, TWO_DEVICES), (sequence, looks, config) => {
         const world = new World()
         const incremental = new DesiredModel(config, world.snapshot)
-        const wanted = new Set<number>()
+        const wanted = new Set<NeighbourKey>()
         const told = new Set<DesiredInterface>()
         let revision = 0
         const look = () => {
@@ -164,10 +165,10 @@ describe('the desired state, told piece by piece', () => {
 describe('with 100,000 interfaces', () => {
   const COUNT = 100_000
   const PER_TABLE = 1000
-  const ipOf = (i: number) => formatIpv4(parseIpv4('10.0.0.0') + i)
+  const ipOf = (i: number) => formatAddress(offsetAddress(parseAddress('10.0.0.0'), i))
   const tableOf = (t: number, skip = -1) =>
     natTable(
-      formatIpv4(parseIpv4('203.0.0.0') + t),
+      formatAddress(offsetAddress(parseAddress('203.0.0.0'), t)),
       Array.from({ length: PER_TABLE }, (_, n) =>
         n === skip ? undefined : ([`vm${t * PER_TABLE + n}`, ipOf(t * PER_TABLE + n)] as const),
       ),

@@ -4,15 +4,16 @@ import { uplinkState } from '../../../src/desired/uplink.ts'
 import type { Neighbour, Route } from '../../../src/host/model.ts'
 import { neighbourKey } from '../../../src/host/model.ts'
 import { formatCidr } from '../../../src/net/cidr.ts'
-import { formatIpv4, parseIpv4 } from '../../../src/net/ipv4.ts'
+import type { Address } from '../../../src/net/address.ts'
+import { formatAddress, parseAddress } from '../../../src/net/address.ts'
 import { parseMac } from '../../../src/net/mac.ts'
 import { PRIVATE_A, UPLINK, host, link, neighbour, route } from './world.ts'
 
 const OTHER = 9
-const GATEWAY = parseIpv4('192.0.2.254')
+const GATEWAY = parseAddress('192.0.2.254')
 const MAC = '02:00:00:00:02:54'
 
-function uplink(routes: Route[], neighbours: Neighbour[] = [], present = true, silent: number[] = []) {
+function uplink(routes: Route[], neighbours: Neighbour[] = [], present = true, silent: Address[] = []) {
   const links = [link(UPLINK, 'up0'), link(PRIVATE_A, 'in0'), link(OTHER, 'mgmt0')]
   const snapshot = host({ routes, neighbours, links })
   const device = present ? snapshot.links.get(UPLINK) : undefined
@@ -21,7 +22,7 @@ function uplink(routes: Route[], neighbours: Neighbour[] = [], present = true, s
   const ways = Object.fromEntries(
     state.routes.map(({ address, prefixLength, type, nextHop }) => [
       formatCidr({ address, length: prefixLength }),
-      nextHop === undefined ? type : `${type} ${formatIpv4(nextHop)}`,
+      nextHop === undefined ? type : `${type} ${formatAddress(nextHop)}`,
     ]),
   )
   const problems = routeProblems({
@@ -49,7 +50,7 @@ describe('the way out', () => {
     const neighbours = [neighbour(UPLINK, '192.0.2.7', MAC), neighbour(UPLINK, '192.0.2.8', undefined)]
     const { ways, neighbours: kept } = uplink([route('192.0.2.0/24')], neighbours)
     expect(ways).toEqual({ '192.0.2.0/24': 'on-link', '192.0.2.7/32': 'via 192.0.2.7' })
-    expect(kept).toEqual([neighbourKey(UPLINK, parseIpv4('192.0.2.7'))])
+    expect(kept).toEqual([neighbourKey(UPLINK, parseAddress('192.0.2.7'))])
   })
 
   test('a neighbour that is reached by a gateway, or is on another device, gets no /32', () => {
@@ -68,9 +69,9 @@ describe('the way out', () => {
 
   test('of equal prefixes the smallest metric, of the table default only what main does not cover', () => {
     const routes = [
-      route('0.0.0.0/0', { gateway: parseIpv4('192.0.2.3'), metric: 200 }),
+      route('0.0.0.0/0', { gateway: parseAddress('192.0.2.3'), metric: 200 }),
       route('0.0.0.0/0', { gateway: GATEWAY, metric: 100 }),
-      route('198.51.100.0/24', { gateway: parseIpv4('192.0.2.4'), table: 253 }),
+      route('198.51.100.0/24', { gateway: parseAddress('192.0.2.4'), table: 253 }),
     ]
     expect(uplink(routes).ways).toEqual({ '0.0.0.0/0': 'via 192.0.2.254' })
     expect(uplink(routes.slice(2)).ways).toEqual({ '198.51.100.0/24': 'via 192.0.2.4' })
@@ -82,8 +83,8 @@ describe('the way out', () => {
       route('198.18.0.0/15', { gateway: GATEWAY, mtu: 1400 }),
     ])
     expect(routes).toMatchObject([
-      { address: 0, nextHop: GATEWAY, mtu: 1500 },
-      { address: parseIpv4('198.18.0.0'), nextHop: GATEWAY, mtu: 1400 },
+      { address: parseAddress('0.0.0.0'), nextHop: GATEWAY, mtu: 1500 },
+      { address: parseAddress('198.18.0.0'), nextHop: GATEWAY, mtu: 1400 },
     ])
     expect(nextHops).toMatchObject([
       { address: GATEWAY, mtu: 1500 },
@@ -109,7 +110,7 @@ describe('the way out', () => {
   test('is closed for prefixes of other devices and IPv6 next hops', () => {
     const { ways } = uplink([
       route('172.16.0.0/12', { ifindex: OTHER }),
-      route('198.51.100.0/24', { gatewayIpv6: true }),
+      route('198.51.100.0/24', { gateway: parseAddress('fe80::1') }),
     ])
     expect(ways).toEqual({ '172.16.0.0/12': 'reject', '198.51.100.0/24': 'reject' })
   })
@@ -146,7 +147,7 @@ describe('status says why nobody, or not everything, gets out', () => {
     ],
     [
       'a default route with an IPv6 next hop',
-      [route('0.0.0.0/0', { gatewayIpv6: true })],
+      [route('0.0.0.0/0', { gateway: parseAddress('fe80::1') })],
       ['error route default RouteNotFollowed'],
     ],
     [
@@ -162,7 +163,7 @@ describe('status says why nobody, or not everything, gets out', () => {
     ['not the subnet of another device', [standard, route('172.16.0.0/12', { ifindex: OTHER })], []],
     [
       'a destination with an IPv6 next hop',
-      [standard, route('198.51.100.0/24', { gatewayIpv6: true })],
+      [standard, route('198.51.100.0/24', { gateway: parseAddress('fe80::1') })],
       ['warning route 198.51.100.0/24 RouteNotFollowed'],
     ],
   ])('%s', (_, routes, expected) => {

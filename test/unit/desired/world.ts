@@ -12,7 +12,7 @@ import type { HostSnapshot } from '../../../src/host/host-network.ts'
 import type { InterfaceAddress, Link, Neighbour, Route } from '../../../src/host/model.ts'
 import { neighbourKey } from '../../../src/host/model.ts'
 import { parseCidr } from '../../../src/net/cidr.ts'
-import { parseIpv4 } from '../../../src/net/ipv4.ts'
+import { parseAddress } from '../../../src/net/address.ts'
 import { parseMac } from '../../../src/net/mac.ts'
 
 // Objects and hosts for tests of the agent, short to write down.
@@ -99,7 +99,7 @@ export function route(prefix: string, to: Partial<Route> = {}): Route {
 export function neighbour(ifindex: number, ip: string, mac: string | undefined): Neighbour {
   return {
     ifindex,
-    address: parseIpv4(ip),
+    address: parseAddress(ip),
     state: mac === undefined ? 0x20 : 0x02,
     ...(mac === undefined ? {} : { mac: parseMac(mac) }),
     managed: false,
@@ -109,7 +109,7 @@ export function neighbour(ifindex: number, ip: string, mac: string | undefined):
 }
 
 export function address(ifindex: number, text: string, more: Partial<InterfaceAddress> = {}): InterfaceAddress {
-  return { ifindex, family: 'IPv4', address: text, prefixLength: 24, ...more }
+  return { ifindex, address: parseAddress(text), prefixLength: 24, ...more }
 }
 
 /** A host with an uplink `up0` to 192.0.2.254 and the private devices `in0` and `in1`. */
@@ -124,7 +124,7 @@ export function host(parts: {
     links: new Map(links.map((each) => [each.ifindex, each])),
     addresses: parts.addresses ?? [],
     routes: parts.routes ?? [
-      route('0.0.0.0/0', { gateway: parseIpv4('192.0.2.254') }),
+      route('0.0.0.0/0', { gateway: parseAddress('192.0.2.254') }),
       route('192.0.2.0/24'),
       route('10.0.0.0/24', { ifindex: PRIVATE_A }),
     ],

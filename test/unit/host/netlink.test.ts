@@ -4,7 +4,7 @@ import { readLink } from '../../../src/host/links.ts'
 import { attribute, attributesOf, messagesOf } from '../../../src/host/message.ts'
 import { dumpNeighbours, readNeighbour, resolveNeighbour } from '../../../src/host/neighbours.ts'
 import { readRoute } from '../../../src/host/routes.ts'
-import { parseIpv4 } from '../../../src/net/ipv4.ts'
+import { parseAddress } from '../../../src/net/address.ts'
 
 // Bytes as a little-endian kernel sends them, written out from <linux/netlink.h>, rtnetlink.h, neighbour.h, if_link.h and
 // if_addr.h. Spaces separate fields.
@@ -78,28 +78,31 @@ describe('addresses', () => {
     const body = '02 18 80 00 07000000  0800 0100 c0000201  0800 0200 c0000201  0800 0400 c00002ff'
     expect(readAddress(bytes(body))).toEqual({
       ifindex: 7,
-      family: 'IPv4',
-      address: '192.0.2.1',
+      address: parseAddress('192.0.2.1'),
       prefixLength: 24,
-      broadcast: '192.0.2.255',
+      broadcast: parseAddress('192.0.2.255'),
     })
   })
 
   test('a subnet has a broadcast address also where none was configured, a /31 and a single address have none', () => {
     const broadcast = (length: string) =>
       readAddress(bytes(`02 ${length} 80 00 07000000  0800 0100 c0000201`))?.broadcast
-    expect([broadcast('1c'), broadcast('1f'), broadcast('20')]).toEqual(['192.0.2.15', undefined, undefined])
+    expect([broadcast('1c'), broadcast('1f'), broadcast('20')]).toEqual([
+      parseAddress('192.0.2.15'),
+      undefined,
+      undefined,
+    ])
   })
 
   test('of a point-to-point device the local end is ours', () => {
     const body = '02 18 80 00 07000000  0800 0100 c0000202  0800 0200 c0000201'
-    expect(readAddress(bytes(body))).toMatchObject({ address: '192.0.2.1' })
+    expect(readAddress(bytes(body))).toMatchObject({ address: parseAddress('192.0.2.1') })
     expect(readAddress(bytes(body))).not.toHaveProperty('broadcast')
   })
 
-  test('an IPv6 address in canonical text', () => {
+  test('an IPv6 address', () => {
     const body = '0a 40 80 fd 07000000  1400 0100 fe800000000000000000000000000001'
-    expect(readAddress(bytes(body))).toEqual({ ifindex: 7, family: 'IPv6', address: 'fe80::1', prefixLength: 64 })
+    expect(readAddress(bytes(body))).toEqual({ ifindex: 7, address: parseAddress('fe80::1'), prefixLength: 64 })
   })
 })
 
@@ -110,19 +113,19 @@ describe('routes', () => {
   test('a default route by a gateway', () => {
     const body = `${main('00')} 0800 0f00 fe000000 0800 0500 c0000202 0800 0400 07000000 0800 0600 64000000`
     expect(readRoute(bytes(body))).toEqual({
-      address: 0,
+      address: parseAddress('0.0.0.0'),
       prefixLength: 0,
       type: 'unicast',
       table: 254,
       metric: 100,
       ifindex: 7,
-      gateway: parseIpv4('192.0.2.2'),
+      gateway: parseAddress('192.0.2.2'),
     })
   })
 
   test('a route on the link with an MTU of its own', () => {
     const body = `${main('18')} 0800 0100 c6336400 0800 0400 07000000 0c00 0880 0800 0200 78050000`
-    expect(readRoute(bytes(body))).toMatchObject({ address: parseIpv4('198.51.100.0'), prefixLength: 24, mtu: 1400 })
+    expect(readRoute(bytes(body))).toMatchObject({ address: parseAddress('198.51.100.0'), prefixLength: 24, mtu: 1400 })
     expect(readRoute(bytes(body))).not.toHaveProperty('gateway')
   })
 
@@ -132,16 +135,16 @@ describe('routes', () => {
       const length = (4 + hops.length * 16).toString(16).padStart(2, '0')
       return readRoute(bytes(`${main('00')} ${length}00 0900 ${hops.join(' ')}`))?.gateway
     }
-    expect(gateway([hop('01', '01'), hop('10', '02'), hop('00', '03')])).toBe(parseIpv4('192.0.2.3'))
-    expect(gateway([hop('01', '01'), hop('10', '02')])).toBe(parseIpv4('192.0.2.2'))
+    expect(gateway([hop('01', '01'), hop('10', '02'), hop('00', '03')])).toBe(parseAddress('192.0.2.3'))
+    expect(gateway([hop('01', '01'), hop('10', '02')])).toBe(parseAddress('192.0.2.2'))
     expect(gateway([hop('01', '01')])).toBeUndefined()
   })
 
-  test('RTA_VIA of IPv4 is a gateway, of IPv6 one we cannot use', () => {
+  test('RTA_VIA is a gateway of either family', () => {
     const v4 = `${main('00')} 0a00 1200 0200 c0000202 0000 0800 0400 07000000`
     const v6 = `${main('00')} 1600 1200 0a00 fe800000000000000000000000000001 0000 0800 0400 07000000`
-    expect(readRoute(bytes(v4))).toMatchObject({ gateway: parseIpv4('192.0.2.2') })
-    expect(readRoute(bytes(v6))).toMatchObject({ gatewayIpv6: true })
+    expect(readRoute(bytes(v4))).toMatchObject({ gateway: parseAddress('192.0.2.2') })
+    expect(readRoute(bytes(v6))).toMatchObject({ gateway: parseAddress('fe80::1') })
   })
 
   test.each([
@@ -185,7 +188,7 @@ describe('neighbours', () => {
   test('who made it and whether the kernel keeps it are read', () => {
     expect(entry('02', '00', `${mac} 0800 0f00 01000000 0500 0c00 e7 000000`)).toMatchObject({
       ifindex: 7,
-      address: parseIpv4('192.0.2.2'),
+      address: parseAddress('192.0.2.2'),
       managed: true,
       protocol: 0xe7,
     })
@@ -201,13 +204,22 @@ describe('neighbours', () => {
   test('a request to resolve uses the entry, one to keep it marks it as ours and managed', () => {
     const header = (length: string) => `${length}000000 1c00 0505 00000000 00000000`
     const use = '02 000000 07000000 0000 01 00 0800 0100 c0000202'
-    expect(resolveNeighbour(7, parseIpv4('192.0.2.2'), false)).toEqual(bytes(`${header('24')} ${use}`))
-    expect(resolveNeighbour(7, parseIpv4('192.0.2.2'), true)).toEqual(
+    expect(resolveNeighbour(7, parseAddress('192.0.2.2'), false)).toEqual(bytes(`${header('24')} ${use}`))
+    expect(resolveNeighbour(7, parseAddress('192.0.2.2'), true)).toEqual(
       bytes(`${header('34')} ${use} 0500 0c00 e7 000000 0800 0f00 01000000`),
     )
   })
 
-  test('a listing asks for IPv4 alone', () => {
-    expect(dumpNeighbours()).toEqual(bytes('1c000000 1e00 0103 00000000 00000000 02 000000 00000000 0000 00 00'))
+  test('of IPv6 are read, and requests for them are of their family', () => {
+    const ipv6 = 'fe800000000000000000000000000002'
+    const body = `0a 00 0000 07000000 0200 00 01 1400 0100 ${ipv6} ${mac}`
+    expect(readNeighbour(bytes(body))).toMatchObject({ ifindex: 7, address: parseAddress('fe80::2') })
+    expect(resolveNeighbour(7, parseAddress('fe80::2'), false)).toEqual(
+      bytes(`30000000 1c00 0505 00000000 00000000 0a 000000 07000000 0000 01 00 1400 0100 ${ipv6}`),
+    )
+  })
+
+  test('are listed of both families', () => {
+    expect(dumpNeighbours()).toEqual(bytes('1c000000 1e00 0103 00000000 00000000 00 000000 00000000 0000 00 00'))
   })
 })

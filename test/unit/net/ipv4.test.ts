@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { NatGwError } from '../../../src/errors/errors.ts'
-import { formatIpv4, ipv4Problem, ipv4Use, parseIpv4, tryParseIpv4 } from '../../../src/net/ipv4.ts'
+import { formatIpv4, ipv4Problem, parseIpv4, tryParseIpv4 } from '../../../src/net/ipv4.ts'
 
 describe('an IPv4 address', () => {
   it.each([
@@ -33,16 +33,4 @@ describe('an IPv4 address', () => {
     failure.toThrow(NatGwError)
     failure.toThrow('"10.0.0.999" is not an IPv4 address: 999 is more than 255')
   })
-
-  it.each([
-    ['0.0.0.0', 'this network'],
-    ['0.1.2.3', 'this network'],
-    ['10.0.0.1', 'unicast'],
-    ['127.0.0.1', 'loopback'],
-    ['223.255.255.255', 'unicast'],
-    ['224.0.0.1', 'multicast'],
-    ['239.255.255.255', 'multicast'],
-    ['240.0.0.1', 'reserved'],
-    ['255.255.255.255', 'broadcast'],
-  ])('%s is for %s', (text, use) => expect(ipv4Use(parseIpv4(text))).toBe(use))
 })
