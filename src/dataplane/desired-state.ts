@@ -61,22 +61,35 @@ export interface DesiredInterface {
   name: string
   vni: number
   address: Address
-  /** Device it may send from; 0 while unknown: everything from it is dropped then. */
-  ifindex: number
+  owner: InterfaceOwner
   /** An interface of another Network here has the address too: the host could not tell whom it answers. */
   ambiguous?: true
-  slice?: {
-    publicAddress: Address
-    firstPort: number
-    /** Inside next hop; absent while the neighbour is not resolved. */
-    link?: {
-      destinationMac: Uint8Array
-      sourceMac: Uint8Array
-      mtu: number
-      /** Only frames from `destinationMac` may use the slice. */
-      bound?: true
-    }
-  }
+  slice?: { publicAddress: Address; firstPort: number }
+}
+
+/** Who has an interface: this node, behind a device of its own, or another node. */
+export type InterfaceOwner = LocalOwner | RemoteOwner
+
+export interface LocalOwner {
+  kind: 'local'
+  /** Device the interface may send from; 0 while unknown: everything from it is dropped then. */
+  ifindex: number
+  /** Where packets for its slice are handed; absent without a slice, and while the neighbour is not resolved. */
+  nextHop?: InsideNextHop
+}
+
+export interface RemoteOwner {
+  kind: 'remote'
+  /** Name of the Node. */
+  node: string
+}
+
+export interface InsideNextHop {
+  destinationMac: Uint8Array
+  sourceMac: Uint8Array
+  mtu: number
+  /** Only frames from `destinationMac` may use the slice. */
+  bound?: true
 }
 
 export interface DesiredAddress {

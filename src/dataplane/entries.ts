@@ -33,8 +33,10 @@ import type {
   DesiredNextHop,
   DesiredRoute,
   DesiredSettings,
+  InsideNextHop,
 } from './desired-state.ts'
 import type { FirstSlots } from './placement.ts'
+import type { SupportedInterface } from './unsupported.ts'
 
 const { HOST_FILTER_FACTOR, HOST_FILTER_SHIFT } = HostFilterConstants
 const NO_MAC = new Uint8Array(6)
@@ -115,17 +117,17 @@ export function addressEntry(desired: DesiredAddress, firstSlice: number): Addre
 }
 
 /** @param slice index into slices; undefined for an interface that is known but has no ports */
-export function interfaceEntry(desired: DesiredInterface, slice: number | undefined): Interface {
+export function interfaceEntry(desired: SupportedInterface, slice: number | undefined): Interface {
   const flags = desired.ambiguous === true ? InterfaceFlags.INTERFACE_AMBIGUOUS : 0
-  return { slice: slice ?? SliceConstants.NO_SLICE, ifindex: desired.ifindex, flags }
+  return { slice: slice ?? SliceConstants.NO_SLICE, ifindex: desired.owner.ifindex, flags }
 }
 
 /** What a slice keeps for as long as it has one owner. */
 export type SliceIdentity = Pick<Slice, 'secret' | 'generation'> & { firstSlots: FirstSlots; size: number }
 
 export function sliceEntry(
-  desired: DesiredInterface,
-  { publicAddress, firstPort, link }: NonNullable<DesiredInterface['slice']>,
+  { address, vni, owner }: SupportedInterface,
+  { publicAddress, firstPort }: NonNullable<DesiredInterface['slice']>,
   { secret, generation, firstSlots, size }: SliceIdentity,
 ): Slice {
   return {
@@ -135,19 +137,19 @@ export function sliceEntry(
     size,
     publicAddress: ipv4Word(publicAddress),
     firstPort,
-    insideAddress: ipv4Word(desired.address),
-    vni: desired.vni,
-    ifindex: desired.ifindex,
-    destinationMac: link?.destinationMac ?? NO_MAC,
-    sourceMac: link?.sourceMac ?? NO_MAC,
-    mtu: link?.mtu ?? 0,
-    flags: SliceFlags.SLICE_ACTIVE | linkFlags(link),
+    insideAddress: ipv4Word(address),
+    vni,
+    ifindex: owner.ifindex,
+    destinationMac: owner.nextHop?.destinationMac ?? NO_MAC,
+    sourceMac: owner.nextHop?.sourceMac ?? NO_MAC,
+    mtu: owner.nextHop?.mtu ?? 0,
+    flags: SliceFlags.SLICE_ACTIVE | nextHopFlags(owner.nextHop),
   }
 }
 
-function linkFlags(link: NonNullable<DesiredInterface['slice']>['link']): number {
-  if (link === undefined) return 0
-  return SliceFlags.SLICE_REACHABLE | (link.bound === true ? SliceFlags.SLICE_BOUND : 0)
+function nextHopFlags(nextHop: InsideNextHop | undefined): number {
+  if (nextHop === undefined) return 0
+  return SliceFlags.SLICE_REACHABLE | (nextHop.bound === true ? SliceFlags.SLICE_BOUND : 0)
 }
 
 /** Lets no packet in or out any more; its slots can still be found, to flush them. */

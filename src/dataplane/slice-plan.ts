@@ -12,7 +12,8 @@ import { hasSlots, isActive } from './placement.ts'
 import type { Block, Placement } from './placement.ts'
 import { blockOf } from './slot-numbers.ts'
 import { SyncFailure } from './sync-failure.ts'
-import { unsupportedInterface } from './unsupported.ts'
+import { isSupportedInterface, unsupportedInterface } from './unsupported.ts'
+import type { SupportedInterface } from './unsupported.ts'
 
 export interface SliceContext {
   image: MapImage
@@ -21,7 +22,7 @@ export interface SliceContext {
 }
 
 interface Wanted {
-  desired: DesiredInterface
+  desired: SupportedInterface
   index: number | undefined
 }
 
@@ -62,7 +63,7 @@ export class SlicePlanner {
   /** @param gone blocks whose address goes. @returns whether an unchanged interface lost its slice */
   planChange({ removed, added }: Change<DesiredInterface>, gone: readonly Block[]): { surprised: boolean } {
     const { interfaces, slices } = this.#image
-    const removable = removed.filter((each) => unsupportedInterface(each) === undefined)
+    const removable = removed.filter(isSupportedInterface)
     const leaving = new Set(removable.map((each) => interfaces.keyId(interfaceKey(each))))
     for (const each of added) this.#want(each, (id, key) => !leaving.has(id) && interfaces.has(key))
     for (const each of removable) {
@@ -71,7 +72,7 @@ export class SlicePlanner {
       if (!isWanted && interfaces.has(key)) this.#plan.add({ kind: 'remove', map: 'interfaces', key })
     }
     this.#refuseTaken(leaving)
-    for (const each of [...removable, ...added.filter((each) => unsupportedInterface(each) === undefined)]) {
+    for (const each of [...removable, ...added.filter(isSupportedInterface)]) {
       const index = interfaces.get(interfaceKey(each))?.slice ?? NO_SLICE
       const slice = index === NO_SLICE ? undefined : slices.get(index)
       if (slice !== undefined && hasSlots(slice) && isOwner(slice, each) && !this.#claims.has(index)) {
@@ -84,9 +85,8 @@ export class SlicePlanner {
   }
 
   #want(desired: DesiredInterface, isDuplicate: (id: KeyId, key: InterfaceKey) => boolean): void {
-    const unsupported = unsupportedInterface(desired)
-    if (unsupported !== undefined) {
-      this.#refuse(desired, unsupported, 'ERR_INVALID_FIELD')
+    if (!isSupportedInterface(desired)) {
+      this.#refuse(desired, unsupportedInterface(desired) ?? '', 'ERR_INVALID_FIELD')
       return
     }
     const key = interfaceKey(desired)
@@ -101,7 +101,7 @@ export class SlicePlanner {
   }
 
   /** Index of the slice it should have; undefined, and said, when it cannot have it. */
-  #locate(desired: DesiredInterface): number | undefined {
+  #locate(desired: SupportedInterface): number | undefined {
     const { slice } = desired
     if (slice === undefined) return undefined
     const block = this.#placement.block(slice.publicAddress)
@@ -227,7 +227,7 @@ export class SlicePlanner {
     this.#plan.add({ kind: 'slot-block', number })
   }
 
-  #planInterface(desired: DesiredInterface, index: number | undefined): void {
+  #planInterface(desired: SupportedInterface, index: number | undefined): void {
     const key = interfaceKey(desired)
     const value: Interface = interfaceEntry(desired, index)
     const current = this.#image.interfaces.get(key)

@@ -1,13 +1,21 @@
 // What a desired state can say and the programs do not serve yet. Each is refused here, by name, and nowhere else.
 import { formatAddress, unsupportedFamily } from '../net/address.ts'
 import type { Address } from '../net/address.ts'
-import type { DesiredAddress, DesiredInterface, DesiredNextHop, DesiredRoute } from './desired-state.ts'
+import type { DesiredAddress, DesiredInterface, DesiredNextHop, DesiredRoute, LocalOwner } from './desired-state.ts'
 import type { Plan } from './operations.ts'
 import { SyncFailure } from './sync-failure.ts'
 import type { Affected } from './sync-failure.ts'
 
+/** An interface that the programs can serve. */
+export type SupportedInterface = DesiredInterface & { owner: LocalOwner }
+
+export function isSupportedInterface(desired: DesiredInterface): desired is SupportedInterface {
+  return unsupportedInterface(desired) === undefined
+}
+
 /** @returns why the interface cannot be served, undefined when it can */
-export function unsupportedInterface({ address, slice }: DesiredInterface): string | undefined {
+export function unsupportedInterface({ address, owner, slice }: DesiredInterface): string | undefined {
+  if (owner.kind === 'remote') return `node ${owner.node} has it, and relaying to another node is not supported yet`
   return unsupportedFamily(address) ?? (slice && unsupportedFamily(slice.publicAddress))
 }
 

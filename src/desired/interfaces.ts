@@ -1,5 +1,5 @@
 import type { ObjectKey } from '../api/index.ts'
-import type { DesiredInterface } from '../dataplane/desired-state.ts'
+import type { DesiredInterface, LocalOwner } from '../dataplane/desired-state.ts'
 import type { Address } from '../net/address.ts'
 import type { Neighbour, NeighbourKey } from '../host/model.ts'
 import type { Finding } from './finding.ts'
@@ -60,16 +60,15 @@ function addressResult(name: string, address: Address, context: InterfaceContext
   const { side, consulted } = placeOf(address, candidates, routes, neighbours, bound)
   const link = side?.link
   const ifindex = link?.ifindex ?? 0
+  const owner: LocalOwner = { kind: 'local', ifindex }
   const ambiguous = context.isAmbiguous(address)
-  const entry = { name, vni, address, ifindex, ...(ambiguous ? { ambiguous } : {}) }
+  const entry: DesiredInterface = { name, vni, address, owner, ...(ambiguous ? { ambiguous } : {}) }
   if (claim === undefined) return { ...NOTHING, interfaces: [entry], watches: consulted }
   const { table, section } = claim
-  const publicAddress = table.address.address
-  const firstPort = section.port
+  const slice = { publicAddress: table.address.address, firstPort: section.port }
   if (side === undefined || link === undefined) {
     const finding = side === undefined ? noDevice(address, candidates) : deviceMissing(side)
-    const interfaces = [{ ...entry, slice: { publicAddress, firstPort } }]
-    return { interfaces, finding, watches: consulted, wants: consulted, tables: table.keys }
+    return { interfaces: [{ ...entry, slice }], finding, watches: consulted, wants: consulted, tables: table.keys }
   }
   const hop = insideNextHop(address, ifindex, routes)
   // What is bound does not depend on who answers ARP.
@@ -77,10 +76,7 @@ function addressResult(name: string, address: Address, context: InterfaceContext
   const wants = bound === undefined ? [neighbour] : []
   const mac = bound ?? neighbours.get(neighbour)?.mac
   const isBound = bound === undefined ? {} : { bound: true as const }
-  const slice: NonNullable<DesiredInterface['slice']> =
-    mac === undefined
-      ? { publicAddress, firstPort }
-      : { publicAddress, firstPort, link: { destinationMac: mac, sourceMac: link.mac, mtu: link.mtu, ...isBound } }
+  if (mac !== undefined) owner.nextHop = { destinationMac: mac, sourceMac: link.mac, mtu: link.mtu, ...isBound }
   return {
     interfaces: [{ ...entry, slice }],
     finding: findingOf(entry, hop, side, mac !== undefined),

@@ -1,5 +1,5 @@
 import type { ObjectKey } from '../api/index.ts'
-import type { DesiredInterface } from '../dataplane/desired-state.ts'
+import type { DesiredInterface, InsideNextHop, InterfaceOwner } from '../dataplane/desired-state.ts'
 import type { InterfaceRecord, InterfaceResult } from './record.ts'
 import type { NeighbourKey } from '../host/model.ts'
 import { MultiMap } from './multi-map.ts'
@@ -76,19 +76,22 @@ function count<K>(counts: Map<K, number>, key: K, by: 1 | -1): boolean {
 }
 
 function sameEntry(a: DesiredInterface, b: DesiredInterface): boolean {
-  const same = a.address === b.address && a.ifindex === b.ifindex && a.vni === b.vni && a.ambiguous === b.ambiguous
-  return same && sameSlice(a.slice, b.slice)
+  const same = a.address === b.address && a.vni === b.vni && a.ambiguous === b.ambiguous
+  return same && sameOwner(a.owner, b.owner) && sameSlice(a.slice, b.slice)
 }
 
 /** By hand: a comparison of any two things costs ten times as much, and there are 100,000 of these. */
-function sameSlice(a: DesiredInterface['slice'], b: DesiredInterface['slice']): boolean {
-  if (a === undefined || b === undefined) return a === b
-  return a.publicAddress === b.publicAddress && a.firstPort === b.firstPort && sameLink(a.link, b.link)
+function sameOwner(a: InterfaceOwner, b: InterfaceOwner): boolean {
+  if (a.kind === 'remote') return b.kind === 'remote' && a.node === b.node
+  return b.kind === 'local' && a.ifindex === b.ifindex && sameNextHop(a.nextHop, b.nextHop)
 }
 
-type SliceLink = NonNullable<DesiredInterface['slice']>['link']
+function sameSlice(a: DesiredInterface['slice'], b: DesiredInterface['slice']): boolean {
+  if (a === undefined || b === undefined) return a === b
+  return a.publicAddress === b.publicAddress && a.firstPort === b.firstPort
+}
 
-function sameLink(a: SliceLink, b: SliceLink): boolean {
+function sameNextHop(a: InsideNextHop | undefined, b: InsideNextHop | undefined): boolean {
   if (a === undefined || b === undefined) return a === b
   return (
     a.mtu === b.mtu &&

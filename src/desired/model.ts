@@ -133,7 +133,7 @@ export class DesiredModel {
         return holder === undefined || this.finding(holder) === undefined ? [] : [holder]
       }
       case 'device':
-        return this.#served(({ ifindex }) => ifindex === affects.ifindex)
+        return this.#served(({ owner }) => owner.kind === 'local' && owner.ifindex === affects.ifindex)
       case 'public-address':
         return this.#served(({ slice }) => slice?.publicAddress === affects.address)
       case 'every-interface':

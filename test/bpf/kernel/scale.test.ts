@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { DesiredInterface, DesiredState } from '../../../src/dataplane/desired-state.ts'
 import { offsetAddress, parseAddress } from '../../../src/net/address.ts'
 import { DataplaneSync } from '../../../src/kernel/sync.ts'
-import { addressOf, MAC, PUBLIC, stateOf } from '../../unit/dataplane/states.ts'
+import { addressOf, PUBLIC, REACHABLE, stateOf } from '../../unit/dataplane/states.ts'
 import { TestInstance } from './plane.ts'
 
 const FIRST_INSIDE = parseAddress('10.0.0.0')
@@ -15,7 +15,6 @@ let sync: DataplaneSync
 let state: DesiredState
 beforeAll(() => {
   sync = new DataplaneSync(instance.open({ maxSlices: 131072, maxInterfaces: 131072 }))
-  const link = { destinationMac: MAC, sourceMac: MAC, mtu: 1500 }
   const interfaces = Array.from({ length: INTERFACES }, (_, index): DesiredInterface => {
     const publicAddress = offsetAddress(PUBLIC, Math.floor(index / PER_ADDRESS))
     const firstPort = 1024 + (index % PER_ADDRESS) * SLICE_SIZE
@@ -23,8 +22,8 @@ beforeAll(() => {
       name: `default/vm-${index}`,
       vni: 100,
       address: offsetAddress(FIRST_INSIDE, index),
-      ifindex: 5,
-      slice: { publicAddress, firstPort, link },
+      owner: REACHABLE,
+      slice: { publicAddress, firstPort },
     }
   })
   const addresses = Array.from({ length: Math.ceil(INTERFACES / PER_ADDRESS) }, (_, i) =>
@@ -47,7 +46,7 @@ describe('a hundred thousand slices', () => {
   })
 
   it('of which one changes cost two entries to write', () => {
-    const changed = { ...state.interfaces[50_000]!, ifindex: 6 }
+    const changed = { ...state.interfaces[50_000]!, owner: { ...REACHABLE, ifindex: 6 } }
     state = { ...state, interfaces: state.interfaces.with(50_000, changed) }
     expect(sync.apply(state).written).toEqual({ slices: { put: 1, removed: 0 }, interfaces: { put: 1, removed: 0 } })
   })

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { SliceConstants } from '../../../src/dataplane/generated/layouts.ts'
 import type { Dataplane } from '../../../src/kernel/loader.ts'
-import type { DesiredInterface, DesiredState } from '../../../src/dataplane/desired-state.ts'
+import type { DesiredInterface, DesiredState, LocalOwner } from '../../../src/dataplane/desired-state.ts'
 import { readCounters, readDrops, readSliceUse } from '../../../src/kernel/readers.ts'
 import { readSessions } from '../../../src/kernel/session-reader.ts'
 import { DataplaneSync } from '../../../src/kernel/sync.ts'
@@ -33,7 +33,7 @@ const onLo = (...interfaces: DesiredInterface[]): DesiredState =>
   stateOf({
     settings: { ...stateOf().settings, uplinkIfindex: LO },
     devices: [{ ifindex: LO, vni: 100, macs: [] }],
-    interfaces: interfaces.map((each) => ({ ...each, ifindex: LO })),
+    interfaces: interfaces.map((each) => ({ ...each, owner: { ...each.owner, ifindex: LO } as LocalOwner })),
     addresses: [addressOf(PUBLIC)],
     nextHops: [{ address: GATEWAY, ifindex: LO, mtu: 1500, sourceMac: MAC, destinationMac: MAC }],
     routes: [{ address: parseAddress('0.0.0.0'), prefixLength: 0, type: 'via', nextHop: GATEWAY, mtu: 1500 }],

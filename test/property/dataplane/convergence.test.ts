@@ -8,7 +8,7 @@ import { blockOf } from '../../../src/dataplane/slot-numbers.ts'
 import { hasSlots, isActive } from '../../../src/dataplane/placement.ts'
 import { ipv4Address, ipv4Word, offsetAddress, parseAddress } from '../../../src/net/address.ts'
 import { MemoryMaps } from '../../unit/dataplane/memory-maps.ts'
-import { addressOf, MAC, PUBLIC, stateOf } from '../../unit/dataplane/states.ts'
+import { addressOf, LOCAL, MAC, PUBLIC, REACHABLE, stateOf } from '../../unit/dataplane/states.ts'
 
 const INSIDE = parseAddress('10.0.0.0')
 const ADDRESSES = 3
@@ -50,16 +50,15 @@ function toState({ sizes, interfaces, hops, enabled }: Picture): DesiredState {
   const given = new Set<string>()
   const desired = interfaces.flatMap((each, index): DesiredInterface[] => {
     if (each === undefined) return []
-    const base = { name: `default/vm-${index}`, vni: each.vni, address: offsetAddress(INSIDE, index), ifindex: 5 }
+    const base = { name: `default/vm-${index}`, vni: each.vni, address: offsetAddress(INSIDE, index), owner: LOCAL }
     const size = each.slice && sizes[each.slice.address]
     if (each.slice === undefined || size === undefined) return [base]
     const { address, number, reachable } = each.slice
     const id = `${address}/${number}`
     if (given.has(id) || number >= Math.floor(64512 / size)) return [base]
     given.add(id)
-    const link = { destinationMac: MAC, sourceMac: MAC, mtu: 1500 }
     const slice = { publicAddress: offsetAddress(PUBLIC, address), firstPort: 1024 + number * size }
-    return [{ ...base, slice: reachable ? { ...slice, link } : slice }]
+    return [{ ...base, owner: reachable ? REACHABLE : LOCAL, slice }]
   })
   const nextHops = hops.map((last) => ({
     address: offsetAddress(PUBLIC, 200 + last),
@@ -121,7 +120,7 @@ function expectSafe({ image }: MemoryMaps): void {
 
 function expectReached({ image }: MemoryMaps, desired: DesiredState): void {
   expect([...image.interfaces.keys()].length).toBe(desired.interfaces.length)
-  for (const { vni, address, slice } of desired.interfaces) {
+  for (const { vni, address, owner, slice } of desired.interfaces) {
     const index = image.interfaces.get(interfaceKey({ vni, address }))?.slice
     if (slice === undefined) expect(index).toBe(SliceConstants.NO_SLICE)
     else {
@@ -130,7 +129,7 @@ function expectReached({ image }: MemoryMaps, desired: DesiredState): void {
         insideAddress: ipv4Word(address),
         publicAddress: ipv4Word(slice.publicAddress),
         firstPort: slice.firstPort,
-        flags: slice.link === undefined ? 1 : 3,
+        flags: owner === REACHABLE ? 3 : 1,
       })
       const block = image.addresses.get(addressKey(slice.publicAddress))!
       expect(index).toBe(block.firstSlice + (slice.firstPort - block.firstPort) / block.sliceSize)

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { InterfaceFlags, SliceConstants, SliceFlags } from '../../../src/dataplane/generated/layouts.ts'
 import type { DesiredState } from '../../../src/dataplane/desired-state.ts'
 import { ipv4Word, offsetAddress, parseAddress } from '../../../src/net/address.ts'
-import { addressOf, interfaceOf, MAC, PUBLIC, stateOf } from './states.ts'
+import { addressOf, interfaceOf, LOCAL, MAC, PUBLIC, stateOf } from './states.ts'
 import { MemoryMaps, outline } from './memory-maps.ts'
 
 let maps: MemoryMaps
@@ -23,8 +23,7 @@ describe('the order of operations', () => {
     maps.apply(oneSlice(), look)
     expect(seen[0]).toEqual([false, 1, 64, 100])
     expect(seen.at(-1)).toEqual([true, 1, 64, 100])
-    const unreachable = structuredClone(oneSlice())
-    delete unreachable.interfaces[0]!.slice!.link
+    const unreachable = { ...oneSlice(), interfaces: [{ ...interfaceOf(1, 1024), owner: LOCAL }] }
     seen.length = 0
     maps.apply(unreachable, look)
     maps.apply(oneSlice(), look)

@@ -1,9 +1,16 @@
 import type { Address } from '../../../src/net/address.ts'
 import { offsetAddress, parseAddress } from '../../../src/net/address.ts'
-import type { DesiredAddress, DesiredInterface, DesiredState } from '../../../src/dataplane/desired-state.ts'
+import type {
+  DesiredAddress,
+  DesiredInterface,
+  DesiredState,
+  LocalOwner,
+} from '../../../src/dataplane/desired-state.ts'
 
 export const MAC = new Uint8Array([2, 0, 0, 0, 0, 1])
 export const PUBLIC = parseAddress('198.51.100.0')
+export const LOCAL: LocalOwner = { kind: 'local', ifindex: 5 }
+export const REACHABLE: LocalOwner = { ...LOCAL, nextHop: { destinationMac: MAC, sourceMac: MAC, mtu: 1500 } }
 const INSIDE = parseAddress('10.0.0.0')
 
 /** A state with nothing to translate yet, and what a test wants differently. */
@@ -34,7 +41,7 @@ export function addressOf(address: Address, sliceSize = 64): DesiredAddress {
 
 /** The interface 10.0.0.<last> of VNI 100, with the slice that begins at `firstPort` where one is given. */
 export function interfaceOf(last: number, firstPort?: number, publicAddress = PUBLIC): DesiredInterface {
-  const base = { name: `default/vm-${last}`, vni: 100, address: offsetAddress(INSIDE, last), ifindex: 5 }
+  const base = { name: `default/vm-${last}`, vni: 100, address: offsetAddress(INSIDE, last), owner: LOCAL }
   if (firstPort === undefined) return base
-  return { ...base, slice: { publicAddress, firstPort, link: { destinationMac: MAC, sourceMac: MAC, mtu: 1500 } } }
+  return { ...base, owner: REACHABLE, slice: { publicAddress, firstPort } }
 }

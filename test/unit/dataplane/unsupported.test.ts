@@ -36,6 +36,21 @@ describe('what the programs do not serve yet', () => {
     expect([...maps.image.routes.keys()]).toEqual([{ prefixLength: 0, address: 0 }])
   })
 
+  it('is refused for an interface that another node has, which loses what it had here', () => {
+    const local = interfaceOf(1, 1024)
+    maps.apply(stateOf({ interfaces: [local], addresses: [addressOf(PUBLIC)] }))
+    const remote = { ...local, owner: { kind: 'remote' as const, node: 'worker-2' } }
+    const { failures } = maps.apply(stateOf({ interfaces: [remote], addresses: [addressOf(PUBLIC)] }))
+    expect(failures[0]?.message).toBe(
+      'interface default/vm-1 (10.0.0.1, VNI 100) gets no ports: ' +
+        'node worker-2 has it, and relaying to another node is not supported yet',
+    )
+    expect(failures[0]?.affects).toEqual({ scope: 'interface', name: 'default/vm-1' })
+    expect([...maps.image.interfaces.keys()]).toEqual([])
+    expect(maps.image.slices.get(0)).toMatchObject({ flags: 0, size: 0 })
+    expect(maps.flushed).toEqual([0])
+  })
+
   it('stays refused while others change, and is gone without a trace', () => {
     const refused = { ...interfaceOf(2), address: IPV6 }
     const derived = (revision: number, removed: (typeof refused)[], added: (typeof refused)[]) => ({

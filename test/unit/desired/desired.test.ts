@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Resource } from '../../../src/api/index.ts'
 import { DesiredModel } from '../../../src/desired/model.ts'
 import type { DesiredConfig } from '../../../src/desired/model.ts'
+import type { DesiredInterface, LocalOwner } from '../../../src/dataplane/desired-state.ts'
 import type { HostSnapshot } from '../../../src/host/host-network.ts'
 import { neighbourKey } from '../../../src/host/model.ts'
 import { formatAddress, parseAddress } from '../../../src/net/address.ts'
@@ -50,6 +51,10 @@ const build = (objects: Resource[], snapshot: HostSnapshot, config?: DesiredConf
   return { ...built, ...built.state, finding: made.finding('default/vm') }
 }
 
+function localOf(entry: DesiredInterface | undefined): LocalOwner | undefined {
+  return entry?.owner.kind === 'local' ? entry.owner : undefined
+}
+
 describe('an interface with a slice', () => {
   test('is translated once its machine answers ARP', () => {
     const { interfaces, addresses, devices, finding } = build(
@@ -59,9 +64,10 @@ describe('an interface with a slice', () => {
     const slice = {
       publicAddress: parseAddress('203.0.113.1'),
       firstPort: 1088,
-      link: { destinationMac: parseMac(MAC), sourceMac: parseMac('02:00:00:00:00:03'), mtu: 1500 },
     }
-    expect(interfaces).toEqual([{ name: 'default/vm', vni: 7, address: parseAddress(VM), ifindex: PRIVATE_A, slice }])
+    const nextHop = { destinationMac: parseMac(MAC), sourceMac: parseMac('02:00:00:00:00:03'), mtu: 1500 }
+    const owner = { kind: 'local', ifindex: PRIVATE_A, nextHop }
+    expect(interfaces).toEqual([{ name: 'default/vm', vni: 7, address: parseAddress(VM), owner, slice }])
     expect(devices).toEqual([
       { ifindex: PRIVATE_A, vni: 7, macs: [parseMac('02:00:00:00:00:03')] },
       { ifindex: UPLINK, vni: 0, macs: [expect.any(Uint8Array)] },
@@ -86,12 +92,12 @@ describe('an interface with a slice', () => {
       served('10.1.2.3'),
       host({ routes, neighbours: [neighbour(PRIVATE_A, '10.0.0.9', MAC)] }),
     )
-    expect(interfaces[0]?.slice?.link?.destinationMac).toEqual(parseMac(MAC))
+    expect(localOf(interfaces[0])?.nextHop?.destinationMac).toEqual(parseMac(MAC))
   })
 
   test('keeps its slice and sends nowhere while its device is missing', () => {
     const { interfaces, devices, finding } = build(served(), host({ links: [link(UPLINK, 'up0')] }))
-    expect(interfaces).toMatchObject([{ ifindex: 0, slice: { firstPort: 1088 } }])
+    expect(interfaces).toMatchObject([{ owner: { ifindex: 0 }, slice: { firstPort: 1088 } }])
     expect(devices).toMatchObject([{ ifindex: UPLINK }])
     expect(finding).toMatchObject({ status: 'False', reason: 'DeviceMissing' })
     expect(finding?.message).toContain('in0')
@@ -135,7 +141,11 @@ describe('an interface with a slice', () => {
   test('that is bound to a MAC is sent to there, whoever answers ARP or nobody', () => {
     for (const neighbours of [[], [neighbour(PRIVATE_A, VM, MAC)]]) {
       const { interfaces, insideNeighbours, finding } = build(servedAt(STATION), host({ neighbours }))
-      expect(interfaces[0]?.slice?.link).toMatchObject({ destinationMac: parseMac(STATION), mtu: 1500, bound: true })
+      expect(localOf(interfaces[0])?.nextHop).toMatchObject({
+        destinationMac: parseMac(STATION),
+        mtu: 1500,
+        bound: true,
+      })
       expect(insideNeighbours.added).toEqual([])
       expect(finding).toMatchObject({ status: 'True', reason: 'Programmed' })
     }
@@ -144,7 +154,7 @@ describe('an interface with a slice', () => {
   test('that is bound to a MAC is on the device where just that one answers ARP', () => {
     const neighbours = [neighbour(PRIVATE_A, VM, MAC), neighbour(PRIVATE_B, VM, STATION)]
     const { interfaces } = build(servedAt(STATION), host({ routes: [], neighbours }), TWO_DEVICES)
-    expect(interfaces[0]).toMatchObject({ ifindex: PRIVATE_B })
+    expect(interfaces[0]).toMatchObject({ owner: { ifindex: PRIVATE_B } })
   })
 
   test('is bound, bound to another MAC and free again as its annotation changes, though its spec does not', () => {
@@ -152,7 +162,7 @@ describe('an interface with a slice', () => {
     const { spec } = networkInterface('vm', VM)
     const after = (mac?: string) => {
       made.apply(event('modified', { ...boundTo(mac), spec }))
-      return made.build().state.interfaces[0]?.slice?.link
+      return localOf(made.build().state.interfaces[0])?.nextHop
     }
     expect(after()).not.toHaveProperty('bound')
     expect(after(MAC)).toMatchObject({ destinationMac: parseMac(MAC), bound: true })
@@ -186,7 +196,9 @@ describe('an interface with a slice', () => {
 describe('an interface', () => {
   test('without a slice is known, so that its packets are not taken for spoofed, and nothing is said about it', () => {
     const { interfaces, finding, insideNeighbours } = build([...BLUE, networkInterface('vm', VM)], host({}))
-    expect(interfaces).toEqual([{ name: 'default/vm', vni: 7, address: parseAddress(VM), ifindex: PRIVATE_A }])
+    expect(interfaces).toEqual([
+      { name: 'default/vm', vni: 7, address: parseAddress(VM), owner: { kind: 'local', ifindex: PRIVATE_A } },
+    ])
     expect(finding).toBeUndefined()
     expect(insideNeighbours.added).toEqual([])
   })
@@ -235,7 +247,7 @@ describe('an interface', () => {
 
 describe('of several devices of a Network an address is on', () => {
   const ifindexOf = (snapshot: HostSnapshot, config = TWO_DEVICES) =>
-    build(served(), snapshot, config).interfaces[0]?.ifindex
+    localOf(build(served(), snapshot, config).interfaces[0])?.ifindex
   const bothRouted = [route('10.0.0.0/24', { ifindex: PRIVATE_A }), route('10.0.0.0/28', { ifindex: PRIVATE_B })]
 
   test('the one configured with the longest prefix that holds it', () => {
@@ -257,7 +269,7 @@ describe('of several devices of a Network an address is on', () => {
 
   test('else none: it is asked for on all of them, and the user is told what to configure', () => {
     const { interfaces, finding, insideNeighbours } = build(served(), host({ routes: [] }), TWO_DEVICES)
-    expect(interfaces[0]?.ifindex).toBe(0)
+    expect(localOf(interfaces[0])?.ifindex).toBe(0)
     expect(insideNeighbours.added).toEqual(
       [PRIVATE_A, PRIVATE_B].map((ifindex) => neighbourKey(ifindex, parseAddress(VM))),
     )
@@ -275,7 +287,7 @@ describe('of several devices of a Network an address is on', () => {
       { ...snapshot, neighbours: new Map([[key, heard]]) },
       { links: false, addresses: false, routes: false, neighbours: new Set([key]) },
     )
-    expect(made.build().state.interfaces[0]?.ifindex).toBe(PRIVATE_B)
+    expect(localOf(made.build().state.interfaces[0])?.ifindex).toBe(PRIVATE_B)
     expect(made.finding('default/vm')?.reason).toBe('Programmed')
   })
 })
