@@ -2,20 +2,21 @@
 // refuses every other import; test/unit/import-arrows.test.ts refuses an arrow that nothing uses, and circles of files.
 export const arrows: Readonly<Record<string, readonly string[]>> = {
   errors: [],
+  files: [],
   time: [],
   net: ['errors'],
   api: ['errors', 'net'],
   document: [],
   log: ['errors', 'time'],
   native: ['errors'],
-  problems: ['errors', 'time', 'api', 'log'],
+  problems: ['errors', 'files', 'time', 'api', 'log'],
   config: ['errors', 'net', 'api', 'document'],
   host: ['errors', 'net', 'native'],
   checks: ['net', 'problems', 'config', 'host'],
   allocation: ['errors', 'net', 'api'],
-  store: ['errors', 'api', 'document', 'native', 'problems'],
+  store: ['errors', 'files', 'api', 'document', 'native', 'problems'],
   dataplane: ['errors', 'net'],
-  kernel: ['errors', 'net', 'native', 'dataplane'],
+  kernel: ['errors', 'files', 'net', 'native', 'dataplane'],
   desired: ['net', 'api', 'problems', 'config', 'host', 'allocation', 'store', 'dataplane'],
   controllers: ['errors', 'time', 'net', 'api', 'log', 'problems', 'allocation', 'store'],
   agent: [
@@ -35,6 +36,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   ],
   cli: [
     'errors',
+    'files',
     'time',
     'net',
     'api',

@@ -1,8 +1,9 @@
 // /run/natgw: what belongs to running processes, <instance>.lock, .json and .problems.json. Commands that show only read it.
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { lstatSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf, NatGwError } from '../errors/errors.ts'
+import { replaceFile } from '../files/own-files.ts'
 import { isFileLocked, lockFile, unlockFile } from '../native/load-native.ts'
 
 /** Written by `natgw run` for the other commands; stays when it ends, until `natgw unload`. */
@@ -37,11 +38,12 @@ export class RunFolder {
     return this.#asRoot(() => isFileLocked(this.#file('lock')))
   }
 
-  /** @returns what gives the lock back, undefined when another process holds it. @throws ERR_NO_ROOT */
+  /** @returns what gives the lock back, undefined when another process holds it. @throws ERR_NO_ROOT, ERR_RUN_FOLDER */
   async lock(): Promise<(() => void) | undefined> {
     for (let attempt = 1; attempt <= LOCK_ATTEMPTS; attempt++) {
       const fd = this.#asRoot(() => {
         mkdirSync(this.#path, { recursive: true, mode: 0o755 })
+        this.#expectOwn()
         return lockFile(this.#file('lock'))
       })
       if (fd !== -1) {
@@ -68,7 +70,7 @@ export class RunFolder {
 
   writeRecord(record: Omit<RunRecord, 'pid' | 'startedAt'>): void {
     const written: RunRecord = { ...record, pid: process.pid, startedAt: new Date().toISOString() }
-    writeFileSync(this.#file('json'), JSON.stringify(written))
+    replaceFile(this.#file('json'), JSON.stringify(written), 0o644)
   }
 
   /** Forgets what processes of the instance left for each other; the lock goes with who holds it. */
@@ -92,6 +94,14 @@ export class RunFolder {
     } catch {
       // It holds what belongs to others, or is gone.
     }
+  }
+
+  /** Where others can write, they could put another agent's files in the place of this one's. @throws ERR_RUN_FOLDER */
+  #expectOwn(): void {
+    const stat = lstatSync(this.#path)
+    if (stat.isDirectory() && (stat.mode & 0o002) === 0) return
+    const what = stat.isDirectory() ? 'everybody can write to it: chmod 755' : 'it is no folder: remove'
+    throw new NatGwError('ERR_RUN_FOLDER', `${this.#path} cannot be used: ${what} ${this.#path}`, { path: this.#path })
   }
 
   #asRoot<T>(body: () => T): T {

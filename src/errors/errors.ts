@@ -32,6 +32,7 @@ export type ErrorCode =
   | 'ERR_ATTACH' // program could not be attached
   | 'ERR_NO_DEVICE' // interface does not exist
   | 'ERR_ALREADY_RUNNING' // another natgw holds the instance or the device
+  | 'ERR_RUN_FOLDER' // the folder for running processes is not ours alone
   | 'ERR_NOT_LOADED' // no pinned programs of this instance
   | 'ERR_NETLINK' // the kernel refused a request about links, routes or neighbours
   | 'ERR_NATIVE_ADDON' // addon not built or not loadable

@@ -1,6 +1,7 @@
 // The list of problems as a file in the run folder: the agent writes it, the other commands read it.
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { messageOf } from '../errors/errors.ts'
+import { replaceFile } from '../files/own-files.ts'
 import type { Logger } from '../log/logger.ts'
 import { bootTime, secondsSince } from './boot-clock.ts'
 import type { BootTime } from './boot-clock.ts'
@@ -61,8 +62,7 @@ export class ProblemPublisher {
     const problems = all.slice(0, MAX_PUBLISHED)
     const published: Published = { at: bootTime(), problems, omitted: all.length - problems.length }
     try {
-      writeFileSync(`${this.#path}.next`, JSON.stringify(published))
-      renameSync(`${this.#path}.next`, this.#path)
+      replaceFile(this.#path, JSON.stringify(published), 0o644)
       this.#failed = false
     } catch (error) {
       const message = `${this.#path} cannot be written, natgw status shows old problems: ${messageOf(error)}`

@@ -1,4 +1,5 @@
 import { mkdir, open, readFile, realpath, rename, rm } from 'node:fs/promises'
+import { NEW_FILE, PRESENT_FILE } from '../../files/own-files.ts'
 import { lockStateFile } from './lock.ts'
 
 /** A file open for writing. */
@@ -18,7 +19,7 @@ export interface Disk {
   lock(path: string): () => void
   /** @returns the bytes, undefined when there is no such file */
   read(path: string): Promise<Buffer | undefined>
-  /** A new, empty file, readable by its owner only; an old one of the name is emptied. */
+  /** A new, empty file, readable by its owner only; what has the name, a link for one, is removed. */
   create(path: string): Promise<DiskFile>
   openForWriting(path: string): Promise<DiskFile>
   rename(from: string, to: string): Promise<void>
@@ -47,12 +48,15 @@ export const realDisk: Disk = {
       throw error
     }
   },
-  create: (path) => openFile(path, 'w'),
-  openForWriting: (path) => openFile(path, 'r+'),
+  async create(path) {
+    await rm(path, { force: true })
+    return openFile(path, NEW_FILE)
+  },
+  openForWriting: (path) => openFile(path, PRESENT_FILE),
   rename,
   remove: (path) => rm(path, { force: true }),
   async makeDirectory(path) {
-    await mkdir(path, { recursive: true })
+    await mkdir(path, { recursive: true, mode: 0o755 })
   },
   async syncDirectory(path) {
     const directory = await open(path, 'r')
@@ -64,7 +68,7 @@ export const realDisk: Disk = {
   },
 }
 
-async function openFile(path: string, flags: 'w' | 'r+'): Promise<DiskFile> {
+async function openFile(path: string, flags: number): Promise<DiskFile> {
   const handle = await open(path, flags, 0o600)
   return {
     async write(bytes, position) {

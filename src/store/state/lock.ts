@@ -1,6 +1,7 @@
-import { fstatSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { ftruncateSync, readFileSync, rmSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { NatGwError } from '../../errors/errors.ts'
+import { writeWhole } from '../../files/own-files.ts'
 import { lockFile, unlockFile } from '../../native/load-native.ts'
 
 /** Who writes a state file: what the lock file beside it says. */
@@ -19,35 +20,23 @@ interface Holder {
  */
 export function lockStateFile(path: string): () => void {
   const lockPath = `${path}.lock`
-  for (;;) {
-    const fd = lockFile(lockPath)
-    if (fd === -1) throw locked(path, readHolder(lockPath))
-    if (!isAt(lockPath, fd)) {
-      // The holder before took the file away between our opening and our locking it.
-      unlockFile(fd)
-      continue
-    }
-    const holder: Holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() }
-    try {
-      writeFileSync(lockPath, JSON.stringify(holder))
-    } catch {
-      // A full disk: the lock holds all the same, it only does not say whose it is.
-    }
-    let held = true
-    return () => {
-      // Called again, the lock may be another's by then.
-      if (!held) return
-      held = false
-      rmSync(lockPath, { force: true })
-      unlockFile(fd)
-    }
+  const fd = lockFile(lockPath)
+  if (fd === -1) throw locked(path, readHolder(lockPath))
+  const holder: Holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() }
+  try {
+    ftruncateSync(fd)
+    writeWhole(fd, JSON.stringify(holder))
+  } catch {
+    // A full disk: the lock holds all the same, it only does not say whose it is.
   }
-}
-
-function isAt(lockPath: string, fd: number): boolean {
-  const present = statSync(lockPath, { throwIfNoEntry: false })
-  const own = fstatSync(fd)
-  return present?.ino === own.ino && present.dev === own.dev
+  let held = true
+  return () => {
+    // Called again, the lock may be another's by then.
+    if (!held) return
+    held = false
+    rmSync(lockPath, { force: true })
+    unlockFile(fd)
+  }
 }
 
 function readHolder(lockPath: string): Holder | undefined {

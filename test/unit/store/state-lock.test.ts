@@ -124,3 +124,15 @@ it('a lock file that says nothing, or nonsense, keeps nobody out', async () => {
     await close()
   }
 })
+
+describe('files beside a state file', () => {
+  it.each(['state.new', 'state.lock'])('are not written through a link at %s', async (name) => {
+    const victim = join(home, 'victim')
+    await writeFile(victim, 'precious')
+    await symlink(victim, join(home, 'var', name))
+    const opening = open()
+    if (name === 'state.lock') await expect(opening).rejects.toMatchObject({ code: 'ERR_STATE_WRITE' })
+    else await (await opening).create(network('blue'))
+    expect(await readFile(victim, 'utf8')).toBe('precious')
+  })
+})
