@@ -5,7 +5,8 @@ import { FailingObjects } from '../problems/failing-objects.ts'
 import type { ProblemSink } from '../problems/problem-list.ts'
 import type { Logger } from '../log/logger.ts'
 import { NatGwError, messageOf } from '../errors/errors.ts'
-import { RateLimitedLog, causeOf } from '../log/rate-limited-log.ts'
+import { causeOf } from '../log/logger.ts'
+import { RateLimitedLog } from '../log/rate-limited-log.ts'
 
 const TYPE = 'Programmed'
 /** Milliseconds between bursts of writes, and how many one holds: at 100,000 changes the store gets a stream, not a storm. */

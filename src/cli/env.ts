@@ -1,8 +1,16 @@
 // Everything outside of itself that a command line touches. With it a whole call of natgw is a function call.
 import type { Writable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import type { DestinationStream } from 'pino'
 import { messageOf, NatGwError } from '../errors/errors.ts'
 import type { ServiceManager } from './service-manager.ts'
 import type { Signals } from './stop-signals.ts'
+
+/** Folder of the package: src/cli and dist/cli are equally deep in it. */
+export const PACKAGE_FOLDER = fileURLToPath(new URL('../..', import.meta.url))
+
+/** The compiled BPF programs of this package. */
+export const BPF_OBJECT = `${PACKAGE_FOLDER}build/bpf/natgw.bpf.o`
 
 export interface CliEnv {
   /** Arguments after the program's name. */
@@ -19,6 +27,10 @@ export interface CliEnv {
   runFolder: string
   /** The configuration file that is used where none is named. */
   defaultConfig: string
+  /** The compiled BPF programs. */
+  bpfObject: string
+  /** Where a command that stays logs to. It writes synchronously: a line that was logged is not lost with the process. */
+  openLog: () => Promise<DestinationStream>
 }
 
 export interface LongLived {

@@ -14,12 +14,12 @@ import { asProblem, LocalStore, noteAsProblem } from '../store/local.ts'
 import { systemClock } from '../time/clock.ts'
 import { announceServing } from './announce.ts'
 import { HostOutlook } from './host-outlook.ts'
-import { Ended } from './clean-ups.ts'
-import type { CleanUps } from './clean-ups.ts'
+import { Ended } from '../errors/clean-ups.ts'
+import type { CleanUps } from '../errors/clean-ups.ts'
 import { ConfigReload } from './config-reload.ts'
 import { examineHost } from './examine-host.ts'
 import { lockInstance } from './instance.ts'
-import { OBJECT_PATH } from './paths.ts'
+import type { CliEnv } from './env.ts'
 import { PoolKeeper } from './pool-keeper.ts'
 import { RunFolder } from './run-folder.ts'
 import { checkStatePlace } from './state-place.ts'
@@ -40,13 +40,12 @@ export interface RunningGateway {
 }
 
 /**
- * @param runPath folder for what belongs to running processes
  * @param configPath absolute
  * @param cleanUps gets what has to be undone, as soon as it has to be
  * @throws NatGwError for whatever keeps the gateway from starting
  */
 export async function startGateway(
-  runPath: string,
+  env: CliEnv,
   configPath: string,
   options: StartOptions,
   cleanUps: CleanUps,
@@ -54,14 +53,11 @@ export async function startGateway(
   const loaded = await loadConfig(configPath)
   preflight()
   checkStatePlace(loaded.config.stateFile)
-  // Synchronous: a line that was logged is not lost with the process.
-  const log = pino(
-    { level: loaded.config.log.level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
-    pino.destination({ sync: true }),
-  )
+  const { level } = loaded.config.log
+  const log = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, await env.openLog())
   endOnUnexpected(log)
   try {
-    return await startParts(runPath, configPath, loaded, options, cleanUps, log)
+    return await startParts(env, configPath, loaded, options, cleanUps, log)
   } catch (error) {
     if (error instanceof NatGwError || error instanceof Ended) throw error
     endOn(log, error)
@@ -69,7 +65,7 @@ export async function startGateway(
 }
 
 async function startParts(
-  runPath: string,
+  env: CliEnv,
   configPath: string,
   { config, warnings }: LoadedConfig,
   options: StartOptions,
@@ -77,7 +73,7 @@ async function startParts(
   log: pino.Logger,
 ): Promise<RunningGateway> {
   const { pool, notes } = examineHost(config)
-  const runFolder = new RunFolder(runPath, config.instance)
+  const runFolder = new RunFolder(env.runFolder, config.instance)
   await cleanUps.add('giving back the lock', await lockInstance({ instance: config.instance, runFolder }))
   runFolder.writeRecord({ config: configPath, stateFile: config.stateFile })
   const problems = new ProblemList(log)
@@ -107,7 +103,7 @@ async function startParts(
     ...options,
     config,
     store,
-    objectPath: OBJECT_PATH,
+    objectPath: env.bpfObject,
     log: agentLog,
     problems,
     onHostChange: (host) => poolKeeper.update(host),

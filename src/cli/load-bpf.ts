@@ -14,7 +14,6 @@ import { NatGwError } from '../errors/errors.ts'
 import { DEVICE_NAME, isDeviceName } from '../net/names.ts'
 import type { CliEnv } from './env.ts'
 import { findInstance, lockInstance } from './instance.ts'
-import { OBJECT_PATH } from './paths.ts'
 
 export interface LoadOptions {
   uplink?: string
@@ -35,19 +34,20 @@ export async function loadBpf(env: CliEnv, options: LoadOptions): Promise<void> 
   const wanted = wantedDevices(options)
   const release = await lockInstance(info)
   const { instance } = info
-  const lines = await loadAndAttach(instance, wanted, options).finally(release)
+  const lines = await loadAndAttach(env, instance, wanted, options).finally(release)
   // Said at the end: a reader that goes away must not undo anything.
   await env.stdout.print(lines.join('\n'))
 }
 
 async function loadAndAttach(
+  { bpfObject: objectPath }: CliEnv,
   instance: string,
   wanted: readonly Wanted[],
   { mode, acceptFlowLoss = false }: LoadOptions,
 ): Promise<string[]> {
   const undo = new LoadUndo(instance)
   try {
-    const plane = openDataplane({ instance, limits: DEFAULT_LIMITS, objectPath: OBJECT_PATH, acceptFlowLoss })
+    const plane = openDataplane({ instance, limits: DEFAULT_LIMITS, objectPath, acceptFlowLoss })
     try {
       if (plane.maps.settings.get(0)?.enabled !== 1) admitHost(plane)
       return [

@@ -14,7 +14,7 @@ const signals = stays ? listenToSignals(() => exit(1)) : undefined
 
 const { createInterface } = await import('node:readline/promises')
 const { runCli } = await import('./cli.ts')
-const { Output } = await import('./env.ts')
+const { BPF_OBJECT, Output } = await import('./env.ts')
 
 async function ask(question: string): Promise<string> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
@@ -45,6 +45,8 @@ process.exitCode = await runCli({
   ...(process.stdin.isTTY ? { ask } : {}),
   runFolder: '/run/natgw',
   defaultConfig: '/etc/natgw/gateway.yaml',
+  bpfObject: process.env.NATGW_BPF_OBJECT ?? BPF_OBJECT,
+  openLog: async () => (await import('pino')).destination({ sync: true }),
   longLived,
 })
 if (stays) exit(process.exitCode)

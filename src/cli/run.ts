@@ -1,6 +1,6 @@
 // `natgw run`: from the start to the end, which a signal can ask for at any moment.
 import { resolve } from 'node:path'
-import { CleanUps } from './clean-ups.ts'
+import { CleanUps } from '../errors/clean-ups.ts'
 import type { CliEnv, LongLived } from './env.ts'
 import { startGateway } from './gateway.ts'
 import type { RunningGateway, StartOptions } from './gateway.ts'
@@ -30,7 +30,7 @@ async function serve(
   cleanUps: CleanUps,
   { serviceManager, signals }: LongLived,
 ): Promise<void> {
-  const starting = startGateway(env.runFolder, configPath, options, cleanUps)
+  const starting = startGateway(env, configPath, options, cleanUps)
   const gateway = await Promise.race([starting, signals?.stop ?? starting])
   if (typeof gateway === 'string') {
     // What the start still waits for, a disk for one, is not waited for; nothing more comes of it.

@@ -1,4 +1,3 @@
-import { NatGwError } from '../errors/errors.ts'
 import type { Clock } from '../time/clock.ts'
 import { backgroundClock } from '../time/clock.ts'
 import type { Logger } from './logger.ts'
@@ -84,18 +83,4 @@ export class RateLimitedLog {
       this.#schedule(then)
     })
   }
-}
-
-/**
- * What went wrong, apart from which object it went wrong for: of an error of ours its code, errno, path and map, of any
- * other where it was thrown.
- */
-export function causeOf(error: unknown): string {
-  if (error instanceof NatGwError) {
-    const { errno, path, map } = error.details
-    return [error.code, errno, path, map].filter((part) => typeof part === 'string').join(' ')
-  }
-  if (!(error instanceof Error)) return String(error)
-  const place = error.stack?.split('\n').find((line) => line.startsWith('    at '))
-  return `${error.name} ${place?.trim() ?? error.message}`
 }

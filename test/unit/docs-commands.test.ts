@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
 import { commandsOf } from '../../src/cli/cli.ts'
-import { Output } from '../../src/cli/env.ts'
+import { isolatedEnv } from './cli/call.ts'
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 const PAGES = [
@@ -93,15 +93,7 @@ function isRunElsewhere({ page, line }: DocumentedCommand): boolean {
 
 /** @returns what natgw finds wrong with the arguments; nothing is done */
 async function usageError(argv: string[]): Promise<string> {
-  const output = new Output(new PassThrough())
-  const env = {
-    argv,
-    stdout: output,
-    stderr: output,
-    columns: 80,
-    runFolder: '/nonexistent',
-    defaultConfig: '/nonexistent',
-  }
+  const env = isolatedEnv(argv, new PassThrough(), new PassThrough())
   const program = commandsOf(env, { help: [], status: 0 })
   for (const command of program.commands) command.action(() => undefined)
   try {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { NatGwError } from '../../../src/errors/errors.ts'
-import { RateLimitedLog, causeOf } from '../../../src/log/rate-limited-log.ts'
+import { causeOf } from '../../../src/log/logger.ts'
+import { RateLimitedLog } from '../../../src/log/rate-limited-log.ts'
 import { HandClock } from '../../support/hand-clock.ts'
 
 const MINUTE = 60_000
