@@ -23,7 +23,7 @@ import { HostNetwork } from '../host/host-network.ts'
 import { hostUnreadable, neighbourTableFull, objectIgnored, passFailed } from './agent-problems.ts'
 import { HostProblems } from './host-problems.ts'
 import { LossWatch } from './loss-watch.ts'
-import { NeighbourKeeper } from './neighbour-keeper.ts'
+import { NeighbourResolver } from './neighbour-resolver.ts'
 import { Passes } from './passes.ts'
 import { StatusWriter } from './status-writer.ts'
 import { SyncReport } from './sync-report.ts'
@@ -74,7 +74,7 @@ export class Agent {
   /** For which the kernel was last asked what devices take. */
   #askedLinks: unknown
   readonly #model: DesiredModel
-  readonly #keeper: NeighbourKeeper
+  readonly #resolver: NeighbourResolver
   readonly #sync: DataplaneSync
   readonly #report: SyncReport
   readonly #losses: LossWatch
@@ -121,7 +121,7 @@ export class Agent {
     })
     this.#devices = new AttachedDevices(this.#dataplane.attachments, config, now, log)
     this.#model = new DesiredModel(config, this.#host.snapshot())
-    this.#keeper = new NeighbourKeeper({
+    this.#resolver = new NeighbourResolver({
       resolve: (...request) => {
         this.#host.rtnetlink.resolve(...request)
       },
@@ -134,8 +134,8 @@ export class Agent {
     this.#losses = new LossWatch(now)
     this.#status = new StatusWriter({
       store,
-      findingOf: (key) =>
-        this.#model.isLocal(key) ? (this.#report.findingOf(key) ?? this.#model.finding(key)) : 'leave',
+      programmedState: (key) =>
+        this.#model.isLocal(key) ? (this.#report.programmedState(key) ?? this.#model.programmedState(key)) : 'notLocal',
       problems,
       log,
     })
@@ -206,7 +206,7 @@ export class Agent {
     await this.#passes.runNow()
     this.#hostProblems.poll(this.#model.uplink())
     this.#reportForwarding()
-    this.#keeper.releaseLeftovers()
+    this.#resolver.releaseLeftovers()
     this.#cleanUps.push(
       listenToEvents(this.#dataplane.maps.events, {
         onNeighbourMissing: (address, slice) => {
@@ -217,7 +217,7 @@ export class Agent {
         },
       }),
       every(TICK_MS, () => {
-        this.#keeper.tick()
+        this.#resolver.tick()
         this.#reportNeighbours()
         this.#reportLosses()
         if (this.#devices.retryDue()) this.#passes.askAtOnce()
@@ -248,14 +248,14 @@ export class Agent {
   #hostChanged(change: HostChange): void {
     if (change.links || change.addresses || change.routes) this.#onHostChange?.(this.#host.snapshot())
     this.#model.setHost(this.#host.snapshot(), change)
-    this.#keeper.changed(change.neighbours)
+    this.#resolver.changed(change.neighbours)
     this.#passes.askForChange()
   }
 
   #neighbourMissing(address: Address, slice: number): void {
     const uplink = this.#model.uplink()
     if (uplink === undefined) return
-    if (this.#keeper.missed(uplink.ifindex, address, slice)) this.#passes.askForChange()
+    if (this.#resolver.reportUnresolved(uplink.ifindex, address, slice)) this.#passes.askForChange()
   }
 
   async #bringUpToDate(verify: boolean): Promise<void> {
@@ -284,9 +284,9 @@ export class Agent {
   #settle(): void {
     const built = this.#model.build()
     this.#hostProblems.update(this.#host.snapshot(), this.#model.publicAddresses())
-    this.#keeper.setInside(built.insideNeighbours.added, built.insideNeighbours.removed)
-    this.#keeper.setUplink(built.uplinkNeighbours)
-    this.#keeper.tick()
+    this.#resolver.setInside(built.insideNeighbours.added, built.insideNeighbours.removed)
+    this.#resolver.setUplink(built.uplinkNeighbours)
+    this.#resolver.tick()
     this.#reportNeighbours()
     this.#bringIntoLine(built)
   }
@@ -303,8 +303,8 @@ export class Agent {
   }
 
   #reportNeighbours(): void {
-    this.#problems.report('neighbours', this.#keeper.isTableFull ? [neighbourTableFull()] : [])
-    this.#problems.report('routes', this.#model.routeProblems(this.#keeper.silent()))
+    this.#problems.report('neighbours', this.#resolver.isTableFull ? [neighbourTableFull()] : [])
+    this.#problems.report('routes', this.#model.routeProblems(this.#resolver.silent()))
   }
 
   #bringIntoLine({ state, touched }: Built): void {

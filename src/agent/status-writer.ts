@@ -1,6 +1,6 @@
 import type { Condition, NetworkInterface, ObjectKey } from '../api/index.ts'
 import type { ResourceStore } from '../store/store.ts'
-import type { Finding } from '../desired/finding.ts'
+import type { ProgrammedState } from '../desired/record.ts'
 import { FailingObjects } from '../problems/failing-objects.ts'
 import type { ProblemSink } from '../problems/problem-list.ts'
 import type { Logger } from '../log/logger.ts'
@@ -20,12 +20,12 @@ const FAILURE_PAUSE = 5_000
 export interface StatusWriterOptions {
   store: Pick<ResourceStore, 'get' | 'getLive' | 'updateStatus'>
   /** `leave`: the interface is none of this node's; undefined: nothing is to be said, a condition from before goes. */
-  findingOf: (key: ObjectKey) => Finding | undefined | 'leave'
+  programmedState: (key: ObjectKey) => ProgrammedState | undefined | 'notLocal'
   problems: ProblemSink
   log: Logger
 }
 
-/** Writes findings as the condition `Programmed`, only where it differs from what is there. */
+/** Writes states as the condition `Programmed`, only where it differs from what is there. */
 export class StatusWriter {
   readonly #options: StatusWriterOptions
   readonly #failures: RateLimitedLog
@@ -58,7 +58,7 @@ export class StatusWriter {
     return this.#writes
   }
 
-  /** Interfaces whose condition may have to change; the finding is asked for when its turn comes. */
+  /** Interfaces whose condition may have to change; the state is asked for when its turn comes. */
   enqueue(keys: Iterable<ObjectKey>): void {
     for (const key of keys) this.#pending.add(key)
     this.#schedule(0)
@@ -144,34 +144,34 @@ export class StatusWriter {
 
   /** @returns the object as it should be; undefined when it is so already, or not ours to touch */
   #changeOf(key: ObjectKey, object: NetworkInterface | undefined): NetworkInterface | undefined {
-    const finding = this.#options.findingOf(key)
-    if (object === undefined || finding === 'leave') return undefined
+    const state = this.#options.programmedState(key)
+    if (object === undefined || state === 'notLocal') return undefined
     const before = object.status?.conditions ?? []
-    const conditions = withFinding(before, finding, object.metadata.generation, new Date().toISOString())
+    const conditions = withProgrammed(before, state, object.metadata.generation, new Date().toISOString())
     return conditions === before ? undefined : { ...object, status: { ...object.status, conditions } }
   }
 }
 
 /**
- * The conditions with `Programmed` as the finding says and all others as they were.
+ * The conditions with `Programmed` as the state says and all others as they were.
  * @param now RFC 3339
  * @returns the same array when nothing differs
  */
-export function withFinding(
+export function withProgrammed(
   conditions: Condition[],
-  finding: Finding | undefined,
+  state: ProgrammedState | undefined,
   observedGeneration: number,
   now: string,
 ): Condition[] {
   const before = conditions.find(({ type }) => type === TYPE)
   const others = (): Condition[] => conditions.filter(({ type }) => type !== TYPE)
-  if (finding === undefined) return before === undefined ? conditions : others()
+  if (state === undefined) return before === undefined ? conditions : others()
   const same =
-    before?.status === finding.status &&
-    before.reason === finding.reason &&
-    before.message === finding.message &&
+    before?.status === state.status &&
+    before.reason === state.reason &&
+    before.message === state.message &&
     before.observedGeneration === observedGeneration
   if (same) return conditions
-  const lastTransitionTime = before?.status === finding.status ? before.lastTransitionTime : now
-  return [...others(), { type: TYPE, ...finding, lastTransitionTime, observedGeneration }]
+  const lastTransitionTime = before?.status === state.status ? before.lastTransitionTime : now
+  return [...others(), { type: TYPE, ...state, lastTransitionTime, observedGeneration }]
 }

@@ -2,7 +2,7 @@ import type { ObjectKey } from '../api/index.ts'
 import type { Slice } from '../dataplane/generated/layouts.ts'
 import type { Affected, SyncFailure } from '../dataplane/sync-failure.ts'
 import type { SyncResult, VerifyResult } from '../kernel/sync.ts'
-import type { Finding } from '../desired/finding.ts'
+import type { ProgrammedState } from '../desired/record.ts'
 import type { Logger } from '../log/logger.ts'
 import type { RateLimitedLog } from '../log/rate-limited-log.ts'
 import type { ProblemSink } from '../problems/problem-list.ts'
@@ -18,7 +18,7 @@ export class SyncReport {
   readonly #counts = { passes: 0, writes: 0, flushedMappings: 0 }
   readonly #repairedEntries: Record<string, number> = {}
   /** By NetworkInterface: why its entries are not in the maps. */
-  #failures = new Map<ObjectKey, Finding>()
+  #failures = new Map<ObjectKey, ProgrammedState>()
   /** Messages told already; a refusal that lasts is told once. */
   #told = new Set<string>()
 
@@ -33,7 +33,7 @@ export class SyncReport {
     return { ...this.#counts, repairedEntries: { ...this.#repairedEntries } }
   }
 
-  findingOf(key: ObjectKey): Finding | undefined {
+  programmedState(key: ObjectKey): ProgrammedState | undefined {
     return this.#failures.get(key)
   }
 

@@ -1,7 +1,7 @@
 import type { NetworkInterface } from '../api/index.ts'
 
 /** One of several that want what only one can have. */
-export interface Claimant {
+export interface Contender {
   /** How firmly it holds it by now; 0 is not at all. */
   holds: number
   /** RFC 3339. */
@@ -15,17 +15,17 @@ export interface Claimant {
  *
  * Controllers and agents ask the same function, so that they never differ in who has an address.
  */
-export function comesBefore(a: Claimant, b: Claimant): boolean {
+export function comesBefore(a: Contender, b: Contender): boolean {
   if (a.holds !== b.holds) return a.holds > b.holds
   const age = Date.parse(a.createdAt) - Date.parse(b.createdAt)
   return age === 0 ? a.name < b.name : age < 0
 }
 
 /**
- * An interface as a claimant of its inside address. One with a slice holds it, one that was accepted holds it less firmly:
+ * An interface as a contender of its inside address. One with a slice holds it, one that was accepted holds it less firmly:
  * it has no flows to lose, but serves its machine.
  */
-export function addressClaimant({ metadata, status }: NetworkInterface, hasSlice: boolean): Claimant {
+export function addressContender({ metadata, status }: NetworkInterface, hasSlice: boolean): Contender {
   const accepted = status?.conditions?.some(({ type, status }) => type === 'Accepted' && status === 'True') === true
   return { holds: hasSlice ? 2 : Number(accepted), createdAt: metadata.creationTimestamp, name: metadata.name }
 }

@@ -53,7 +53,7 @@ export class Field {
 
   /**
    * Whether this is a map; reports members that are not `known`.
-   * @param foreign members of the upstream API that are not realised here, and what to do instead
+   * @param foreign members of the upstream API that are not supported here, and what to do instead
    * @param ignored members that are passed over
    */
   isObject(

@@ -2,7 +2,7 @@ import type { Condition, IPFamily, LocalObjectReference, LocalUIDReference, Obje
 
 /** What users write. */
 export const NETWORKING_API = 'networking.ironcore.dev/v1alpha1'
-/** What is realised; operable without the first. */
+/** What controllers work on; operable without the first. */
 export const CORE_API = 'core.apinet.ironcore.dev/v1alpha1'
 
 // ---- networking.ironcore.dev/v1alpha1 -------------------------------------------------------------------------------

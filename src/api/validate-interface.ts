@@ -5,7 +5,7 @@ import type { NetworkInterface } from './types.ts'
 
 const FAMILIES = ['IPv4', 'IPv6'] as const
 const KNOWN = ['providerID', 'networkRef', 'machineRef', 'ipFamilies', 'ips', 'virtualIP', 'attributes']
-const FOREIGN = { prefixes: 'remove it: routed prefixes of an interface are not realised' }
+const FOREIGN = { prefixes: 'remove it: routed prefixes of an interface are not supported' }
 
 /** Reads `spec` of a NetworkInterface; rules of docs/reference/ironcore-api.md. What is wrong is left as findings. */
 export function readInterfaceSpec(spec: Field): NetworkInterface['spec'] {

@@ -1,5 +1,5 @@
 // `natgw detach`: gives a device free that keeps its program although no configuration names it.
-import { listHost } from '../host/list-host.ts'
+import { listHost } from '../host/rtnetlink.ts'
 import { loadConfig } from '../config/load.ts'
 import { detachAndUnpin, isBpffs, pinnedLinks } from '../kernel/pins.ts'
 import { NatGwError } from '../errors/errors.ts'

@@ -1,5 +1,5 @@
 // What `natgw run` wants to know of the host before it touches anything.
-import { listHost } from '../host/list-host.ts'
+import { listHost } from '../host/rtnetlink.ts'
 import { IpPool } from '../allocation/ip-pool.ts'
 import type { GatewayConfig } from '../config/config.ts'
 import { reservedAddresses } from '../config/public-addresses.ts'

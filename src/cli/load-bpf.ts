@@ -1,6 +1,6 @@
 // `natgw load-bpf`: the programs on a plain host, without an agent. Private traffic is dropped until one configures them.
 import { hostAddresses } from '../desired/host-addresses.ts'
-import { listHost } from '../host/list-host.ts'
+import { listHost } from '../host/rtnetlink.ts'
 import { DEFAULT_LIMITS } from '../config/config.ts'
 import type { Attachments } from '../kernel/attachments.ts'
 import { hostAddressKey } from '../dataplane/entries.ts'

@@ -1,5 +1,5 @@
 // The commands that show: slices and drops; sessions and status have files of their own. They read; they work whether or not the agent runs.
-import { listHost } from '../host/list-host.ts'
+import { listHost } from '../host/rtnetlink.ts'
 import { explainLoss, readLosses } from '../kernel/losses.ts'
 import type { DataplaneMaps } from '../kernel/pinned-maps.ts'
 import { readCounters, readDrops } from '../kernel/readers.ts'

@@ -1,6 +1,6 @@
 // What `natgw status` shows: what the maps, the objects and the agent say, and all problems together.
 import type { NATGateway } from '../api/index.ts'
-import { listHost } from '../host/list-host.ts'
+import { listHost } from '../host/rtnetlink.ts'
 import { addressRows } from './address-rows.ts'
 import type { AddressRow } from './address-rows.ts'
 import { sliceRows } from './inspect.ts'

@@ -1,5 +1,5 @@
 // What a destination is (an inside address, NAT's, the host's, or simply outside) decides whether a flow may go there. A flow
-// that began before that changed has to be judged again.
+// that began before that changed has to be evaluated again.
 import { ipv4Address } from '../net/address.ts'
 import type { Address } from '../net/address.ts'
 import { networkOf } from '../net/cidr.ts'

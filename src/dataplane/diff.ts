@@ -28,7 +28,7 @@ import { supportedAddresses, supportedNextHops, supportedRoutes } from './unsupp
 
 export interface PlanContext extends SliceContext, Pick<SettingsContext, 'hz' | 'sessions'> {}
 
-/** From every how manieth interface on comparing all is cheaper than following what changed. */
+/** If more than 1 in 4 interfaces changed, a full comparison is cheaper than an incremental one. */
 const LARGE_CHANGE = 4
 
 /**
@@ -40,17 +40,17 @@ export function planChanges(
   context: PlanContext,
   desired: DesiredState,
   previous: DesiredState | undefined,
-): { plan: Plan; compareAll: boolean } {
+): { plan: Plan; needsFullCompare: boolean } {
   const { image } = context
   const plan = new Plan()
   const { gone, reshaped } = planAddresses(context, desired.addresses, plan)
   const slices = new SlicePlanner(context, plan)
-  let surprised = false
+  let needsFullCompare = false
   const change = previous === undefined || reshaped ? undefined : changeBetween(previous, desired)
   if (change === undefined || change.added.length * LARGE_CHANGE > desired.interfaces.length) {
     slices.planAll(desired.interfaces)
-  } else surprised = slices.planChange(change, gone).surprised
-  if (plan.has('flush')) plan.add({ kind: 'grace' })
+  } else needsFullCompare = slices.planChange(change, gone).needsFullCompare
+  if (plan.has('flush')) plan.add({ kind: 'synchronize' })
   const rerouted = planRoutes(
     image,
     supportedNextHops(desired.nextHops, plan),
@@ -60,7 +60,7 @@ export function planChanges(
   planDevices(context, desired.devices, plan)
   planHostAddresses(context, desired.hostAddresses, plan)
   planSettings(context, desired, rerouted || destinationsChange(image, plan.operations, desired.routes), plan)
-  return { plan, compareAll: surprised || plan.failures.length > 0 }
+  return { plan, needsFullCompare: needsFullCompare || plan.failures.length > 0 }
 }
 
 /** @returns undefined when it is not known */
@@ -91,7 +91,7 @@ function planAddresses(
   }
   for (const key of image.addresses.keys()) {
     const address = addressOfKey(key)
-    // One that contradicted another and so has no block.
+    // An address that contradicts another in the maps has no block.
     if (!wanted.has(address) && !removed.has(address)) plan.add({ kind: 'remove', map: 'addresses', key })
   }
   for (const each of wanted.values()) {
@@ -126,7 +126,7 @@ function noPlace(each: DesiredAddress): SyncFailure {
     `public address ${address} has ${capacity} slices, for which map slices has no room: ` +
       'raise limits.maxSlices, then `natgw unload` and start again',
     affects,
-    { map: 'slices', knob: 'limits.maxSlices', address },
+    { map: 'slices', configKey: 'limits.maxSlices', address },
   )
 }
 
@@ -155,14 +155,14 @@ function planHostAddresses({ image }: PlanContext, addresses: DesiredState['host
   }
 }
 
-/** @param judgeAgain sessions must look up again where they lead, and whether they may */
-function planSettings(context: PlanContext, desired: DesiredState, judgeAgain: boolean, plan: Plan): void {
+/** @param reevaluate sessions must look up their next hop again, and whether they are allowed */
+function planSettings(context: PlanContext, desired: DesiredState, reevaluate: boolean, plan: Plan): void {
   const { image, placement, hz, sessions, randomSecret } = context
   const current = image.settings.get(0)
   const generation = current?.routeGeneration ?? 0
-  // Odd while what sessions are judged by is rewritten: what they remember meanwhile, even through a crash, is not trusted
-  // after.
-  const rewriting = isOdd(generation) || judgeAgain
+  // The generation is odd while routes and destinations are rewritten. A session that read them meanwhile looks them up
+  // again after, also when a crash came between.
+  const rewriting = isOdd(generation) || reevaluate
   if (current !== undefined && rewriting && !isOdd(generation)) {
     const enabled = desired.settings.enabled ? current.enabled : 0
     const marked: Settings = { ...current, enabled, routeGeneration: generation + 1 }
@@ -180,7 +180,7 @@ function planSettings(context: PlanContext, desired: DesiredState, judgeAgain: b
     hostFilter: hostFilter(desired.hostAddresses.map(({ address }) => address)),
   })
   if (image.settings.holds(0, value)) return
-  // The host filter is judged by as well, and a program may see one field of an entry before another.
+  // Sessions depend on the host filter too, and a program may see one field of an entry before another.
   if (rewriting && current !== undefined && current.hostFilter !== value.hostFilter) {
     const filtered = { ...value, enabled: current.enabled, routeGeneration: generation + (isOdd(generation) ? 0 : 1) }
     plan.add({ kind: 'put', map: 'settings', key: 0, value: filtered })

@@ -153,7 +153,7 @@ function nextHopFlags(nextHop: InsideNextHop | undefined): number {
 }
 
 /** Lets no packet in or out any more; its slots can still be found, to flush them. */
-export function closedSlice(slice: Slice): Slice {
+export function disabledSlice(slice: Slice): Slice {
   return { ...slice, flags: 0 }
 }
 

@@ -1,4 +1,4 @@
-// What is done to the maps, and in which order. A door is closed before anything behind it moves, and opened last.
+// The operations on maps, and their order: disable an entry, change what it points to, enable it.
 import type { Slice } from './generated/layouts.ts'
 import type { KeyOf, SyncedMap, ValueOf } from './image.ts'
 import type { SyncFailure } from './sync-failure.ts'
@@ -16,18 +16,18 @@ export type Operation =
   | Put
   | Remove
   /** Wait until no packet is under way in a program that may have seen the maps as they were. */
-  | { kind: 'grace' }
-  /** Free all slots of a closed slice. */
+  | { kind: 'synchronize' }
+  /** Free all slots of a disabled slice. */
   | { kind: 'flush'; index: number; slice: Slice }
   | AddSlotBlock
 
 export const PHASES = [
   'disable',
-  'close-interfaces',
-  'close-slices',
-  'close-addresses',
-  'close-devices',
-  'grace',
+  'disable-interfaces',
+  'disable-slices',
+  'disable-addresses',
+  'disable-devices',
+  'synchronize',
   'flush',
   'slot-blocks',
   'mark-routes',
@@ -36,21 +36,21 @@ export const PHASES = [
   'old-routes',
   'old-next-hops',
   'fill-slices',
-  // A slice is opened after its address: after a crash between the two it would be one that no address leads to.
+  // Addresses before slices: after a crash between the two, every enabled slice belongs to an address.
   'addresses',
   'slices',
   'host-addresses',
   'devices',
-  'open-interfaces',
+  'enable-interfaces',
   'settings',
 ] as const
 export type Phase = (typeof PHASES)[number]
 
-/** Where an operation belongs that is not part of a larger change. */
+/** Phase of an operation that names none. */
 const PUT_PHASE: Record<SyncedMap, Phase> = {
   settings: 'settings',
   devices: 'devices',
-  interfaces: 'open-interfaces',
+  interfaces: 'enable-interfaces',
   addresses: 'addresses',
   slices: 'slices',
   routes: 'routes',
@@ -59,10 +59,10 @@ const PUT_PHASE: Record<SyncedMap, Phase> = {
 }
 const REMOVE_PHASE: Record<SyncedMap, Phase> = {
   settings: 'disable',
-  devices: 'close-devices',
-  interfaces: 'close-interfaces',
-  addresses: 'close-addresses',
-  slices: 'close-slices',
+  devices: 'disable-devices',
+  interfaces: 'disable-interfaces',
+  addresses: 'disable-addresses',
+  slices: 'disable-slices',
   routes: 'old-routes',
   nextHops: 'old-next-hops',
   hostAddresses: 'host-addresses',
@@ -71,7 +71,7 @@ const REMOVE_PHASE: Record<SyncedMap, Phase> = {
 /** Operations gathered in any order, handed out in the order of the phases. */
 export class Plan {
   readonly #phases = new Map<Phase, Operation[]>(PHASES.map((phase) => [phase, []]))
-  /** What of the desired state cannot be had, and why. */
+  /** The parts of the desired state that cannot be written, and why. */
   readonly failures: SyncFailure[] = []
 
   add(operation: Operation, phase = defaultPhase(operation)): void {
@@ -97,7 +97,7 @@ function defaultPhase(operation: Operation): Phase {
       return PUT_PHASE[operation.map]
     case 'remove':
       return REMOVE_PHASE[operation.map]
-    case 'grace':
+    case 'synchronize':
     case 'flush':
       return operation.kind
     case 'slot-block':

@@ -26,7 +26,7 @@ export function capacityOf({ firstPort, lastPort, sliceSize }: Geometry): number
   return sliceSize <= 0 ? 0 : Math.floor((lastPort - firstPort + 1) / sliceSize)
 }
 
-/** A slice has slots as long as it has a size: active, or closed and not flushed yet. */
+/** A slice has slots as long as it has a size: active, or disabled and not flushed yet. */
 export function hasSlots(slice: Slice): boolean {
   return slice.size > 0
 }
@@ -53,13 +53,13 @@ export class Placement {
   static fromImage(image: MapImage, maxSlices: number): Placement {
     const placement = new Placement(maxSlices)
     for (const [{ address }, entry] of image.addresses.entries()) {
-      placement.#takeOverBlock(ipv4Address(address), entry)
+      placement.#adoptBlock(ipv4Address(address), entry)
     }
     for (const [index, slice] of image.slices.entries()) {
       if (!hasSlots(slice)) continue
       if (!placement.#slots.take(slice.firstSlots, slice.size)) placement.#broken.add(index)
-      // No packet finds a closed slice that no address leads to: a crash left it, and its index may be taken at once.
-      if (isActive(slice) && placement.#indexes.claim(index, 1)) placement.#orphans.add(index)
+      // A disabled slice outside of any block is left from a crash; no packet finds it, so its index is free.
+      if (isActive(slice) && placement.#indexes.reserve(index, 1)) placement.#orphans.add(index)
     }
     return placement
   }
@@ -132,9 +132,9 @@ export class Placement {
     this.#released = []
   }
 
-  #takeOverBlock(address: IpAddress, { firstSlice, firstPort, lastPort, sliceSize }: Address): void {
+  #adoptBlock(address: IpAddress, { firstSlice, firstPort, lastPort, sliceSize }: Address): void {
     const capacity = capacityOf({ firstPort, lastPort, sliceSize })
-    if (!this.#indexes.claim(firstSlice, capacity)) return
+    if (!this.#indexes.reserve(firstSlice, capacity)) return
     this.#blocks.set(address, { firstSlice, capacity, firstPort, lastPort, sliceSize })
   }
 }
@@ -162,7 +162,7 @@ class SlotStore {
   take(firstSlots: FirstSlots, size: number): boolean {
     const taken: number[] = []
     for (const first of firstSlots) {
-      if (!this.#block(blockOf(first))?.claim(indexInBlock(first), size)) {
+      if (!this.#block(blockOf(first))?.reserve(indexInBlock(first), size)) {
         this.release(taken, size)
         return false
       }

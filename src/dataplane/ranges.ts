@@ -20,7 +20,7 @@ export class Ranges {
   }
 
   /** Takes exactly this range. @returns false, and takes nothing, when any of it is taken or outside */
-  claim(start: number, length: number): boolean {
+  reserve(start: number, length: number): boolean {
     const index = this.#firstGapEndingAfter(start)
     const gap = this.#gaps[index]
     if (length <= 0 || gap === undefined || gap.start > start || gap.end < start + length) return false

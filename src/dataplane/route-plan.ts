@@ -22,7 +22,7 @@ export function planRoutes(
   const { indexes, moved: hopsMoved } = assignIndexes(image, hops, plan)
   let moved = hopsMoved
   const wanted = new Set<KeyId>()
-  // Doors close first, so a reject route is there before another prefix opens.
+  // Reject routes first: a destination that is to be dropped is never reachable in between.
   const ordered = [...routes.filter(({ type }) => type === 'reject'), ...routes.filter(({ type }) => type !== 'reject')]
   for (const route of ordered) {
     const hop = route.type === 'via' ? indexes.get(wayKey(route.nextHop, route.mtu)) : 0

@@ -1,7 +1,7 @@
-// Interfaces and their slices: who gets ports, who loses them, and what has to be forgotten in between.
+// Interfaces and their slices: which get ports, which lose them, and which mappings are flushed in between.
 import { formatAddress, ipv4Address, ipv4Word } from '../net/address.ts'
 import type { Change } from './change.ts'
-import { closedSlice, emptySlice, interfaceEntry, interfaceKey, sliceEntry } from './entries.ts'
+import { disabledSlice, emptySlice, interfaceEntry, interfaceKey, sliceEntry } from './entries.ts'
 import type { SliceIdentity } from './entries.ts'
 import { SliceConstants } from './generated/layouts.ts'
 import type { Interface, InterfaceKey, Slice } from './generated/layouts.ts'
@@ -36,8 +36,8 @@ export class SlicePlanner {
   readonly #plan: Plan
   /** By key of `interfaces`. */
   readonly #wanted = new Map<KeyId, Wanted>()
-  readonly #claims = new Map<number, Wanted>()
-  readonly #closed = new Set<number>()
+  readonly #assigned = new Map<number, Wanted>()
+  readonly #emptied = new Set<number>()
   readonly #newSlotBlocks = new Set<number>()
 
   constructor({ image, placement, randomSecret }: SliceContext, plan: Plan) {
@@ -47,7 +47,7 @@ export class SlicePlanner {
     this.#plan = plan
   }
 
-  /** Everything is desired anew; what is in the maps beyond it goes. */
+  /** Compares all that is desired with all that the maps hold; an entry that is not desired is removed. */
   planAll(desired: readonly DesiredInterface[]): void {
     for (const each of desired) this.#want(each, () => false)
     for (const key of this.#image.interfaces.keys()) {
@@ -55,13 +55,16 @@ export class SlicePlanner {
         this.#plan.add({ kind: 'remove', map: 'interfaces', key })
     }
     for (const [index, slice] of this.#image.slices.entries()) {
-      if (hasSlots(slice) && !this.#claims.has(index)) this.#close(index, slice)
+      if (hasSlots(slice) && !this.#assigned.has(index)) this.#empty(index, slice)
     }
     this.#place()
   }
 
-  /** @param gone blocks whose address goes. @returns whether an unchanged interface lost its slice */
-  planChange({ removed, added }: Change<DesiredInterface>, gone: readonly Block[]): { surprised: boolean } {
+  /**
+   * @param gone blocks of addresses that are removed
+   * @returns whether an interface that is not in the change lost its slice, which only a full comparison can give back
+   */
+  planChange({ removed, added }: Change<DesiredInterface>, gone: readonly Block[]): { needsFullCompare: boolean } {
     const { interfaces, slices } = this.#image
     const removable = removed.filter(isSupportedInterface)
     const leaving = new Set(removable.map((each) => interfaces.keyId(interfaceKey(each))))
@@ -75,13 +78,13 @@ export class SlicePlanner {
     for (const each of [...removable, ...added.filter(isSupportedInterface)]) {
       const index = interfaces.get(interfaceKey(each))?.slice ?? NO_SLICE
       const slice = index === NO_SLICE ? undefined : slices.get(index)
-      if (slice !== undefined && hasSlots(slice) && isOwner(slice, each) && !this.#claims.has(index)) {
-        this.#close(index, slice)
+      if (slice !== undefined && hasSlots(slice) && isOwner(slice, each) && !this.#assigned.has(index)) {
+        this.#empty(index, slice)
       }
     }
-    const surprised = this.#closeBlocks(gone)
+    const needsFullCompare = this.#removeBlocks(gone)
     this.#place()
-    return { surprised }
+    return { needsFullCompare }
   }
 
   #want(desired: DesiredInterface, isDuplicate: (id: KeyId, key: InterfaceKey) => boolean): void {
@@ -97,10 +100,10 @@ export class SlicePlanner {
     }
     const wanted = { desired, index: this.#locate(desired) }
     this.#wanted.set(id, wanted)
-    if (wanted.index !== undefined) this.#claims.set(wanted.index, wanted)
+    if (wanted.index !== undefined) this.#assigned.set(wanted.index, wanted)
   }
 
-  /** Index of the slice it should have; undefined, and said, when it cannot have it. */
+  /** @returns index of the slice it should have; undefined, and reported, when it cannot have it */
   #locate(desired: SupportedInterface): number | undefined {
     const { slice } = desired
     if (slice === undefined) return undefined
@@ -114,15 +117,15 @@ export class SlicePlanner {
         `no slice of ${formatAddress(slice.publicAddress)} begins at port ${slice.firstPort}: ` +
           `slices of ${block.sliceSize} ports begin at ${block.firstPort}`,
       )
-    } else if (this.#claims.has(block.firstSlice + offset)) {
+    } else if (this.#assigned.has(block.firstSlice + offset)) {
       this.#refuse(desired, `${slotText(desired)} is the slice of another interface too`)
     } else return block.firstSlice + offset
     return undefined
   }
 
-  /** Where only changes are known: a slice whose owner stays is not given to someone else. */
+  /** In an incremental comparison: a slice whose owner is not removed is refused to another interface. */
   #refuseTaken(leaving: ReadonlySet<KeyId>): void {
-    for (const [index, wanted] of this.#claims) {
+    for (const [index, wanted] of this.#assigned) {
       const slice = this.#image.slices.get(index)
       if (slice === undefined || !isActive(slice) || isOwner(slice, wanted.desired)) continue
       const owner = this.#image.interfaces.keyId({ vni: slice.vni, address: slice.insideAddress })
@@ -131,54 +134,54 @@ export class SlicePlanner {
         wanted.desired,
         `${slotText(wanted.desired)} is the slice of ${formatAddress(ipv4Address(slice.insideAddress))}`,
       )
-      this.#claims.delete(index)
+      this.#assigned.delete(index)
       wanted.index = undefined
     }
   }
 
-  #closeBlocks(gone: readonly Block[]): boolean {
+  #removeBlocks(gone: readonly Block[]): boolean {
     const { slices, interfaces } = this.#image
-    let surprised = false
+    let needsFullCompare = false
     for (const { firstSlice, capacity } of gone) {
       for (let index = firstSlice; index < firstSlice + capacity; index++) {
         const slice = slices.get(index)
-        if (slice === undefined || !hasSlots(slice) || this.#closed.has(index)) continue
-        this.#close(index, slice)
+        if (slice === undefined || !hasSlots(slice) || this.#emptied.has(index)) continue
+        this.#empty(index, slice)
         const key = { vni: slice.vni, address: slice.insideAddress }
         const owner = interfaces.get(key)
         if (owner?.slice !== index || this.#wanted.has(interfaces.keyId(key))) continue
         this.#plan.add(
           { kind: 'put', map: 'interfaces', key, value: { ...owner, slice: NO_SLICE } },
-          'close-interfaces',
+          'disable-interfaces',
         )
-        surprised = true
+        needsFullCompare = true
       }
     }
-    return surprised
+    return needsFullCompare
   }
 
-  #close(index: number, slice: Slice): void {
-    if (this.#closed.has(index)) return
-    this.#closed.add(index)
+  #empty(index: number, slice: Slice): void {
+    if (this.#emptied.has(index)) return
+    this.#emptied.add(index)
     this.#clear(index, slice)
     this.#placement.releaseSlice(index, slice)
     this.#plan.add({ kind: 'put', map: 'slices', key: index, value: emptySlice(slice) })
   }
 
-  /** No packet in or out, then no mapping left. */
+  /** Order: disable the slice, then flush its mappings. */
   #clear(index: number, slice: Slice): void {
     if (isActive(slice)) {
-      this.#plan.add({ kind: 'put', map: 'slices', key: index, value: closedSlice(slice) }, 'close-slices')
+      this.#plan.add({ kind: 'put', map: 'slices', key: index, value: disabledSlice(slice) }, 'disable-slices')
     }
     if (this.#placement.ownsSlots(index)) this.#plan.add({ kind: 'flush', index, slice })
   }
 
   #place(): void {
-    for (const [index, wanted] of this.#claims) this.#claim(index, wanted)
+    for (const [index, wanted] of this.#assigned) this.#assign(index, wanted)
     for (const { desired, index } of this.#wanted.values()) this.#planInterface(desired, index)
   }
 
-  #claim(index: number, wanted: Wanted): void {
+  #assign(index: number, wanted: Wanted): void {
     const { desired } = wanted
     const { slice } = desired
     if (slice === undefined) return
@@ -214,9 +217,9 @@ export class SlicePlanner {
     for (const first of identity.firstSlots) this.#needSlotBlock(blockOf(first))
     const value = sliceEntry(desired, slice, identity)
     if (this.#image.slices.holds(index, value)) return
-    // A program may see one word of an entry before another: nothing of a new owner's may be missing once it is open.
+    // A program may see one word of an entry before another: all of a new owner's entry is written before it is enabled.
     if (identity.secret !== current.secret) {
-      this.#plan.add({ kind: 'put', map: 'slices', key: index, value: closedSlice(value) }, 'fill-slices')
+      this.#plan.add({ kind: 'put', map: 'slices', key: index, value: disabledSlice(value) }, 'fill-slices')
     }
     this.#plan.add({ kind: 'put', map: 'slices', key: index, value })
   }
@@ -234,8 +237,8 @@ export class SlicePlanner {
     if (current?.slice === value.slice && current.ifindex === value.ifindex && current.flags === value.flags) return
     const leavesSlice = current !== undefined && current.slice !== NO_SLICE && current.slice !== value.slice
     if (leavesSlice) {
-      const closed = { ...value, slice: NO_SLICE }
-      this.#plan.add({ kind: 'put', map: 'interfaces', key, value: closed }, 'close-interfaces')
+      const disabled = { ...value, slice: NO_SLICE }
+      this.#plan.add({ kind: 'put', map: 'interfaces', key, value: disabled }, 'disable-interfaces')
     }
     if (!leavesSlice || value.slice !== NO_SLICE) this.#plan.add({ kind: 'put', map: 'interfaces', key, value })
   }

@@ -2,13 +2,13 @@ import type { ObjectKey } from '../api/index.ts'
 import type { DesiredInterface, LocalOwner } from '../dataplane/desired-state.ts'
 import type { Address } from '../net/address.ts'
 import type { Neighbour, NeighbourKey } from '../host/model.ts'
-import type { Finding } from './finding.ts'
-import type { PrivateSide } from './placement.ts'
-import type { Claim, InterfaceResult } from './record.ts'
+import type { ProgrammedState } from './record.ts'
+import type { PrivateSide } from './device-choice.ts'
+import type { SliceAssignment, InterfaceResult } from './record.ts'
 import type { RouteTable } from './route-table.ts'
 import { formatAddress } from '../net/address.ts'
 import { neighbourKey } from '../host/model.ts'
-import { insideNextHop, placeOf } from './placement.ts'
+import { insideNextHop, chooseDevice } from './device-choice.ts'
 import { NOTHING } from './record.ts'
 
 /** All that the entries of one interface follow from. */
@@ -20,7 +20,7 @@ export interface InterfaceContext {
   routes: RouteTable
   neighbours: ReadonlyMap<NeighbourKey, Neighbour>
   /** Its slices. */
-  claims: readonly Claim[]
+  assignments: readonly SliceAssignment[]
   /** The only station that may send from its addresses; undefined where any may. */
   mac: Uint8Array | undefined
   /** Key of the interface that an address belongs to, where that is another. */
@@ -38,12 +38,12 @@ export function interfaceResult(
   const results = addresses.map((address) => addressResult(key, address, context))
   const [first = NOTHING] = results
   if (results.length < 2) return first
-  // The first trouble is the one to be told; it comes before any success.
-  const teller =
-    results.find(({ finding }) => finding?.status === 'False') ?? results.findLast(({ finding }) => finding)
+  // The condition reports the first problem; a success only where there is no problem.
+  const reported =
+    results.find(({ programmed }) => programmed?.status === 'False') ?? results.findLast(({ programmed }) => programmed)
   return {
     interfaces: results.flatMap(({ interfaces }) => interfaces),
-    finding: teller?.finding,
+    programmed: reported?.programmed,
     watches: results.flatMap(({ watches }) => watches),
     wants: results.flatMap(({ wants }) => wants),
     tables: results.flatMap(({ tables }) => tables),
@@ -52,23 +52,23 @@ export function interfaceResult(
 
 function addressResult(name: string, address: Address, context: InterfaceContext): InterfaceResult {
   const { vni, candidates, routes, neighbours, mac: bound } = context
-  const claim = claimOf(address, context.claims)
+  const assignment = assignmentOf(address, context.assignments)
   const holder = context.otherHolder(address)
   if (holder !== undefined) {
-    return claim === undefined ? NOTHING : { ...NOTHING, finding: addressConflict(address, holder) }
+    return assignment === undefined ? NOTHING : { ...NOTHING, programmed: addressConflict(address, holder) }
   }
-  const { side, consulted } = placeOf(address, candidates, routes, neighbours, bound)
+  const { side, consulted } = chooseDevice(address, candidates, routes, neighbours, bound)
   const link = side?.link
   const ifindex = link?.ifindex ?? 0
   const owner: LocalOwner = { kind: 'local', ifindex }
   const ambiguous = context.isAmbiguous(address)
   const entry: DesiredInterface = { name, vni, address, owner, ...(ambiguous ? { ambiguous } : {}) }
-  if (claim === undefined) return { ...NOTHING, interfaces: [entry], watches: consulted }
-  const { table, section } = claim
+  if (assignment === undefined) return { ...NOTHING, interfaces: [entry], watches: consulted }
+  const { table, section } = assignment
   const slice = { publicAddress: table.address.address, firstPort: section.port }
   if (side === undefined || link === undefined) {
-    const finding = side === undefined ? noDevice(address, candidates) : deviceMissing(side)
-    return { interfaces: [{ ...entry, slice }], finding, watches: consulted, wants: consulted, tables: table.keys }
+    const programmed = side === undefined ? noDevice(address, candidates) : deviceMissing(side)
+    return { interfaces: [{ ...entry, slice }], programmed, watches: consulted, wants: consulted, tables: table.keys }
   }
   const hop = insideNextHop(address, ifindex, routes)
   // What is bound does not depend on who answers ARP.
@@ -79,43 +79,49 @@ function addressResult(name: string, address: Address, context: InterfaceContext
   if (mac !== undefined) owner.nextHop = { destinationMac: mac, sourceMac: link.mac, mtu: link.mtu, ...isBound }
   return {
     interfaces: [{ ...entry, slice }],
-    finding: findingOf(entry, hop, side, mac !== undefined),
+    programmed: programmedState(entry, hop, side, mac !== undefined),
     watches: consulted.length === 0 ? wants : [...consulted, ...wants],
     wants,
     tables: table.keys,
   }
 }
 
-/** Of several slices for one address always the same, in whatever order they were told. */
-function claimOf(address: Address, claims: readonly Claim[]): Claim | undefined {
-  let chosen: Claim | undefined
-  for (const claim of claims) {
-    if (claim.insideAddress === address && (chosen === undefined || isBefore(claim, chosen))) chosen = claim
+/** Of several slices for one address always the same, whatever the order of the events. */
+function assignmentOf(address: Address, assignments: readonly SliceAssignment[]): SliceAssignment | undefined {
+  let chosen: SliceAssignment | undefined
+  for (const assignment of assignments) {
+    if (assignment.insideAddress === address && (chosen === undefined || isBefore(assignment, chosen)))
+      chosen = assignment
   }
   return chosen
 }
 
-function isBefore(a: Claim, b: Claim): boolean {
+function isBefore(a: SliceAssignment, b: SliceAssignment): boolean {
   return a.table.key === b.table.key ? a.section.port < b.section.port : a.table.key < b.table.key
 }
 
-function findingOf(entry: DesiredInterface, hop: Address, side: PrivateSide, isResolved: boolean): Finding {
+function programmedState(
+  entry: DesiredInterface,
+  hop: Address,
+  side: PrivateSide,
+  isResolved: boolean,
+): ProgrammedState {
   if (side.failure !== undefined) return { status: 'False', reason: 'ProgramFailed', message: side.failure }
-  return isResolved ? programmed(entry, side) : unresolved(entry.address, hop, side)
+  return isResolved ? translated(entry, side) : unresolved(entry.address, hop, side)
 }
 
-function programmed({ address, ambiguous }: DesiredInterface, side: PrivateSide): Finding {
+function translated({ address, ambiguous }: DesiredInterface, side: PrivateSide): ProgrammedState {
   const limit = ambiguous ? '; this node itself does not answer it, since another Network here has the address too' : ''
   const message = `${formatAddress(address)} on ${side.name} is translated on this node${limit}`
   return { status: 'True', reason: 'Programmed', message }
 }
 
-function addressConflict(address: Address, holder: ObjectKey): Finding {
+function addressConflict(address: Address, holder: ObjectKey): ProgrammedState {
   const message = `${formatAddress(address)} belongs to NetworkInterface ${holder} of the same Network; give this one another`
   return { status: 'False', reason: 'AddressConflict', message }
 }
 
-function noDevice(address: Address, candidates: readonly PrivateSide[]): Finding {
+function noDevice(address: Address, candidates: readonly PrivateSide[]): ProgrammedState {
   const names = candidates.map(({ name }) => name).join(', ')
   const message =
     `${formatAddress(address)} may be on any of ${names}: no configured prefix, route or neighbour tells which; ` +
@@ -123,12 +129,12 @@ function noDevice(address: Address, candidates: readonly PrivateSide[]): Finding
   return { status: 'False', reason: 'NoDevice', message }
 }
 
-function deviceMissing(side: PrivateSide): Finding {
+function deviceMissing(side: PrivateSide): ProgrammedState {
   const message = `private device ${side.name} does not exist on this node; served when it is there`
   return { status: 'False', reason: 'DeviceMissing', message }
 }
 
-function unresolved(address: Address, hop: Address, side: PrivateSide): Finding {
+function unresolved(address: Address, hop: Address, side: PrivateSide): ProgrammedState {
   const whom =
     hop === address ? formatAddress(address) : `${formatAddress(hop)}, the router towards ${formatAddress(address)},`
   return { status: 'False', reason: 'NeighbourUnresolved', message: `${whom} does not answer ARP on ${side.name}` }

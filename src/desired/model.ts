@@ -6,10 +6,10 @@ import type { Problem } from '../problems/problem.ts'
 import type { HostChange, HostSnapshot } from '../host/host-network.ts'
 import type { Link, NeighbourKey, Route } from '../host/model.ts'
 import type { BoundDevice } from './device-binding.ts'
-import type { Finding } from './finding.ts'
+import type { ProgrammedState } from './record.ts'
 import type { AgentEvent } from './objects.ts'
-import type { PrivateSide } from './placement.ts'
-import type { Claim, InterfaceRecord } from './record.ts'
+import type { PrivateSide } from './device-choice.ts'
+import type { SliceAssignment, InterfaceRecord } from './record.ts'
 import { NOTHING } from './record.ts'
 import type { UplinkState } from './uplink.ts'
 import { isDeepStrictEqual } from 'node:util'
@@ -22,7 +22,7 @@ import { AddressHolders } from './address-holders.ts'
 import { DeviceBinding } from './device-binding.ts'
 import { hostAddresses } from './host-addresses.ts'
 import { interfaceResult } from './interfaces.ts'
-import { Ledger } from './ledger.ts'
+import { InterfaceResults } from './interface-results.ts'
 import { ObjectIndex } from './objects.ts'
 import { routeProblems } from './route-problems.ts'
 import { RouteTable } from './route-table.ts'
@@ -38,7 +38,7 @@ const NO_MAC = new Uint8Array(6)
 /** A desired state, and what else follows from the same facts. */
 export interface Built {
   state: DesiredState
-  /** NetworkInterfaces looked at since the last build: their finding may have changed, or their object. */
+  /** NetworkInterfaces looked at since the last build: their condition may have changed, or their object. */
   touched: Iterable<ObjectKey>
   /** Inside next hops, by neighbourKey, that the kernel should begin or cease to keep resolved. */
   insideNeighbours: { added: readonly NeighbourKey[]; removed: readonly NeighbourKey[] }
@@ -56,7 +56,7 @@ export class DesiredModel {
   #flows: FlowConfig
   readonly #binding: DeviceBinding
   readonly #objects = new ObjectIndex()
-  readonly #ledger = new Ledger()
+  readonly #results = new InterfaceResults()
   readonly #holders = new AddressHolders()
   #host: HostSnapshot
   /** Of neighbours, by neighbourKey, as last told. */
@@ -106,7 +106,7 @@ export class DesiredModel {
       if (mac === this.#macs.get(key)) continue
       if (mac === undefined) this.#macs.delete(key)
       else this.#macs.set(key, mac)
-      this.#objects.mark(this.#ledger.watchersOf(key))
+      this.#objects.mark(this.#results.watchersOf(key))
     }
   }
 
@@ -119,8 +119,8 @@ export class DesiredModel {
   }
 
   /** What is to be said about a NetworkInterface; undefined when it has no slice here. */
-  finding(key: ObjectKey): Finding | undefined {
-    return this.#objects.get(key)?.result.finding
+  programmedState(key: ObjectKey): ProgrammedState | undefined {
+    return this.#objects.get(key)?.result.programmed
   }
 
   /** Keys of the interfaces with a slice that go without what was not written. */
@@ -130,7 +130,7 @@ export class DesiredModel {
         return [affects.name]
       case 'inside-address': {
         const holder = this.#holders.holder(affects.vni, affects.address)
-        return holder === undefined || this.finding(holder) === undefined ? [] : [holder]
+        return holder === undefined || this.programmedState(holder) === undefined ? [] : [holder]
       }
       case 'device':
         return this.#served(({ owner }) => owner.kind === 'local' && owner.ifindex === affects.ifindex)
@@ -155,12 +155,12 @@ export class DesiredModel {
 
   build(): Built {
     const touched = this.#objects.takeReported()
-    // Who was accepted holds its address more firmly than before.
+    // An accepted interface comes before one that is not: its rivals may lose the address.
     for (const key of touched) {
       const record = this.#objects.get(key)
       if (record !== undefined) this.#objects.mark(this.#holders.rivals(record))
     }
-    // Who takes an address, or gives one up, concerns the others that claim it: they come in the next round.
+    // When an address changes hands, the other interfaces that want it are computed in the next round.
     for (let dirty = this.#objects.takeDirty(); dirty.length > 0; dirty = this.#objects.takeDirty()) {
       for (const record of dirty) {
         touched.push(record.key)
@@ -176,7 +176,7 @@ export class DesiredModel {
     return {
       state: this.#state(this.#uplink),
       touched,
-      insideNeighbours: this.#ledger.takeWants(),
+      insideNeighbours: this.#results.takeWants(),
       uplinkNeighbours: this.#uplink.neighbours,
     }
   }
@@ -193,8 +193,8 @@ export class DesiredModel {
         perInterface: this.#flows.perInterface,
       },
       devices: this.#devices(uplink),
-      ...this.#ledger.entries(),
-      addresses: this.#objects.tableAddresses(this.#ledger.tablesInUse()),
+      ...this.#results.entries(),
+      addresses: this.#objects.tableAddresses(this.#results.tablesInUse()),
       nextHops,
       routes,
       hostAddresses: this.#hostAddressList(),
@@ -217,21 +217,21 @@ export class DesiredModel {
     const vni = this.#objects.vniOf(network)
     if (object === undefined || candidates === undefined || vni === undefined) {
       this.#objects.mark(this.#holders.set(record, []))
-      this.#ledger.replace(record, NOTHING)
+      this.#results.replace(record, NOTHING)
       return
     }
-    const isOurs = ({ section }: Claim): boolean => section.targetRef.uid === object.metadata.uid
-    const claims = record.claims.every(isOurs) ? record.claims : record.claims.filter(isOurs)
-    const claimed = addresses.map((address) => {
-      return { vni, address, hasSlice: claims.some(({ insideAddress }) => insideAddress === address) }
+    const isOurs = ({ section }: SliceAssignment): boolean => section.targetRef.uid === object.metadata.uid
+    const assignments = record.assignments.every(isOurs) ? record.assignments : record.assignments.filter(isOurs)
+    const wanted = addresses.map((address) => {
+      return { vni, address, hasSlice: assignments.some(({ insideAddress }) => insideAddress === address) }
     })
-    this.#objects.mark(this.#holders.set(record, claimed))
+    this.#objects.mark(this.#holders.set(record, wanted))
     const result = interfaceResult(key, addresses, {
       vni,
       candidates,
       routes: this.#routeTable,
       neighbours: this.#host.neighbours,
-      claims,
+      assignments,
       mac: record.mac,
       otherHolder: (address) => {
         const holder = this.#holders.holder(vni, address)
@@ -239,11 +239,11 @@ export class DesiredModel {
       },
       isAmbiguous: (address) => this.#holders.isAmbiguous(address),
     })
-    this.#ledger.replace(record, result)
+    this.#results.replace(record, result)
   }
 
   #served(isAffected: (entry: DesiredInterface) => boolean): ObjectKey[] {
-    return this.#ledger.present().flatMap((entry) => (entry.slice && isAffected(entry) ? [entry.name] : []))
+    return this.#results.present().flatMap((entry) => (entry.slice && isAffected(entry) ? [entry.name] : []))
   }
 
   /** Why packets do not get out, as of the last build. @param silent routers, by neighbourKey, that do not answer */

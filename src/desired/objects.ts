@@ -42,7 +42,7 @@ export class ObjectIndex {
     this.#dirty = []
     for (const record of dirty) {
       record.isDirty = false
-      if (record.object === undefined && record.claims.length === 0) this.#interfaces.delete(record.key)
+      if (record.object === undefined && record.assignments.length === 0) this.#interfaces.delete(record.key)
     }
     return dirty
   }
@@ -162,15 +162,15 @@ export class ObjectIndex {
     const { removed, added } = sameGeometry ? changeOf(before, after) : { removed: before, added: after }
     for (const section of removed) {
       const record = this.#record(ownerKey(object, section))
-      record.claims = record.claims.filter((claim) => claim.section !== section)
+      record.assignments = record.assignments.filter((assignment) => assignment.section !== section)
       this.mark([record])
     }
     for (const section of added) {
       const insideAddress = tryParseSupported(section.ip)
       if (insideAddress === undefined) continue
       const record = this.#record(ownerKey(object, section))
-      const claim = { table, section, insideAddress }
-      record.claims = record.claims.length === 0 ? [claim] : [...record.claims, claim]
+      const assignment = { table, section, insideAddress }
+      record.assignments = record.assignments.length === 0 ? [assignment] : [...record.assignments, assignment]
       this.mark([record])
     }
   }

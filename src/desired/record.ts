@@ -2,7 +2,6 @@ import type { NATTable, NATTableSection, NetworkInterface, ObjectKey } from '../
 import type { DesiredAddress, DesiredInterface } from '../dataplane/desired-state.ts'
 import type { Address } from '../net/address.ts'
 import type { NeighbourKey } from '../host/model.ts'
-import type { Finding } from './finding.ts'
 
 /** A NATTable and the public address it deals. */
 export interface KnownTable {
@@ -14,24 +13,38 @@ export interface KnownTable {
 }
 
 /** A port slice as a NATTable gives it to an interface. */
-export interface Claim {
+export interface SliceAssignment {
   readonly table: KnownTable
   readonly section: NATTableSection
   readonly insideAddress: Address
 }
 
-/** An address an interface claims, and whether it has a slice for it. */
-export interface ClaimedAddress {
+/** An address that an interface has in its spec, and whether it has a slice for it. */
+export interface WantedAddress {
   readonly vni: number
   readonly address: Address
   readonly hasSlice: boolean
+}
+
+/** What becomes of a NetworkInterface on this node; written as its condition `Programmed`. */
+export interface ProgrammedState {
+  status: 'True' | 'False'
+  reason:
+    | 'Programmed'
+    | 'NoDevice' // of several devices none is known to hold the address
+    | 'NeighbourUnresolved' // the inside next hop does not answer ARP (yet)
+    | 'DeviceMissing' // its private device does not exist
+    | 'ProgramFailed' // programs or entries could not be put in place
+    | 'AddressConflict' // another interface of the Network has the address
+  /** A sentence. */
+  message: string
 }
 
 /** What follows from one NetworkInterface. */
 export interface InterfaceResult {
   readonly interfaces: readonly DesiredInterface[]
   /** Undefined where nothing is to be said: the interface has no slice. */
-  readonly finding: Finding | undefined
+  readonly programmed: ProgrammedState | undefined
   /** Neighbours the result depends on, by key. */
   readonly watches: readonly NeighbourKey[]
   /** Neighbours the kernel should keep resolved for it, by key. */
@@ -40,7 +53,7 @@ export interface InterfaceResult {
   readonly tables: readonly ObjectKey[]
 }
 
-export const NOTHING: InterfaceResult = { interfaces: [], finding: undefined, watches: [], wants: [], tables: [] }
+export const NOTHING: InterfaceResult = { interfaces: [], programmed: undefined, watches: [], wants: [], tables: [] }
 
 /**
  * All that is known of one NetworkInterface, and what was made of it. One record that all indexes share: 100,000
@@ -56,12 +69,12 @@ export interface InterfaceRecord {
   addresses: readonly Address[]
   /** The only station that may send from them; undefined where any may. */
   mac: Uint8Array | undefined
-  claims: readonly Claim[]
+  assignments: readonly SliceAssignment[]
   /** Has to be computed anew. */
   isDirty: boolean
   /** As AddressHolders knows it. */
-  claimed: readonly ClaimedAddress[]
-  /** As Ledger knows it. */
+  wanted: readonly WantedAddress[]
+  /** As InterfaceResults knows it. */
   result: InterfaceResult
   /** Of its entries in EntryList. */
   places: number[]
@@ -76,9 +89,9 @@ export function emptyRecord(key: ObjectKey): InterfaceRecord {
     network: '',
     addresses: NONE,
     mac: undefined,
-    claims: NONE,
+    assignments: NONE,
     isDirty: false,
-    claimed: NONE,
+    wanted: NONE,
     result: NOTHING,
     places: [],
   }

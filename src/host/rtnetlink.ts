@@ -1,4 +1,4 @@
-import type { NetlinkSocket } from '../native/native.d.ts'
+import { NetlinkSocket } from '../native/load-native.ts'
 import type { Message } from './message.ts'
 import type { InterfaceAddress, Link, Neighbour, Route } from './model.ts'
 import { NatGwError, messageOf } from '../errors/errors.ts'
@@ -65,5 +65,16 @@ export class Rtnetlink {
       const remedy = code === 'ENOBUFS' || code === 'ENOMEM' ? '; raise net.ipv4.neigh.default.gc_thresh3' : ''
       throw new NatGwError('ERR_NETLINK', `${what}: ${messageOf(error)}${remedy}`, { errno: code }, { cause: error })
     }
+  }
+}
+
+/** The network of the namespace this process is in, as it is now; HostNetwork follows it. @throws ERR_NETLINK */
+export function listHost(): { links: Link[]; addresses: InterfaceAddress[]; routes: Route[] } {
+  const socket = new NetlinkSocket([])
+  try {
+    const rtnetlink = new Rtnetlink(socket)
+    return { links: rtnetlink.links(), addresses: rtnetlink.addresses(), routes: rtnetlink.routes() }
+  } finally {
+    socket.close()
   }
 }

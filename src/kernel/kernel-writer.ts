@@ -71,7 +71,7 @@ export class KernelWriter {
   }
 
   #special(operation: Exclude<Operation, Put | Remove | AddSlotBlock>): void {
-    if (operation.kind === 'grace') {
+    if (operation.kind === 'synchronize') {
       this.#waitForPrograms()
       return
     }

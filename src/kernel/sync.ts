@@ -94,12 +94,12 @@ export class DataplaneSync {
       hz: this.#hz,
       sessions: this.#maps.sessions.limit,
     }
-    const { plan, compareAll } = planChanges(context, desired, previous)
+    const { plan, needsFullCompare } = planChanges(context, desired, previous)
     const result = this.#writer.run(plan.operations)
     const freed = this.#placement.hasReleased
     if (result.failures.length > 0) this.#placement = this.#newPlacement()
     else this.#placement.settle()
-    if (result.failures.length === 0 && !compareAll) this.#applied = desired
+    if (result.failures.length === 0 && !needsFullCompare) this.#applied = desired
     return { ...result, failures: [...plan.failures, ...result.failures], freed }
   }
 

@@ -5,7 +5,7 @@ import { decodeOne, encodeMany, encodeOne, viewOf } from '../dataplane/codec.ts'
 import type { MapLayout, MapShape } from '../dataplane/codec.ts'
 
 /** Which line of gateway.yaml raises the limit of a map. Maps without one have a fixed size. */
-const KNOBS: Readonly<Record<string, string>> = {
+const CONFIG_KEYS: Readonly<Record<string, string>> = {
   devices: 'limits.maxDevices',
   interfaces: 'limits.maxInterfaces',
   slices: 'limits.maxSlices',
@@ -37,12 +37,13 @@ export function writeError(map: BpfMap, name: string, error: unknown, subject: s
   const failure = asNativeFailure(error)
   const limit = map.info.maxEntries
   if (failure !== undefined && (failure.code === 'E2BIG' || failure.code === 'ENOSPC')) {
-    const knob = KNOBS[name]
-    const remedy = knob === undefined ? 'this size is fixed' : `raise ${knob}, then \`natgw unload\` and start again`
+    const configKey = CONFIG_KEYS[name]
+    const remedy =
+      configKey === undefined ? 'this size is fixed' : `raise ${configKey}, then \`natgw unload\` and start again`
     return new NatGwError(
       'ERR_MAP_FULL',
       `${subject} does not fit into map ${name}, which holds at most ${limit} entries: ${remedy}`,
-      { map: name, limit, knob, subject },
+      { map: name, limit, configKey, subject },
       { cause: error },
     )
   }

@@ -2,7 +2,7 @@
 // packet of a plan and jumps into the one under test. What making the packet costs is measured and taken off.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { listHost } from '../../src/host/list-host.ts'
+import { listHost } from '../../src/host/rtnetlink.ts'
 import { instanceFolder } from '../../src/kernel/pins.ts'
 import { BpfProgram, ifIndex, inNetworkNamespace } from '../../src/native/load-native.ts'
 import type { BpfObject } from '../../src/native/load-native.ts'

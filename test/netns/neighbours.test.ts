@@ -4,7 +4,7 @@ import { HostNetwork } from '../../src/host/host-network.ts'
 import type { HostChange } from '../../src/host/host-network.ts'
 import { neighbourKey } from '../../src/host/model.ts'
 import type { Rtnetlink } from '../../src/host/rtnetlink.ts'
-import { NeighbourKeeper } from '../../src/agent/neighbour-keeper.ts'
+import { NeighbourResolver } from '../../src/agent/neighbour-resolver.ts'
 import { inNetworkNamespace } from '../../src/native/load-native.ts'
 import type { Address } from '../../src/net/address.ts'
 import { parseAddress } from '../../src/net/address.ts'
@@ -85,7 +85,7 @@ describe('the network of a host, by netlink', () => {
   }
 
   const keeperWith = (now: () => number = () => performance.now()) =>
-    new NeighbourKeeper({
+    new NeighbourResolver({
       resolve: (...request) => network.rtnetlink.resolve(...request),
       neighbours: () => network.snapshot().neighbours,
       now,
@@ -153,19 +153,19 @@ describe('the network of a host, by netlink', () => {
   })
 
   test('a wanted neighbour is resolved, kept by the kernel, followed to a new MAC, and let go of', async () => {
-    const keeper = keeperWith()
+    const resolver = keeperWith()
     const key = neighbourKey(up0()?.ifindex ?? 0, PEER)
-    keeper.setInside([key], [])
-    keeper.tick()
+    resolver.setInside([key], [])
+    resolver.tick()
     await eventually('the neighbour', () => entry(PEER)?.mac)
-    keeper.changed([key])
-    keeper.tick()
+    resolver.changed([key])
+    resolver.tick()
     await eventually('the kernel keeping it', () => entry(PEER)?.managed)
 
     replacePeer(true)
     await eventually('the new MAC', () => macOf(PEER) === NEW_MAC, 3_000)
 
-    keeper.setInside([], [key])
+    resolver.setInside([], [key])
     await eventually('the kernel letting go', () => entry(PEER)?.managed === false)
   })
 
@@ -173,15 +173,15 @@ describe('the network of a host, by netlink', () => {
     // The kernel's own times would make this a matter of a minute.
     const times = ['base_reachable_time_ms=1000', 'delay_first_probe_time=1', 'interval_probe_time_ms=1000']
     for (const time of times) namespaces.sysctl(host, `net.ipv4.neigh.up0.${time}`)
-    const keeper = keeperWith()
+    const resolver = keeperWith()
     const key = neighbourKey(up0()?.ifindex ?? 0, PEER)
-    keeper.setInside([key], [])
-    keeper.tick()
+    resolver.setInside([key], [])
+    resolver.tick()
     await eventually('the neighbour', () => macOf(PEER))
     replacePeer(false)
     const follow = () => {
-      keeper.changed([key])
-      keeper.tick()
+      resolver.changed([key])
+      resolver.tick()
       return macOf(PEER) === NEW_MAC
     }
     await eventually('the new MAC', follow, 20_000)
@@ -190,7 +190,7 @@ describe('the network of a host, by netlink', () => {
   test('a neighbour that never answers is asked for ever more rarely', async () => {
     let clock = 0
     let asked = 0
-    const keeper = new NeighbourKeeper({
+    const resolver = new NeighbourResolver({
       resolve: (...request) => {
         asked++
         network.rtnetlink.resolve(...request)
@@ -199,8 +199,8 @@ describe('the network of a host, by netlink', () => {
       now: () => clock,
       log: silentLog,
     })
-    keeper.setInside([neighbourKey(up0()?.ifindex ?? 0, SILENT)], [])
-    for (; clock < 300_000; clock += 1000) keeper.tick()
+    resolver.setInside([neighbourKey(up0()?.ifindex ?? 0, SILENT)], [])
+    for (; clock < 300_000; clock += 1000) resolver.tick()
     expect(asked).toBeGreaterThan(8)
     expect(asked).toBeLessThan(20)
     expect(entry(SILENT)?.mac).toBeUndefined()
@@ -217,10 +217,10 @@ describe('the network of a host, by netlink', () => {
     const key = neighbourKey(up0()?.ifindex ?? 0, SILENT)
     namespaces.ip(host, 'neigh add 192.0.2.77 lladdr 02:00:00:00:00:01 dev up0 nud permanent')
     await eventually('the entry', () => entry(SILENT)?.mac)
-    const keeper = keeperWith()
-    keeper.setInside([key], [])
-    keeper.tick()
-    keeper.setInside([], [key])
+    const resolver = keeperWith()
+    resolver.setInside([key], [])
+    resolver.tick()
+    resolver.setInside([], [key])
     expect(namespaces.ip(host, 'neigh show 192.0.2.77 dev up0')).toContain('PERMANENT')
   })
 

@@ -21,8 +21,8 @@ export function obstacle(cluster: Cluster, gateway: NATGateway): { ready: Ready;
     return { ready: { reason: 'Conflicted', message }, winner }
   }
   if (ipFamily !== 'IPv4') {
-    const message = `spec.ipFamily: ${ipFamily} is accepted but not realised yet; IPv4 is`
-    return { ready: { reason: 'IPv6NotRealised', message } }
+    const message = `spec.ipFamily: ${ipFamily} is accepted but not supported yet; IPv4 is`
+    return { ready: { reason: 'IPv6NotSupported', message } }
   }
   const network = cluster.store.get('Network', networkKey)
   if (network === undefined) {

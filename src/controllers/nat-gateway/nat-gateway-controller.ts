@@ -23,7 +23,7 @@ import { mergeConditions, writeStatus } from '../runtime/status.ts'
  * Gives every interface that a gateway is to serve its port slice: as many public addresses as that takes, one NATTable
  * for each.
  *
- * Conditions: `Ready` (Ready, or why not: NetworkNotFound, NoPublicIP, PoolExhausted, Conflicted, IPv6NotRealised, or the
+ * Conditions: `Ready` (Ready, or why not: NetworkNotFound, NoPublicIP, PoolExhausted, Conflicted, IPv6NotSupported, or the
  * problem of the host that keeps everybody from getting out), `Conflicted` (HeldByOther, NoConflict) and, once there was
  * one, `HostConflict` (the problem of one of its addresses, NoConflict).
  */

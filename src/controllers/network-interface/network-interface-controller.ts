@@ -99,9 +99,9 @@ export class NetworkInterfaceReconciler {
 }
 
 function familyNotServed({ spec }: NetworkInterface, gateway: NATGateway): Omit<Finding, 'type'> {
-  const realised = gateway.spec.ipFamily === 'IPv4' ? '' : ' (which is not realised yet)'
+  const supported = gateway.spec.ipFamily === 'IPv4' ? '' : ' (which is not supported yet)'
   const message =
-    `NATGateway ${keyOf(gateway.metadata)} serves ${gateway.spec.ipFamily}${realised}, ` +
+    `NATGateway ${keyOf(gateway.metadata)} serves ${gateway.spec.ipFamily}${supported}, ` +
     `the interface has ${spec.ipFamilies.join(' and ')}`
   return notReady('FamilyNotServed', message)
 }

@@ -12,7 +12,7 @@ import type {
   Resource,
 } from '../../api/index.ts'
 import { comesBefore } from '../../allocation/holder.ts'
-import type { Claimant } from '../../allocation/holder.ts'
+import type { Contender } from '../../allocation/holder.ts'
 import { networkKeyOf } from '../../allocation/lookups.ts'
 import type { ResourceStore } from '../../store/store.ts'
 import { claimerKey, claimerOf } from './claims.ts'
@@ -164,15 +164,15 @@ export class Cluster {
   servingGateway(networkKey: ObjectKey, family: IPFamily): NATGateway | undefined {
     const rivals = this.gatewaysOf(networkKey).filter(({ spec }) => spec.ipFamily === family)
     if (rivals.length < 2) return rivals[0]
-    let best: { gateway: NATGateway; claimant: Claimant } | undefined
+    let best: { gateway: NATGateway; contender: Contender } | undefined
     for (const gateway of rivals) {
-      const claimant = this.#claimant(gateway)
-      if (best === undefined || comesBefore(claimant, best.claimant)) best = { gateway, claimant }
+      const contender = this.#contender(gateway)
+      if (best === undefined || comesBefore(contender, best.contender)) best = { gateway, contender }
     }
     return best?.gateway
   }
 
-  #claimant({ metadata: { uid, creationTimestamp, name } }: NATGateway): Claimant {
+  #contender({ metadata: { uid, creationTimestamp, name } }: NATGateway): Contender {
     const hasSlices = this.tablesOf(uid).some(({ spec }) => spec.sections.length > 0)
     const holds = hasSlices ? 2 : Number(this.#addresses.members(uid).size > 0)
     return { holds, createdAt: creationTimestamp, name }

@@ -1,7 +1,7 @@
 import { keyOf } from '../../api/index.ts'
 import type { NetworkInterface, ObjectKey } from '../../api/index.ts'
-import { addressClaimant, comesBefore } from '../../allocation/holder.ts'
-import type { Claimant } from '../../allocation/holder.ts'
+import { addressContender, comesBefore } from '../../allocation/holder.ts'
+import type { Contender } from '../../allocation/holder.ts'
 import { networkKeyOf } from '../../allocation/lookups.ts'
 import { formatAddress, tryParseAddress } from '../../net/address.ts'
 
@@ -123,13 +123,13 @@ export class InterfaceIndex {
   }
 
   #before(a: NetworkInterface, b: NetworkInterface): boolean {
-    return comesBefore(this.#claimant(a), this.#claimant(b))
+    return comesBefore(this.#contender(a), this.#contender(b))
   }
 
   /** A contest keeps objects as they were when they joined; their status may have changed since. */
-  #claimant(joined: NetworkInterface): Claimant {
+  #contender(joined: NetworkInterface): Contender {
     const { uid } = joined.metadata
-    return addressClaimant(this.#byUid.get(uid) ?? joined, this.#hasSlice(uid))
+    return addressContender(this.#byUid.get(uid) ?? joined, this.#hasSlice(uid))
   }
 }
 

@@ -138,9 +138,9 @@ describe('a manifest that is wrong is named with field, value and remedy, and no
     await expectReady('Conflicted', 'NATGateway default/natgateway-sample serves IPv4')
   })
 
-  test('a gateway of family IPv6 says that this is not realised yet', async () => {
+  test('a gateway of family IPv6 says that this is not supported yet', async () => {
     writeManifest(gateway().files, 'bad', natGateway({ ...gatewaySpec, ipFamily: 'IPv6' }))
-    await expectReady('IPv6NotRealised', 'spec.ipFamily: IPv6')
+    await expectReady('IPv6NotSupported', 'spec.ipFamily: IPv6')
   })
 
   test('of two interfaces with one address the first keeps it, and the status says what the second lacks', async () => {

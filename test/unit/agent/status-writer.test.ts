@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Condition, NetworkInterface } from '../../../src/api/index.ts'
-import type { Finding } from '../../../src/desired/finding.ts'
+import type { ProgrammedState } from '../../../src/desired/record.ts'
 import { StatusWriter } from '../../../src/agent/status-writer.ts'
 import { NatGwError } from '../../../src/errors/errors.ts'
 import { ProblemList } from '../../../src/problems/problem-list.ts'
 import { MemoryStore } from '../../../src/store/memory.ts'
 import { networkInterface } from '../desired/world.ts'
 
-const GOOD: Finding = { status: 'True', reason: 'Programmed', message: 'translated' }
-const BAD: Finding = { status: 'False', reason: 'NeighbourUnresolved', message: 'silent' }
+const GOOD: ProgrammedState = { status: 'True', reason: 'Programmed', message: 'translated' }
+const BAD: ProgrammedState = { status: 'False', reason: 'NeighbourUnresolved', message: 'silent' }
 const OTHERS: Condition = {
   type: 'NATReady',
   status: 'True',
@@ -18,7 +18,7 @@ const OTHERS: Condition = {
 }
 
 let store: MemoryStore
-let findings: Map<string, Finding | 'leave'>
+let states: Map<string, ProgrammedState | 'notLocal'>
 let warnings: string[]
 let problems: ProblemList
 let writer: StatusWriter
@@ -27,7 +27,7 @@ function start(objects: NetworkInterface[], commit?: () => Promise<void>): void 
   store = new MemoryStore({ objects, ...(commit ? { commit } : {}) })
   writer = new StatusWriter({
     store,
-    findingOf: (key) => findings.get(key),
+    programmedState: (key) => states.get(key),
     problems,
     log: { debug() {}, info() {}, error() {}, warn: (_fields, message) => warnings.push(message) },
   })
@@ -36,16 +36,16 @@ function start(objects: NetworkInterface[], commit?: () => Promise<void>): void 
 const conditions = (name = 'vm') => store.get('NetworkInterface', `default/${name}`)?.status?.conditions
 const programmed = (name?: string) => conditions(name)?.find(({ type }) => type === 'Programmed')
 
-async function settle(finding?: Finding | 'leave', name = 'vm'): Promise<void> {
-  if (finding === undefined) findings.delete(`default/${name}`)
-  else findings.set(`default/${name}`, finding)
+async function settle(state?: ProgrammedState | 'notLocal', name = 'vm'): Promise<void> {
+  if (state === undefined) states.delete(`default/${name}`)
+  else states.set(`default/${name}`, state)
   writer.enqueue([`default/${name}`])
   await vi.advanceTimersByTimeAsync(1000)
 }
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'], now: Date.UTC(2026, 5, 1) })
-  findings = new Map()
+  states = new Map()
   warnings = []
   problems = new ProblemList({ debug() {}, info() {}, warn() {}, error() {} })
 })
@@ -96,7 +96,7 @@ describe('the condition Programmed', () => {
     const object = networkInterface('vm', '10.0.0.1')
     object.status = { conditions: [{ ...OTHERS, type: 'Programmed' }] }
     start([object])
-    await settle('leave')
+    await settle('notLocal')
     expect(programmed()?.reason).toBe('SliceAssigned')
   })
 
@@ -144,7 +144,7 @@ describe('the condition Programmed', () => {
   test('of many interfaces is a stream of writes, not a storm', async () => {
     const names = Array.from({ length: 1000 }, (_, i) => `vm${i}`)
     start(names.map((name, i) => networkInterface(name, `10.0.${i >> 8}.${i & 255}`)))
-    for (const name of names) findings.set(`default/${name}`, GOOD)
+    for (const name of names) states.set(`default/${name}`, GOOD)
     writer.enqueue(names.map((name) => `default/${name}`))
     await vi.advanceTimersByTimeAsync(1)
     expect(writer.writes).toBeLessThanOrEqual(100)
@@ -170,7 +170,7 @@ test('after a conflict the store itself is read: a cache that trails costs one m
         return server.updateStatus(object)
       },
     },
-    findingOf: () => GOOD,
+    programmedState: () => GOOD,
     problems,
     log: { debug() {}, info() {}, warn() {}, error() {} },
   })

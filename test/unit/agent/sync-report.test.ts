@@ -72,7 +72,7 @@ describe('what was refused', () => {
     const { report, applied } = reporting()
     expect([...applied(affects)].sort()).toEqual(keys)
     for (const key of ['default/a', 'default/b', 'default/idle']) {
-      expect(report.findingOf(key)?.reason).toBe(keys.includes(key) ? 'ProgramFailed' : undefined)
+      expect(report.programmedState(key)?.reason).toBe(keys.includes(key) ? 'ProgramFailed' : undefined)
     }
   })
 
@@ -80,7 +80,7 @@ describe('what was refused', () => {
     const { report, applied } = reporting()
     applied({ scope: 'device', ifindex: PRIVATE_A })
     expect([...applied()]).toEqual(['default/a'])
-    expect(report.findingOf('default/a')).toBeUndefined()
+    expect(report.programmedState('default/a')).toBeUndefined()
   })
 
   test('for one reason is one line of the log, however many it concerns and however long it lasts', () => {

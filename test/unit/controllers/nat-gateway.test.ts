@@ -116,13 +116,13 @@ describe('a NATGateway', () => {
     expect(lab.slices()).toEqual({ i0: '198.51.100.0:1024-1151' })
   })
 
-  it('for IPv6 is accepted, says that it is not realised, and how many wait', async () => {
+  it('for IPv6 is accepted, says that it is not supported, and how many wait', async () => {
     lab = await Lab.with(four, [
       network('n'),
       natGateway('g', 'n', 64, 'IPv6'),
       networkInterface('i', 'n', ['10.0.0.1', 'fd00::1']),
     ])
-    expect(ready()).toMatchObject({ status: 'False', reason: 'IPv6NotRealised' })
+    expect(ready()).toMatchObject({ status: 'False', reason: 'IPv6NotSupported' })
     expect(lab.gateway('g').status).toMatchObject({ ips: [], slices: { total: 0, waiting: 1 } })
     expect(lab.addresses()).toEqual([])
   })

@@ -46,7 +46,7 @@ describe('the order of operations', () => {
   it('closes the door first when an interface goes, and forgets its mappings before the ports are free', () => {
     maps.apply(oneSlice())
     const plan = maps.apply(stateOf({ addresses: [addressOf(PUBLIC)] }))
-    expect(outline(plan)).toEqual(['remove interfaces', 'put slices', 'grace', 'flush', 'put slices'])
+    expect(outline(plan)).toEqual(['remove interfaces', 'put slices', 'synchronize', 'flush', 'put slices'])
     expect(maps.image.slices.get(0)).toMatchObject({ flags: 0, size: 0, secret: 0n, generation: 1 })
   })
 

@@ -15,7 +15,7 @@ export class MemoryMaps {
   #secret = 1n
   #applied: DesiredState | undefined
 
-  plan(desired: DesiredState): { plan: Plan; compareAll: boolean } {
+  plan(desired: DesiredState): { plan: Plan; needsFullCompare: boolean } {
     const { image, placement } = this
     const randomSecret = () => this.#secret++
     return planChanges({ image, placement, randomSecret, hz: 250, sessions: 1024 }, desired, this.#applied)
@@ -23,13 +23,13 @@ export class MemoryMaps {
 
   /** Plans and carries everything out. @param look called after every single operation */
   apply(desired: DesiredState, look: () => void = () => undefined): Plan {
-    const { plan, compareAll } = this.plan(desired)
+    const { plan, needsFullCompare } = this.plan(desired)
     for (const operation of plan.operations) {
       this.carryOut(operation)
       look()
     }
     this.placement.settle()
-    this.#applied = compareAll ? undefined : desired
+    this.#applied = needsFullCompare ? undefined : desired
     return plan
   }
 
@@ -57,7 +57,7 @@ export class MemoryMaps {
       case 'slot-block':
         this.image.slotBlocks.add(operation.number)
         return
-      case 'grace':
+      case 'synchronize':
     }
   }
 }

@@ -18,12 +18,12 @@ describe('ranges', () => {
     expect([ranges.free, ranges.widest]).toEqual([12, 12])
   })
 
-  it('can be claimed only where nothing is taken', () => {
+  it('can be reserved only where nothing is taken', () => {
     const ranges = new Ranges(10)
-    expect(ranges.claim(4, 3)).toBe(true)
-    expect(ranges.claim(6, 2)).toBe(false)
-    expect(ranges.claim(8, 3)).toBe(false)
-    expect(ranges.claim(7, 3)).toBe(true)
+    expect(ranges.reserve(4, 3)).toBe(true)
+    expect(ranges.reserve(6, 2)).toBe(false)
+    expect(ranges.reserve(8, 3)).toBe(false)
+    expect(ranges.reserve(7, 3)).toBe(true)
     expect(ranges.free).toBe(4)
   })
 
@@ -37,7 +37,7 @@ describe('ranges', () => {
 
   it('are refused when no gap is wide enough, even if there is room in all', () => {
     const ranges = new Ranges(6)
-    ranges.claim(2, 2)
+    ranges.reserve(2, 2)
     expect(ranges.allocate(3)).toBeUndefined()
     expect(ranges.free).toBe(4)
   })

@@ -48,7 +48,7 @@ const inNetwork = (device: (typeof TWO_DEVICES)['private'][number], name: string
 const build = (objects: Resource[], snapshot: HostSnapshot, config?: DesiredConfig) => {
   const made = model(objects, snapshot, config)
   const built = made.build()
-  return { ...built, ...built.state, finding: made.finding('default/vm') }
+  return { ...built, ...built.state, programmed: made.programmedState('default/vm') }
 }
 
 function localOf(entry: DesiredInterface | undefined): LocalOwner | undefined {
@@ -57,7 +57,7 @@ function localOf(entry: DesiredInterface | undefined): LocalOwner | undefined {
 
 describe('an interface with a slice', () => {
   test('is translated once its machine answers ARP', () => {
-    const { interfaces, addresses, devices, finding } = build(
+    const { interfaces, addresses, devices, programmed } = build(
       served(),
       host({ neighbours: [neighbour(PRIVATE_A, VM, MAC)] }),
     )
@@ -75,15 +75,15 @@ describe('an interface with a slice', () => {
     expect(addresses).toEqual([
       { address: parseAddress('203.0.113.1'), firstPort: 1024, lastPort: 65535, sliceSize: 64, shared: false },
     ])
-    expect(finding).toMatchObject({ status: 'True', reason: 'Programmed' })
+    expect(programmed).toMatchObject({ status: 'True', reason: 'Programmed' })
   })
 
   test('keeps its slice while its machine does not answer, and the neighbour is asked for', () => {
-    const { interfaces, insideNeighbours, finding } = build(served(), host({}))
+    const { interfaces, insideNeighbours, programmed } = build(served(), host({}))
     expect(interfaces[0]?.slice).toEqual({ publicAddress: parseAddress('203.0.113.1'), firstPort: 1088 })
     expect(insideNeighbours.added).toEqual([neighbourKey(PRIVATE_A, parseAddress(VM))])
-    expect(finding).toMatchObject({ status: 'False', reason: 'NeighbourUnresolved' })
-    expect(finding?.message).toBe('10.0.0.1 does not answer ARP on in0')
+    expect(programmed).toMatchObject({ status: 'False', reason: 'NeighbourUnresolved' })
+    expect(programmed?.message).toBe('10.0.0.1 does not answer ARP on in0')
   })
 
   test('behind a router inside has that router for its next hop', () => {
@@ -96,11 +96,11 @@ describe('an interface with a slice', () => {
   })
 
   test('keeps its slice and sends nowhere while its device is missing', () => {
-    const { interfaces, devices, finding } = build(served(), host({ links: [link(UPLINK, 'up0')] }))
+    const { interfaces, devices, programmed } = build(served(), host({ links: [link(UPLINK, 'up0')] }))
     expect(interfaces).toMatchObject([{ owner: { ifindex: 0 }, slice: { firstPort: 1088 } }])
     expect(devices).toMatchObject([{ ifindex: UPLINK }])
-    expect(finding).toMatchObject({ status: 'False', reason: 'DeviceMissing' })
-    expect(finding?.message).toContain('in0')
+    expect(programmed).toMatchObject({ status: 'False', reason: 'DeviceMissing' })
+    expect(programmed?.message).toContain('in0')
   })
 
   test('that another Network here has the address of too is marked, and that ends with the other', () => {
@@ -140,14 +140,14 @@ describe('an interface with a slice', () => {
 
   test('that is bound to a MAC is sent to there, whoever answers ARP or nobody', () => {
     for (const neighbours of [[], [neighbour(PRIVATE_A, VM, MAC)]]) {
-      const { interfaces, insideNeighbours, finding } = build(servedAt(STATION), host({ neighbours }))
+      const { interfaces, insideNeighbours, programmed } = build(servedAt(STATION), host({ neighbours }))
       expect(localOf(interfaces[0])?.nextHop).toMatchObject({
         destinationMac: parseMac(STATION),
         mtu: 1500,
         bound: true,
       })
       expect(insideNeighbours.added).toEqual([])
-      expect(finding).toMatchObject({ status: 'True', reason: 'Programmed' })
+      expect(programmed).toMatchObject({ status: 'True', reason: 'Programmed' })
     }
   })
 
@@ -174,32 +174,35 @@ describe('an interface with a slice', () => {
     const made = model(served(), host({ neighbours: [neighbour(PRIVATE_A, VM, MAC)] }))
     made.setFailures(new Map([['in0', 'device in0 takes no XDP program']]))
     made.build()
-    expect(made.finding('default/vm')).toMatchObject({
+    expect(made.programmedState('default/vm')).toMatchObject({
       reason: 'ProgramFailed',
       message: 'device in0 takes no XDP program',
     })
     made.setFailures(new Map())
     made.build()
-    expect(made.finding('default/vm')?.reason).toBe('Programmed')
+    expect(made.programmedState('default/vm')?.reason).toBe('Programmed')
   })
 
   test('does not inherit that of an earlier interface of its name', () => {
     const again = networkInterface('vm', VM)
     again.metadata.uid = 'uid-another'
-    const { interfaces, addresses, finding } = build([...BLUE, again, natTable('203.0.113.1', [['vm', VM]])], host({}))
+    const { interfaces, addresses, programmed } = build(
+      [...BLUE, again, natTable('203.0.113.1', [['vm', VM]])],
+      host({}),
+    )
     expect(interfaces[0]).not.toHaveProperty('slice')
     expect(addresses).toEqual([])
-    expect(finding).toBeUndefined()
+    expect(programmed).toBeUndefined()
   })
 })
 
 describe('an interface', () => {
   test('without a slice is known, so that its packets are not taken for spoofed, and nothing is said about it', () => {
-    const { interfaces, finding, insideNeighbours } = build([...BLUE, networkInterface('vm', VM)], host({}))
+    const { interfaces, programmed, insideNeighbours } = build([...BLUE, networkInterface('vm', VM)], host({}))
     expect(interfaces).toEqual([
       { name: 'default/vm', vni: 7, address: parseAddress(VM), owner: { kind: 'local', ifindex: PRIVATE_A } },
     ])
-    expect(finding).toBeUndefined()
+    expect(programmed).toBeUndefined()
     expect(insideNeighbours.added).toEqual([])
   })
 
@@ -268,13 +271,13 @@ describe('of several devices of a Network an address is on', () => {
   })
 
   test('else none: it is asked for on all of them, and the user is told what to configure', () => {
-    const { interfaces, finding, insideNeighbours } = build(served(), host({ routes: [] }), TWO_DEVICES)
+    const { interfaces, programmed, insideNeighbours } = build(served(), host({ routes: [] }), TWO_DEVICES)
     expect(localOf(interfaces[0])?.ifindex).toBe(0)
     expect(insideNeighbours.added).toEqual(
       [PRIVATE_A, PRIVATE_B].map((ifindex) => neighbourKey(ifindex, parseAddress(VM))),
     )
-    expect(finding?.reason).toBe('NoDevice')
-    expect(finding?.message).toContain('prefixes')
+    expect(programmed?.reason).toBe('NoDevice')
+    expect(programmed?.message).toContain('prefixes')
   })
 
   test('the one it is heard on later', () => {
@@ -288,7 +291,7 @@ describe('of several devices of a Network an address is on', () => {
       { links: false, addresses: false, routes: false, neighbours: new Set([key]) },
     )
     expect(localOf(made.build().state.interfaces[0])?.ifindex).toBe(PRIVATE_B)
-    expect(made.finding('default/vm')?.reason).toBe('Programmed')
+    expect(made.programmedState('default/vm')?.reason).toBe('Programmed')
   })
 })
 

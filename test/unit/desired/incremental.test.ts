@@ -119,7 +119,7 @@ const sorted = (model: DesiredModel) => {
     ...state,
     interfaces: state.interfaces.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     addresses: state.addresses.toSorted((a, b) => compareAddresses(a.address, b.address)),
-    findings: NAMES.map((each) => model.finding(`default/${each}`)),
+    states: NAMES.map((each) => model.programmedState(`default/${each}`)),
     uplinkNeighbours,
     problems: model.routeProblems([]),
   }

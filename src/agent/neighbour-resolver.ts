@@ -11,37 +11,36 @@ import { NEIGHBOUR_PROTOCOL } from '../host/neighbours.ts'
 // naming a machine that has long been replaced. So the kernel is asked to keep each neighbour that we send to resolved by
 // itself (NTF_EXT_MANAGED, Linux 5.16), or, where it cannot, is asked to probe it again and again.
 
-/** Milliseconds. */
-const FIRST_RETRY = 1_000
-/** All traffic waits for a gateway, one machine's for an inside neighbour. */
-const LONGEST_RETRY = { uplink: 5_000, inside: 30_000 }
-const REPROBE = 15_000
-/** From here on a next hop that does not answer is a problem. */
+const FIRST_RETRY_MS = 1_000
+/** A gateway holds up all traffic, an inside neighbour that of one machine. */
+const LONGEST_RETRY_MS = { uplink: 5_000, inside: 30_000 }
+const REPROBE_MS = 15_000
+/** A next hop that has not answered for so long is reported as a problem. */
 const SILENT_MS = 5_000
-/** A destination that was asked for and never answered is given up when nobody asks for it any more. */
-const MISSED_IDLE = 60_000
-/** After the kernel's neighbour table was found full. */
-const FULL_PAUSE = 10_000
+/** A destination that never answered is dropped after so long without traffic to it. */
+const UNRESOLVED_IDLE_MS = 60_000
+/** No requests for so long after the kernel's neighbour table was full. */
+const FULL_PAUSE_MS = 10_000
 /** Unanswered destinations remembered at once: a scan of the uplink's subnet shall not fill the kernel's table. */
-const MAX_MISSED = 256
+const MAX_UNRESOLVED = 256
 /** Neighbours on link that are next hops because traffic asked for them; uplink.ts has room for as many. */
 const MAX_ASKED_FOR = MAX_ON_LINK_NEIGHBOURS
 /** Requests of one tick. */
 const REQUESTS_PER_TICK = 2_000
 
 interface Kept {
-  /** Who wants it. */
+  /** Which sides want it. */
   inside: boolean
   uplink: boolean
-  /** When traffic to it last found it missing. */
-  missedAt?: number
+  /** When traffic last needed it while it was not resolved. */
+  unresolvedSince?: number
   /** Requests since it last was resolved. */
   attempts: number
   /** When the first of these was. */
   askedAt?: number
 }
 
-export interface KeeperOptions {
+export interface NeighbourResolverOptions {
   /** See resolveNeighbour. @throws when the kernel refuses */
   resolve: (ifindex: number, address: Address, keep: boolean) => void
   neighbours: () => ReadonlyMap<NeighbourKey, Neighbour>
@@ -51,20 +50,20 @@ export interface KeeperOptions {
 }
 
 /** Decides which neighbours the kernel is asked to resolve, and when again. */
-export class NeighbourKeeper {
-  readonly #options: KeeperOptions
+export class NeighbourResolver {
+  readonly #options: NeighbourResolverOptions
   readonly #kept = new Map<NeighbourKey, Kept>()
   /** When to look at a neighbour again; those that the kernel keeps by itself are not in here. */
   readonly #due = new Map<NeighbourKey, number>()
   #uplink: readonly NeighbourKey[] = []
   /** Keys that traffic asked for, with the slice that was first: unanswered ones, and all that are next hops or may be. */
-  readonly #missed = new FairShare<NeighbourKey>(MAX_MISSED)
+  readonly #unresolved = new FairShare<NeighbourKey>(MAX_UNRESOLVED)
   readonly #askedFor = new FairShare<NeighbourKey>(MAX_ASKED_FOR)
   #pausedUntil = 0
   /** Keys that the kernel last refused because its table is full. */
   readonly #refusedAsFull = new Set<NeighbourKey>()
 
-  constructor(options: KeeperOptions) {
+  constructor(options: NeighbourResolverOptions) {
     this.#options = options
   }
 
@@ -74,7 +73,7 @@ export class NeighbourKeeper {
     for (const key of added) this.#change(key, { inside: true })
   }
 
-  /** Next hops on the uplink, by key; replaces those told before. */
+  /** Next hops on the uplink, by key; replaces those of the last call. */
   setUplink(keys: readonly NeighbourKey[]): void {
     if (keys === this.#uplink) return
     const present = new Set(keys)
@@ -82,7 +81,7 @@ export class NeighbourKeeper {
     for (const key of keys) this.#change(key, { uplink: true })
     this.#uplink = keys
     for (const key of this.#askedFor.places()) {
-      if (!present.has(key) && !this.#missed.has(key)) this.#askedFor.release(key)
+      if (!present.has(key) && !this.#unresolved.has(key)) this.#askedFor.release(key)
     }
   }
 
@@ -91,14 +90,14 @@ export class NeighbourKeeper {
    * @param slice whose traffic; each may have so many asked for as it leaves to others
    * @returns whether it is asked for from now on, and was not before
    */
-  missed(ifindex: number, address: Address, slice: number): boolean {
+  reportUnresolved(ifindex: number, address: Address, slice: number): boolean {
     const key = neighbourKey(ifindex, address)
-    const isNew = this.#kept.get(key)?.missedAt === undefined
-    if (isNew && !(this.#askedFor.take(key, slice) && this.#missed.take(key, slice))) {
+    const isNew = this.#kept.get(key)?.unresolvedSince === undefined
+    if (isNew && !(this.#askedFor.take(key, slice) && this.#unresolved.take(key, slice))) {
       if (!this.#uplink.includes(key)) this.#askedFor.release(key)
       return false
     }
-    this.#change(key, { missedAt: this.#options.now() })
+    this.#change(key, { unresolvedSince: this.#options.now() })
     return isNew
   }
 
@@ -108,13 +107,13 @@ export class NeighbourKeeper {
     for (const key of keys) {
       const kept = this.#kept.get(key)
       if (kept === undefined) continue
-      // What was resolved until now is looked at once; what does not answer waits for its turn.
+      // A neighbour that was resolved is refreshed at once; one that does not answer keeps its back-off.
       const resolved = this.#options.neighbours().get(key)?.mac !== undefined
       if (resolved || kept.attempts === 0) this.#due.set(key, now)
     }
   }
 
-  /** Lets go of neighbours that an earlier run had the kernel keep and that nobody wants now. */
+  /** Releases neighbours that an earlier run asked the kernel to keep and that are not wanted now. */
   releaseLeftovers(): void {
     for (const [key, neighbour] of this.#options.neighbours()) {
       if (neighbour.managed && neighbour.protocol === NEIGHBOUR_PROTOCOL && !this.#kept.has(key)) this.#release(key)
@@ -135,7 +134,7 @@ export class NeighbourKeeper {
     })
   }
 
-  /** Does what is due. To be called about once a second, and after changes. */
+  /** Refreshes what is due. To be called about once a second, and after changes. */
   tick(): void {
     const now = this.#options.now()
     if (now < this.#pausedUntil) return
@@ -143,15 +142,15 @@ export class NeighbourKeeper {
     for (const [key, at] of this.#due) {
       if (at > now) continue
       if (requests++ >= REQUESTS_PER_TICK) return
-      const next = this.#tend(key, now)
+      const next = this.#refresh(key, now)
       if (next === undefined) this.#due.delete(key)
       else this.#due.set(key, next)
       if (now < this.#pausedUntil) return
     }
   }
 
-  /** @returns when to look at it again; undefined when that need not be before it changes */
-  #tend(key: NeighbourKey, now: number): number | undefined {
+  /** @returns when to refresh it again; undefined when only a change of its entry matters */
+  #refresh(key: NeighbourKey, now: number): number | undefined {
     const kept = this.#kept.get(key)
     if (kept === undefined) return undefined
     const entry = this.#options.neighbours().get(key)
@@ -160,26 +159,28 @@ export class NeighbourKeeper {
       this.#refusedAsFull.delete(key)
       kept.attempts = 0
       delete kept.askedAt
-      // From here on it is kept as a next hop, for as long as it answers.
-      this.#forgetMiss(key, kept)
+      // Resolved: from now on it is kept as a next hop, for as long as it answers.
+      this.#clearUnresolved(key, kept)
       if (!this.#kept.has(key) || entry.fixed || entry.managed) return undefined
       this.#ask(key, true, now)
-      return now + REPROBE
+      return now + REPROBE_MS
     }
-    if (kept.missedAt !== undefined && now - kept.missedAt > MISSED_IDLE) {
-      this.#forgetMiss(key, kept)
+    if (kept.unresolvedSince !== undefined && now - kept.unresolvedSince > UNRESOLVED_IDLE_MS) {
+      this.#clearUnresolved(key, kept)
       if (!kept.uplink) this.#askedFor.release(key)
       if (!this.#kept.has(key)) return undefined
     }
     this.#ask(key, false, now)
     if (kept.attempts++ === 0) kept.askedAt = now
-    return now + Math.min(FIRST_RETRY * 2 ** (kept.attempts - 1), LONGEST_RETRY[kept.uplink ? 'uplink' : 'inside'])
+    return (
+      now + Math.min(FIRST_RETRY_MS * 2 ** (kept.attempts - 1), LONGEST_RETRY_MS[kept.uplink ? 'uplink' : 'inside'])
+    )
   }
 
   #change(key: NeighbourKey, change: Partial<Kept>): void {
     const old = this.#kept.get(key)
     const kept = { inside: false, uplink: false, attempts: 0, ...old, ...change }
-    if (kept.inside || kept.uplink || kept.missedAt !== undefined) {
+    if (kept.inside || kept.uplink || kept.unresolvedSince !== undefined) {
       this.#kept.set(key, kept)
       if (old === undefined) this.#due.set(key, this.#options.now())
     } else if (old !== undefined) {
@@ -187,10 +188,10 @@ export class NeighbourKeeper {
     }
   }
 
-  #forgetMiss(key: NeighbourKey, kept: Kept): void {
-    if (kept.missedAt === undefined) return
-    delete kept.missedAt
-    this.#missed.release(key)
+  #clearUnresolved(key: NeighbourKey, kept: Kept): void {
+    if (kept.unresolvedSince === undefined) return
+    delete kept.unresolvedSince
+    this.#unresolved.release(key)
     if (!kept.inside && !kept.uplink) this.#drop(key)
   }
 
@@ -218,7 +219,7 @@ export class NeighbourKeeper {
       // A full table refuses everybody; any other refusal is that of one neighbour.
       const isFull = errno === 'ENOBUFS' || errno === 'ENOMEM'
       if (isFull) {
-        this.#pausedUntil = now + FULL_PAUSE
+        this.#pausedUntil = now + FULL_PAUSE_MS
         if (this.#kept.has(key)) this.#refusedAsFull.add(key)
       } else if (this.#kept.get(key)?.attempts === 0) this.#options.log.warn({ ifindex, errno }, messageOf(error))
     }

@@ -21,7 +21,7 @@ export interface PrivateSide {
   failure?: string
 }
 
-export interface Placement {
+export interface DeviceChoice {
   side?: PrivateSide
   /** Neighbours that took part in the choice, by key. */
   consulted: NeighbourKey[]
@@ -32,13 +32,13 @@ export interface Placement {
  * that holds it; else where the kernel routes it; else where it is a neighbour.
  * @param bound the only station that counts as this neighbour
  */
-export function placeOf(
+export function chooseDevice(
   address: Address,
   candidates: readonly PrivateSide[],
   routes: RouteTable,
   neighbours: ReadonlyMap<NeighbourKey, Neighbour>,
   bound?: Uint8Array,
-): Placement {
+): DeviceChoice {
   if (candidates.length < 2) return { ...(candidates[0] ? { side: candidates[0] } : {}), consulted: [] }
   const configured = byConfiguration(address, candidates)
   if (configured !== undefined) return { side: configured, consulted: [] }

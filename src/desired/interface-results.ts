@@ -7,7 +7,7 @@ import { sameMac } from '../net/mac.ts'
 import { EntryList } from './entry-list.ts'
 
 /** The results of all interfaces, and what follows from them together. */
-export class Ledger {
+export class InterfaceResults {
   readonly #watchers = new MultiMap<NeighbourKey, InterfaceRecord>()
   readonly #entries = new EntryList()
   readonly #wants = new Map<NeighbourKey, number>()

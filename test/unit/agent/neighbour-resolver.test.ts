@@ -3,7 +3,7 @@ import { NatGwError } from '../../../src/errors/errors.ts'
 import { neighbourKey } from '../../../src/host/model.ts'
 import type { Neighbour, NeighbourKey } from '../../../src/host/model.ts'
 import { NEIGHBOUR_PROTOCOL } from '../../../src/host/neighbours.ts'
-import { NeighbourKeeper } from '../../../src/agent/neighbour-keeper.ts'
+import { NeighbourResolver } from '../../../src/agent/neighbour-resolver.ts'
 import { formatAddress, offsetAddress, parseAddress } from '../../../src/net/address.ts'
 import { PRIVATE_A, UPLINK, neighbour } from '../desired/world.ts'
 
@@ -16,7 +16,7 @@ let requests: string[]
 let table: Map<NeighbourKey, Neighbour>
 let warnings: string[]
 let refusal: string | undefined
-let keeper: NeighbourKeeper
+let resolver: NeighbourResolver
 
 beforeEach(() => {
   now = 0
@@ -24,7 +24,7 @@ beforeEach(() => {
   warnings = []
   refusal = undefined
   table = new Map()
-  keeper = new NeighbourKeeper({
+  resolver = new NeighbourResolver({
     resolve: (_ifindex, address, keep) => {
       requests.push(`${keep ? 'keep' : 'resolve'} ${formatAddress(address)}`)
       if (refusal !== undefined) throw new NatGwError('ERR_NETLINK', 'refused', { errno: refusal })
@@ -39,7 +39,7 @@ beforeEach(() => {
 function pass(seconds: number): string[] {
   requests.splice(0)
   for (let i = 0; i < seconds; i++) {
-    keeper.tick()
+    resolver.tick()
     now += 1000
   }
   return [...requests]
@@ -48,25 +48,25 @@ function pass(seconds: number): string[] {
 function answers(ip: string, ifindex: number, more: Partial<Neighbour> = {}): void {
   const key = neighbourKey(ifindex, parseAddress(ip))
   table.set(key, { ...neighbour(ifindex, ip, MAC), ...more })
-  keeper.changed([key])
+  resolver.changed([key])
 }
 
 describe('a wanted neighbour', () => {
   test('is asked for at once, then after 1, 2, 4 … 30 seconds while it does not answer', () => {
-    keeper.setInside([VM], [])
+    resolver.setInside([VM], [])
     expect(pass(1)).toEqual(['resolve 10.0.0.1'])
     expect(pass(14)).toHaveLength(3)
     expect(pass(300)).toHaveLength(11)
   })
 
   test('on the uplink is asked for every 5 seconds: all traffic waits for it', () => {
-    keeper.setUplink([GATEWAY])
+    resolver.setUplink([GATEWAY])
     pass(60)
     expect(pass(60)).toHaveLength(12)
   })
 
   test('that answers is given into the care of the kernel, and not asked for again', () => {
-    keeper.setInside([VM], [])
+    resolver.setInside([VM], [])
     pass(1)
     answers('10.0.0.1', PRIVATE_A)
     expect(pass(1)).toEqual(['keep 10.0.0.1'])
@@ -76,38 +76,38 @@ describe('a wanted neighbour', () => {
 
   test('is probed every 15 seconds where the kernel does not know how to keep it', () => {
     answers('10.0.0.1', PRIVATE_A)
-    keeper.setInside([VM], [])
+    resolver.setInside([VM], [])
     expect(pass(60)).toEqual(Array(4).fill('keep 10.0.0.1'))
   })
 
   test('that falls silent is asked for at once, taken out of the care of the kernel, then ever more rarely', () => {
-    keeper.setInside([VM], [])
+    resolver.setInside([VM], [])
     answers('10.0.0.1', PRIVATE_A, { managed: true, protocol: NEIGHBOUR_PROTOCOL })
     pass(60)
     table.set(VM, neighbour(PRIVATE_A, '10.0.0.1', undefined))
-    keeper.changed([VM])
+    resolver.changed([VM])
     expect(pass(1)).toEqual(['resolve 10.0.0.1'])
-    keeper.changed([VM])
+    resolver.changed([VM])
     expect(pass(60).length).toBeLessThan(7)
   })
 
   test('that is not wanted any more is let go of, unless somebody else pinned it', () => {
-    keeper.setInside([VM], [])
-    keeper.setUplink([GATEWAY])
+    resolver.setInside([VM], [])
+    resolver.setUplink([GATEWAY])
     answers('10.0.0.1', PRIVATE_A, { managed: true, protocol: NEIGHBOUR_PROTOCOL })
     answers('192.0.2.254', UPLINK, { fixed: true })
     pass(1)
-    keeper.setInside([], [VM])
-    keeper.setUplink([])
+    resolver.setInside([], [VM])
+    resolver.setUplink([])
     expect(requests).toEqual(['resolve 10.0.0.1'])
     expect(pass(60)).toEqual([])
   })
 
   test('is kept while anyone wants it', () => {
-    keeper.setInside([GATEWAY], [])
-    keeper.setUplink([GATEWAY])
+    resolver.setInside([GATEWAY], [])
+    resolver.setUplink([GATEWAY])
     answers('192.0.2.254', UPLINK, { managed: true, protocol: NEIGHBOUR_PROTOCOL })
-    keeper.setInside([], [GATEWAY])
+    resolver.setInside([], [GATEWAY])
     expect(requests).toEqual([])
   })
 })
@@ -115,27 +115,27 @@ describe('a wanted neighbour', () => {
 describe('a destination that traffic missed', () => {
   const ASKER = 3
   const OTHER = 4
-  const missed = (ip: string, slice = ASKER) => keeper.missed(UPLINK, parseAddress(ip), slice)
+  const reportUnresolved = (ip: string, slice = ASKER) => resolver.reportUnresolved(UPLINK, parseAddress(ip), slice)
   const scan = (slice: number, count = 1000) => {
     let taken = 0
     for (let i = 0; i < count; i++)
-      if (missed(formatAddress(offsetAddress(parseAddress('192.1.0.0'), slice * 4096 + i)), slice)) taken++
+      if (reportUnresolved(formatAddress(offsetAddress(parseAddress('192.1.0.0'), slice * 4096 + i)), slice)) taken++
     return taken
   }
 
   test('is asked for, and given up a minute after the last who asked', () => {
-    missed('192.0.2.7')
+    reportUnresolved('192.0.2.7')
     expect(pass(30).length).toBeGreaterThan(3)
-    missed('192.0.2.7')
+    reportUnresolved('192.0.2.7')
     pass(90)
     expect(pass(300)).toEqual([])
   })
 
   test('is left to those who use it as a next hop once it answers', () => {
-    missed('192.0.2.7')
+    reportUnresolved('192.0.2.7')
     pass(1)
     answers('192.0.2.7', UPLINK)
-    keeper.setUplink([neighbourKey(UPLINK, parseAddress('192.0.2.7'))])
+    resolver.setUplink([neighbourKey(UPLINK, parseAddress('192.0.2.7'))])
     expect(pass(1)).toEqual(['keep 192.0.2.7'])
   })
 
@@ -145,20 +145,20 @@ describe('a destination that traffic missed', () => {
     expect(asked.size).toBeGreaterThan(200)
     expect(asked.size).toBeLessThanOrEqual(256)
     pass(100)
-    expect(missed('192.0.2.7')).toBe(true)
+    expect(reportUnresolved('192.0.2.7')).toBe(true)
     expect(pass(1)).toEqual(['resolve 192.0.2.7'])
   })
 
   test('of a machine that scans leaves as many places to others, whose destinations are asked for at once', () => {
     expect(scan(ASKER)).toBe(128)
     expect(scan(ASKER)).toBe(0)
-    for (let i = 1; i <= 50; i++) expect(missed(`192.0.2.${i}`, OTHER)).toBe(true)
+    for (let i = 1; i <= 50; i++) expect(reportUnresolved(`192.0.2.${i}`, OTHER)).toBe(true)
     expect(pass(1).filter((each) => each.startsWith('resolve 192.0.2.'))).toHaveLength(50)
   })
 
   test('that is asked for again, by whomever, takes no second place', () => {
-    expect(missed('192.0.2.7')).toBe(true)
-    expect([missed('192.0.2.7'), missed('192.0.2.7', OTHER)]).toEqual([false, false])
+    expect(reportUnresolved('192.0.2.7')).toBe(true)
+    expect([reportUnresolved('192.0.2.7'), reportUnresolved('192.0.2.7', OTHER)]).toEqual([false, false])
     expect(scan(ASKER)).toBe(127)
   })
 
@@ -167,82 +167,82 @@ describe('a destination that traffic missed', () => {
     for (let round = 0; round < 20; round++) {
       for (let i = 0; i < 100; i++) {
         const ip = formatAddress(offsetAddress(parseAddress('192.1.0.0'), round * 100 + i))
-        if (!missed(ip)) continue
+        if (!reportUnresolved(ip)) continue
         answers(ip, UPLINK)
         keys.push(neighbourKey(UPLINK, parseAddress(ip)))
       }
       pass(1)
-      keeper.setUplink([...keys])
+      resolver.setUplink([...keys])
     }
     expect(keys).toHaveLength(480)
-    expect(missed('192.0.2.7', OTHER)).toBe(true)
+    expect(reportUnresolved('192.0.2.7', OTHER)).toBe(true)
     // Those that are next hops no longer give their places back.
-    keeper.setUplink([])
+    resolver.setUplink([])
     pass(1)
-    expect(missed('192.0.2.9')).toBe(true)
+    expect(reportUnresolved('192.0.2.9')).toBe(true)
   })
 })
 
 describe('a next hop on the uplink', () => {
   test('is silent when it has not answered for five seconds, and until it does', () => {
-    keeper.setUplink([GATEWAY])
+    resolver.setUplink([GATEWAY])
     pass(4)
-    expect(keeper.silent()).toEqual([])
+    expect(resolver.silent()).toEqual([])
     pass(3)
-    expect(keeper.silent()).toEqual([GATEWAY])
+    expect(resolver.silent()).toEqual([GATEWAY])
     answers('192.0.2.254', UPLINK)
-    expect(keeper.silent()).toEqual([])
+    expect(resolver.silent()).toEqual([])
     pass(1)
     table.clear()
-    keeper.changed([GATEWAY])
+    resolver.changed([GATEWAY])
     pass(2)
-    expect(keeper.silent()).toEqual([])
+    expect(resolver.silent()).toEqual([])
     pass(6)
-    expect(keeper.silent()).toEqual([GATEWAY])
+    expect(resolver.silent()).toEqual([GATEWAY])
   })
 })
 
 describe('the kernel', () => {
   test('is not asked for ten seconds when its neighbour table is full', () => {
-    keeper.setInside([VM, GATEWAY], [])
+    resolver.setInside([VM, GATEWAY], [])
     refusal = 'ENOBUFS'
     expect(pass(9)).toHaveLength(1)
-    expect(keeper.isTableFull).toBe(true)
+    expect(resolver.isTableFull).toBe(true)
     refusal = undefined
     expect(pass(2)).toHaveLength(2)
-    expect(keeper.isTableFull).toBe(false)
+    expect(resolver.isTableFull).toBe(false)
   })
 
   test('has no full table for neighbours that nobody wants any more', () => {
-    keeper.setInside([VM], [])
+    resolver.setInside([VM], [])
     refusal = 'ENOBUFS'
     pass(12)
-    expect(keeper.isTableFull).toBe(true)
-    keeper.setInside([], [VM])
-    expect(keeper.isTableFull).toBe(false)
+    expect(resolver.isTableFull).toBe(true)
+    resolver.setInside([], [VM])
+    expect(resolver.isTableFull).toBe(false)
   })
 
   test('that refuses one neighbour for its own sake is asked for the others all the same', () => {
-    keeper.setInside([VM, GATEWAY], [])
+    resolver.setInside([VM, GATEWAY], [])
     refusal = 'EINVAL'
     expect(new Set(pass(2)).size).toBe(2)
     expect(warnings).toHaveLength(2)
   })
 
   test('that lost the device is not complained about', () => {
-    keeper.setInside([VM], [])
+    resolver.setInside([VM], [])
     refusal = 'ENODEV'
     pass(3)
     expect(warnings).toEqual([])
   })
 
   test('is told to let go of what an earlier run left behind, and of nothing else', () => {
-    keeper.setInside([VM], [])
+    resolver.setInside([VM], [])
     const kept = { managed: true, protocol: NEIGHBOUR_PROTOCOL }
     answers('10.0.0.1', PRIVATE_A, kept)
     answers('10.0.0.2', PRIVATE_A, kept)
     answers('10.0.0.3', PRIVATE_A, { managed: true })
-    keeper.releaseLeftovers()
+    resolver.releaseLeftovers()
     expect(requests).toEqual(['resolve 10.0.0.2'])
   })
 })
