@@ -3,7 +3,7 @@ import type { PortRange } from '../net/ports.ts'
 import { sliceAt, sliceCapacity } from './port-range.ts'
 import type { SliceOwner } from './slice-owner.ts'
 
-/** A public address and the ports of it that may be dealt. */
+/** A public address and the ports of it that may be allocated. */
 export interface SliceAddress {
   ip: string
   ports: PortRange

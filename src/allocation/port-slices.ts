@@ -3,12 +3,12 @@ import { AddressSlots } from './address-slots.ts'
 import type { SliceAddress } from './address-slots.ts'
 import type { PortRange } from '../net/ports.ts'
 import { checkPortsPerSlice, sliceIndexOf } from './port-range.ts'
-import { SliceLedger } from './slice-ledger.ts'
-import type { SlicePlace } from './slice-ledger.ts'
+import { SliceAllocator } from './slice-allocator.ts'
+import type { SlicePlace } from './slice-allocator.ts'
 import { oldestFirst } from './slice-owner.ts'
 import type { SliceOwner } from './slice-owner.ts'
 
-/** What was dealt of one address before. */
+/** What was allocated of one address before. */
 export interface ExistingTable {
   ip: string
   ports: PortRange
@@ -26,63 +26,50 @@ export interface SliceRequest {
 }
 
 export interface SliceAllocation {
-  /** One for each address, in the order given; sections sorted by port. */
-  tables: { ip: string; sections: NATTableSection[] }[]
-  /** Oldest first. */
-  unserved: SliceOwner[]
+  /** Holds the slices; later changes are made in it. */
+  allocator: SliceAllocator
   /** Owners whose slice could not stay: size, ports of the address or the address itself changed. */
   displaced: SliceOwner[]
   /** Sections that should never have been: of two the first was kept. */
   damage: { ip: string; section: NATTableSection; problem: 'overlap' | 'misaligned' | 'second slice of its owner' }[]
 }
 
-/** Slices dealt from nothing but what stands in tables, in a form that is cheap to change. */
-export interface SliceDeal extends Pick<SliceAllocation, 'displaced' | 'damage'> {
-  ledger: SliceLedger
-}
-
 /**
- * Deals slices to owners. A section that still fits (right size, on a slice boundary, its address still there, its owner
+ * Allocates slices to owners. A section that still fits (right size, on a slice boundary, its address still there, its owner
  * still wanting one) stays where it is whatever else changes. Owners that lost theirs come next, oldest first: same
  * address and index, else same address, else any. Then those that never had one. Same input, same output.
  *
  * O(n log n) in owners and sections.
  */
-export function dealSlices(request: SliceRequest): SliceDeal {
+export function allocateSlices(request: SliceRequest): SliceAllocation {
   checkPortsPerSlice(request.portsPerSlice)
   const slots = request.addresses.map((address) => new AddressSlots(address, request.portsPerSlice))
   const owners = new Map(request.owners.map((owner) => [owner.uid, owner]))
-  const { places, misfits, damage } = keepWhatFits(request, slots, owners)
+  const { places, lost, damage } = keepWhatFits(request, slots, owners)
 
-  const homeless: SliceOwner[] = []
-  const displaced = [...misfits.values()].sort((a, b) => oldestFirst(a.owner, b.owner))
-  const deal = (owner: SliceOwner, address: AddressSlots | undefined, index: number | undefined): boolean => {
+  const unplaced: SliceOwner[] = []
+  const displaced = [...lost.values()].sort((a, b) => oldestFirst(a.owner, b.owner))
+  const give = (owner: SliceOwner, address: AddressSlots | undefined, index: number | undefined): boolean => {
     if (address === undefined || index === undefined || !address.give(index, owner)) return false
     places.set(owner.uid, { slots: address, index })
     return true
   }
   // All indexes are restored before any is chosen, or one owner's second choice would be another's first.
-  const moved = displaced.filter(({ owner, address, index }) => !deal(owner, address, index))
-  for (const { owner, address } of moved) if (!deal(owner, address, address?.lowestFree())) homeless.push(owner)
+  const moved = displaced.filter(({ owner, address, index }) => !give(owner, address, index))
+  for (const { owner, address } of moved) if (!give(owner, address, address?.lowestFree())) unplaced.push(owner)
 
-  const newcomers = request.owners.filter(({ uid }) => !places.has(uid) && !misfits.has(uid)).sort(oldestFirst)
+  const added = request.owners.filter(({ uid }) => !places.has(uid) && !lost.has(uid)).sort(oldestFirst)
   let next = 0
-  for (const owner of [...homeless, ...newcomers]) {
+  for (const owner of [...unplaced, ...added]) {
     while (next < slots.length && slots[next]?.free === 0) next++
-    if (!deal(owner, slots[next], slots[next]?.lowestFree())) break
+    if (!give(owner, slots[next], slots[next]?.lowestFree())) break
   }
-  const ledger = new SliceLedger(request.portsPerSlice, slots, owners, places)
-  return { ledger, displaced: displaced.map(({ owner }) => owner), damage }
+  const allocator = new SliceAllocator(request.portsPerSlice, slots, owners, places)
+  return { allocator, displaced: displaced.map(({ owner }) => owner), damage }
 }
 
-/** `dealSlices` in the form of plain values. */
-export function allocateSlices(request: SliceRequest): SliceAllocation {
-  const { ledger, displaced, damage } = dealSlices(request)
-  return { tables: ledger.tables(), unserved: [...ledger.unserved], displaced, damage }
-}
-
-/** An owner whose slice is not kept, and where it was, if that address is still dealt from. */
-interface Misfit {
+/** An owner whose slice is not kept, and where it was, if that address is still in use. */
+interface Displaced {
   owner: SliceOwner
   address?: AddressSlots
   index?: number
@@ -92,15 +79,15 @@ function keepWhatFits(
   request: SliceRequest,
   slots: readonly AddressSlots[],
   owners: ReadonlyMap<string, SliceOwner>,
-): { places: Map<string, SlicePlace>; misfits: Map<string, Misfit>; damage: SliceAllocation['damage'] } {
+): { places: Map<string, SlicePlace>; lost: Map<string, Displaced>; damage: SliceAllocation['damage'] } {
   const places = new Map<string, SlicePlace>()
-  const misfits = new Map<string, Misfit>()
+  const lost = new Map<string, Displaced>()
   const damage: SliceAllocation['damage'] = []
   const order = new Map(slots.map((address, position) => [address.ip, position]))
   const position = (table: ExistingTable): number => order.get(table.ip) ?? slots.length
   for (const table of [...request.existing].sort((a, b) => position(a) - position(b))) {
     const address = slots[position(table)]
-    // Only a table dealt to the present measure can be said to be damaged; others are out of date.
+    // Only a table of the present geometry can be damaged; others are out of date.
     const current =
       address !== undefined &&
       table.portsPerSlice === request.portsPerSlice &&
@@ -122,12 +109,12 @@ function keepWhatFits(
         continue
       }
       report(index === undefined ? 'misaligned' : 'overlap')
-      if (!misfits.has(owner.uid)) {
+      if (!lost.has(owner.uid)) {
         const old = Math.floor((section.port - table.ports.first) / table.portsPerSlice)
-        misfits.set(owner.uid, { owner, ...(address === undefined ? {} : { address, index: old }) })
+        lost.set(owner.uid, { owner, ...(address === undefined ? {} : { address, index: old }) })
       }
     }
   }
-  for (const uid of places.keys()) misfits.delete(uid)
-  return { places, misfits, damage }
+  for (const uid of places.keys()) lost.delete(uid)
+  return { places, lost, damage }
 }

@@ -1,8 +1,8 @@
 import { keyOf } from '../../api/index.ts'
 import type { NATGateway, NATTable, NetworkInterface, ObjectKey } from '../../api/index.ts'
 import { addressOf, networkKeyOf } from '../../allocation/lookups.ts'
-import { dealSlices } from '../../allocation/port-slices.ts'
-import type { SliceDeal } from '../../allocation/port-slices.ts'
+import { allocateSlices } from '../../allocation/port-slices.ts'
+import type { SliceAllocation } from '../../allocation/port-slices.ts'
 import type { SliceAddress } from '../../allocation/address-slots.ts'
 import type { SliceOwner } from '../../allocation/slice-owner.ts'
 import type { Cluster } from '../view/cluster.ts'
@@ -16,11 +16,11 @@ interface Basis {
   networkAvailable: boolean
 }
 
-/** Who wants a slice of a gateway, and, once dealt, who has which. */
+/** Who wants a slice of a gateway, and, once allocated, who has which. */
 export class GatewayBook {
   readonly basis: Basis
   #owners: readonly SliceOwner[]
-  #dealt: SliceDeal['ledger'] | undefined
+  #allocator: SliceAllocation['allocator'] | undefined
   /** What stands in the store if nobody else wrote there. */
   #tables: readonly NATTable[] = []
 
@@ -31,46 +31,46 @@ export class GatewayBook {
 
   /** How many want a slice. */
   get wanted(): number {
-    return this.#dealt?.wanted ?? this.#owners.length
+    return this.#allocator?.wanted ?? this.#owners.length
   }
 
   /** @param owner undefined when it wants no slice */
   judged(uid: string, owner: SliceOwner | undefined): void {
-    if (owner === undefined) this.#dealt?.unwant(uid)
-    else this.#dealt?.want(owner)
+    if (owner === undefined) this.#allocator?.unwant(uid)
+    else this.#allocator?.want(owner)
   }
 
   /** Owners whose slices the next allocation takes away, since they are not among those that want one. */
   leaving(tables: readonly NATTable[]): { name: string; uid: string }[] {
-    const ledger = this.#dealt
-    if (ledger !== undefined && sameTables(tables, this.#tables)) return ledger.leaving
-    const wanting = new Set((ledger?.owners ?? this.#owners).map(({ uid }) => uid))
+    const allocator = this.#allocator
+    if (allocator !== undefined && sameTables(tables, this.#tables)) return allocator.released
+    const wanting = new Set((allocator?.owners ?? this.#owners).map(({ uid }) => uid))
     const owners = tables.flatMap(({ spec }) => spec.sections.map(({ targetRef }) => targetRef))
     return owners.filter(({ uid }) => !wanting.has(uid))
   }
 
   /**
-   * Slices as `allocateSlices` would deal them to these owners; worked out from what was dealt last wherever that comes
+   * Slices as `allocateSlices` would allocate them to these owners; worked out from what was allocated last wherever that comes
    * to the same.
    *
    * @param tables those the gateway has
    */
-  deal(portsPerSlice: number, addresses: readonly SliceAddress[], tables: readonly NATTable[]): SliceDeal {
-    const ledger = this.#dealt
-    if (ledger !== undefined && sameTables(tables, this.#tables) && ledger.deal(addresses)) {
-      return { ledger, displaced: [], damage: [] }
+  deal(portsPerSlice: number, addresses: readonly SliceAddress[], tables: readonly NATTable[]): SliceAllocation {
+    const allocator = this.#allocator
+    if (allocator !== undefined && sameTables(tables, this.#tables) && allocator.allocate(addresses)) {
+      return { allocator, displaced: [], damage: [] }
     }
-    const owners = ledger?.owners ?? this.#owners
-    const dealt = dealSlices({ addresses, portsPerSlice, existing: tables.map(({ spec }) => spec), owners })
-    this.#dealt = dealt.ledger
+    const owners = allocator?.owners ?? this.#owners
+    const allocated = allocateSlices({ addresses, portsPerSlice, existing: tables.map(({ spec }) => spec), owners })
+    this.#allocator = allocated.allocator
     this.#owners = []
-    return dealt
+    return allocated
   }
 
-  /** What was dealt is what the gateway's tables say. */
+  /** What was allocated is what the gateway's tables say. */
   written(tables: readonly NATTable[]): void {
     this.#tables = tables
-    this.#dealt?.settled(tables.map(({ spec }) => spec))
+    this.#allocator?.settled(tables.map(({ spec }) => spec))
   }
 }
 

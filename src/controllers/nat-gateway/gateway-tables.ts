@@ -2,7 +2,7 @@ import { CORE_API, keyOf } from '../../api/index.ts'
 import type { NATGateway, NATTable, NATTableSection, ObjectKey } from '../../api/index.ts'
 import { sameSection } from '../../allocation/address-slots.ts'
 import { natTableName } from '../../allocation/lookups.ts'
-import type { SliceLedger } from '../../allocation/slice-ledger.ts'
+import type { SliceAllocator } from '../../allocation/slice-allocator.ts'
 import type { Cluster } from '../view/cluster.ts'
 import type { NewObject } from '../../store/store.ts'
 import { isError } from '../runtime/controller.ts'
@@ -28,13 +28,13 @@ export class GatewayTables {
   async writeAll(
     gateway: NATGateway,
     addresses: readonly GatewayAddress[],
-    ledger: SliceLedger,
+    allocator: SliceAllocator,
     seen: readonly NATTable[],
   ): Promise<NATTable[]> {
     const known = new Set(seen.map(({ spec }) => spec.ip))
     const written = new Map<string, NATTable>()
     const write = async (address: GatewayAddress): Promise<void> => {
-      written.set(address.ip, await this.#write(gateway, address, ledger, seen))
+      written.set(address.ip, await this.#write(gateway, address, allocator, seen))
     }
     await Promise.all(addresses.filter(({ ip }) => !known.has(ip)).map(write))
     await Promise.all(addresses.filter(({ ip }) => known.has(ip)).map(write))
@@ -45,7 +45,7 @@ export class GatewayTables {
   async #write(
     gateway: NATGateway,
     address: GatewayAddress,
-    ledger: SliceLedger,
+    allocator: SliceAllocator,
     seen: readonly NATTable[],
   ): Promise<NATTable> {
     const { namespace, uid, name: gatewayName } = gateway.metadata
@@ -53,7 +53,7 @@ export class GatewayTables {
     const name = natTableName(uid, ip)
     const key = `${namespace}/${name}`
     const before = seen.find(({ metadata }) => metadata.name === name)
-    const sections = before !== undefined && !ledger.isTouched(ip) ? before.spec.sections : ledger.sectionsOf(ip)
+    const sections = before !== undefined && !allocator.isTouched(ip) ? before.spec.sections : allocator.sectionsOf(ip)
     const spec: NATTable['spec'] = {
       gatewayRef: { name: gatewayName, uid },
       ip,

@@ -1,8 +1,8 @@
 import { FINALIZERS, keyOf } from '../../api/index.ts'
 import type { NATGateway, ObjectKey } from '../../api/index.ts'
 import type { IpPool } from '../../allocation/ip-pool.ts'
-import type { SliceDeal } from '../../allocation/port-slices.ts'
-import type { SliceLedger } from '../../allocation/slice-ledger.ts'
+import type { SliceAllocation } from '../../allocation/port-slices.ts'
+import type { SliceAllocator } from '../../allocation/slice-allocator.ts'
 import type { Clock } from '../../time/clock.ts'
 import { timestamp } from '../../time/clock.ts'
 import type { Cluster } from '../view/cluster.ts'
@@ -92,15 +92,15 @@ export class NatGatewayReconciler {
     await this.#losses.expectLeaving(gateway, book.leaving(present))
     const deal = book.deal(gateway.spec.portsPerNetworkInterface, kept, present)
     if (deal.displaced.length + retired.length > 0) await this.#losses.expectCurrent(gateway)
-    const { ledger } = deal
+    const { allocator } = deal
     this.#logChanges(gateway, deal, retired)
     for (const { ip } of retired) await this.#giveUp(gateway, ip)
-    const surplus = surplusAddresses(kept, ledger)
+    const surplus = surplusAddresses(kept, allocator)
     const lasting = kept.filter((address) => !surplus.has(address.ip))
-    const tables = await this.#tables.writeAll(gateway, lasting, ledger, present)
+    const tables = await this.#tables.writeAll(gateway, lasting, allocator, present)
     for (const ip of surplus) await this.#giveUp(gateway, ip)
 
-    const waiting = ledger.unserved.length
+    const waiting = allocator.pending.length
     await this.#report(gateway, servingStatus(gateway, lasting, wanted - waiting, waiting, this.#pool, this.#outlook))
     this.#books.close(gateway, book, tables)
   }
@@ -135,7 +135,7 @@ export class NatGatewayReconciler {
     if (written !== undefined) this.#cluster.wrote(key, 'NATGateway', key, written)
   }
 
-  #logChanges(gateway: NATGateway, deal: SliceDeal, retired: readonly RetiredAddress[]): void {
+  #logChanges(gateway: NATGateway, deal: SliceAllocation, retired: readonly RetiredAddress[]): void {
     const name = `NATGateway ${keyOf(gateway.metadata)}`
     for (const { ip, reason } of retired) {
       const fields = { gateway: keyOf(gateway.metadata), ip, reason }
@@ -164,11 +164,11 @@ export class NatGatewayReconciler {
 }
 
 /** Empty addresses that are not needed, the latest first; the first of all is kept so that the gateway keeps its face. */
-function surplusAddresses(kept: readonly GatewayAddress[], ledger: SliceLedger): Set<string> {
+function surplusAddresses(kept: readonly GatewayAddress[], allocator: SliceAllocator): Set<string> {
   const surplus = new Set<string>()
   let capacity = kept.reduce((sum, address) => sum + address.capacity, 0)
   for (const address of kept.slice(1).reverse()) {
-    if (!ledger.isEmpty(address.ip) || capacity - address.capacity < ledger.wanted) continue
+    if (!allocator.isEmpty(address.ip) || capacity - address.capacity < allocator.wanted) continue
     surplus.add(address.ip)
     capacity -= address.capacity
   }

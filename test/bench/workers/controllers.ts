@@ -1,6 +1,6 @@
 // Controllers on a store of interfaces without slices, in a process of its own so that its memory can be told. Prints one
 // line of JSON. Argument: number of interfaces.
-import { allocateSlices } from '../../../src/allocation/port-slices.ts'
+import { plainAllocation } from '../../support/plain-allocation.ts'
 import { IpPool } from '../../../src/allocation/ip-pool.ts'
 import { NETWORKING_API } from '../../../src/api/index.ts'
 import type { NATGateway } from '../../../src/api/index.ts'
@@ -48,7 +48,7 @@ const addresses = Array.from({ length: Math.ceil(count / 1008) }, (_, n) => ({
   ports,
 }))
 const from = performance.now()
-allocateSlices({ addresses, portsPerSlice: 64, existing: [], owners })
+plainAllocation({ addresses, portsPerSlice: 64, existing: [], owners })
 const allocated = performance.now() - from
 console.log(JSON.stringify({ reconciled, slices, oneMore, allocated, rss }))
 process.exit(0)

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { sliceAt, sliceCapacity, sliceIndexOf } from '../../../src/allocation/port-range.ts'
-import { allocateSlices } from '../../../src/allocation/port-slices.ts'
+import { plainAllocation } from '../../support/plain-allocation.ts'
 import type { ExistingTable } from '../../../src/allocation/port-slices.ts'
 import type { SliceOwner } from '../../../src/allocation/slice-owner.ts'
 
@@ -36,9 +36,9 @@ const anyTables = fc.array(
   { maxLength: 4 },
 )
 
-type Request = Parameters<typeof allocateSlices>[0]
+type Request = Parameters<typeof plainAllocation>[0]
 
-function expectSound(request: Request, result: ReturnType<typeof allocateSlices>): void {
+function expectSound(request: Request, result: ReturnType<typeof plainAllocation>): void {
   const served: string[] = []
   let capacity = 0
   for (const [index, { ip, ports }] of request.addresses.entries()) {
@@ -55,12 +55,12 @@ function expectSound(request: Request, result: ReturnType<typeof allocateSlices>
     expect(end).toBeLessThanOrEqual(ports.last)
   }
   expect(new Set(served).size).toBe(served.length)
-  const all = [...served, ...result.unserved.map(({ uid }) => uid)]
+  const all = [...served, ...result.pending.map(({ uid }) => uid)]
   expect(all.sort()).toEqual(request.owners.map(({ uid }) => uid).sort())
   expect(served.length).toBe(Math.min(capacity, request.owners.length))
 }
 
-const tablesOf = (request: Request, result: ReturnType<typeof allocateSlices>): ExistingTable[] =>
+const tablesOf = (request: Request, result: ReturnType<typeof plainAllocation>): ExistingTable[] =>
   result.tables.map(({ ip, sections }, index) => ({
     ip,
     sections,
@@ -101,10 +101,10 @@ describe('slices', () => {
     fc.assert(
       fc.property(addresses(5), portsPerSlice, anyTables, owners, (addresses, portsPerSlice, existing, owners) => {
         const request = { addresses, portsPerSlice, existing, owners }
-        const result = allocateSlices(request)
+        const result = plainAllocation(request)
         expectSound(request, result)
         const again = { ...request, existing: tablesOf(request, result) }
-        expect(allocateSlices(again)).toEqual({ ...result, displaced: [], damage: [] })
+        expect(plainAllocation(again)).toEqual({ ...result, displaced: [], damage: [] })
       }),
     )
   })
@@ -114,17 +114,17 @@ describe('slices', () => {
       fc.property(addresses(5), fc.nat(5), portsPerSlice, owners, owners, fc.func(fc.integer()), (...given) => {
         const [all, some, portsPerSlice, before, after, shuffle] = given
         const request = { addresses: all.slice(0, some), portsPerSlice, existing: [], owners: before }
-        const first = allocateSlices(request)
+        const first = plainAllocation(request)
         const shuffled = [...after].sort((a, b) => shuffle(a.uid) - shuffle(b.uid))
         const existing = tablesOf(request, first).reverse()
-        const second = allocateSlices({ addresses: all, portsPerSlice, existing, owners: shuffled })
+        const second = plainAllocation({ addresses: all, portsPerSlice, existing, owners: shuffled })
         expectSound({ ...request, addresses: all, owners: after }, second)
         const staying = new Set(after.map(({ uid }) => uid))
         const kept = first.tables.map(({ sections }) => sections.filter(({ targetRef }) => staying.has(targetRef.uid)))
         for (const [index, sections] of kept.entries()) {
           expect(second.tables[index]!.sections).toEqual(expect.arrayContaining(sections))
         }
-        expect(second).toEqual(allocateSlices({ addresses: all, portsPerSlice, existing, owners: after }))
+        expect(second).toEqual(plainAllocation({ addresses: all, portsPerSlice, existing, owners: after }))
       }),
     )
   })
@@ -133,9 +133,9 @@ describe('slices', () => {
     fc.assert(
       fc.property(addresses(3), portsPerSlice, portsPerSlice, owners, (addresses, before, after, owners) => {
         const request = { addresses, portsPerSlice: before, existing: [], owners }
-        const first = allocateSlices(request)
+        const first = plainAllocation(request)
         const next = { addresses, portsPerSlice: after, existing: tablesOf(request, first), owners }
-        const second = allocateSlices(next)
+        const second = plainAllocation(next)
         expectSound(next, second)
         for (const [index, { sections }] of first.tables.entries()) {
           const had = new Set(sections.map(({ targetRef }) => targetRef.uid))
@@ -147,7 +147,7 @@ describe('slices', () => {
     )
   })
 
-  it('are dealt to 100,000 owners in time that grows with their number, not with its square', () => {
+  it('are allocated to 100,000 owners in time that grows with their number, not with its square', () => {
     const many = Array.from({ length: 100_000 }, (_, n): SliceOwner => ({
       uid: `u${n}`,
       name: `n${n}`,
@@ -158,9 +158,9 @@ describe('slices', () => {
     for (const size of [1, 64, 2048, 64512]) {
       const request = { addresses, portsPerSlice: size, existing: [], owners: many }
       const began = performance.now()
-      const again = { ...request, existing: tablesOf(request, allocateSlices(request)) }
-      expect(allocateSlices(again).displaced).toEqual([])
-      // Two deals; on a loaded machine of two cores each takes a tenth of this. A quadratic one takes minutes.
+      const again = { ...request, existing: tablesOf(request, plainAllocation(request)) }
+      expect(plainAllocation(again).displaced).toEqual([])
+      // Two allocations; on a loaded machine of two cores each takes a tenth of this. A quadratic one takes minutes.
       expect(performance.now() - began).toBeLessThan(5_000)
     }
   })

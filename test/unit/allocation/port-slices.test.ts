@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { NATTableSection } from '../../../src/api/index.ts'
 import { sliceAt, sliceCapacity, sliceIndexOf } from '../../../src/allocation/port-range.ts'
-import { allocateSlices } from '../../../src/allocation/port-slices.ts'
+import { plainAllocation } from '../../support/plain-allocation.ts'
 import type { ExistingTable } from '../../../src/allocation/port-slices.ts'
 import type { SliceOwner } from '../../../src/allocation/slice-owner.ts'
 
@@ -19,7 +19,7 @@ const table = (sections: NATTableSection[], portsPerSlice = 64, ip = 'a'): Exist
   portsPerSlice,
   sections,
 })
-const placed = (result: ReturnType<typeof allocateSlices>): Record<string, string> =>
+const placed = (result: ReturnType<typeof plainAllocation>): Record<string, string> =>
   Object.fromEntries(
     result.tables.flatMap(({ ip, sections }) =>
       sections.map(({ targetRef, port, endPort }) => [targetRef.name, `${ip}:${port}-${endPort}`]),
@@ -56,11 +56,11 @@ describe('the arithmetic of slices', () => {
 
   it.each([0, -1, 1.5, NaN])('refuses slices of %d ports', (portsPerSlice) => {
     const request = { addresses: [], portsPerSlice, existing: [], owners: [] }
-    expect(() => allocateSlices(request)).toThrow('a whole number of ports')
+    expect(() => plainAllocation(request)).toThrow('a whole number of ports')
   })
 })
 
-describe('dealing slices', () => {
+describe('allocating slices', () => {
   const addresses = [
     { ip: 'a', ports },
     { ip: 'b', ports },
@@ -68,7 +68,7 @@ describe('dealing slices', () => {
 
   it('serves the oldest first, from the lowest free slice of the first address', () => {
     const owners = [owner('young', 30), owner('old', 10), owner('b-middle', 20), owner('a-middle', 20)]
-    const result = allocateSlices({ addresses, portsPerSlice: 21504, existing: [], owners })
+    const result = plainAllocation({ addresses, portsPerSlice: 21504, existing: [], owners })
     expect(placed(result)).toEqual({
       old: 'a:1024-22527',
       'a-middle': 'a:22528-44031',
@@ -77,16 +77,16 @@ describe('dealing slices', () => {
     })
   })
 
-  it('leaves those without room unserved, oldest first', () => {
+  it('leaves those without room pending, oldest first', () => {
     const owners = ['e', 'd', 'c', 'b', 'a'].map((name) => owner(name))
-    const result = allocateSlices({ addresses, portsPerSlice: 32768, existing: [], owners })
+    const result = plainAllocation({ addresses, portsPerSlice: 32768, existing: [], owners })
     expect(Object.keys(placed(result))).toEqual(['a', 'b'])
-    expect(result.unserved.map(({ name }) => name)).toEqual(['c', 'd', 'e'])
+    expect(result.pending.map(({ name }) => name)).toEqual(['c', 'd', 'e'])
   })
 
   it('lets slices of one port stay as well', () => {
     const existing = [table([section('x', 65535, 1)], 1)]
-    const result = allocateSlices({ addresses, portsPerSlice: 1, existing, owners: [owner('x')] })
+    const result = plainAllocation({ addresses, portsPerSlice: 1, existing, owners: [owner('x')] })
     expect(placed(result)).toEqual({ x: 'a:65535-65535' })
     expect(result.displaced).toEqual([])
   })
@@ -94,14 +94,14 @@ describe('dealing slices', () => {
   it('gives a freed slice to the next and moves nobody', () => {
     const existing = [table([section('x', 1024, 64), section('gone', 1088, 64), section('z', 1152, 64)])]
     const owners = [owner('z', 1), owner('new', 0), owner('x', 2)]
-    const result = allocateSlices({ addresses, portsPerSlice: 64, existing, owners })
+    const result = plainAllocation({ addresses, portsPerSlice: 64, existing, owners })
     expect(placed(result)).toEqual({ x: 'a:1024-1087', new: 'a:1088-1151', z: 'a:1152-1215' })
   })
 
   it('keeps address and index where the size changes, before anyone chooses another', () => {
     const existing = [table([section('far', 1024 + 40 * 64, 64), section('near', 1024 + 64, 64)])]
     const owners = [owner('far', 1), owner('near', 2), owner('new', 0)]
-    const result = allocateSlices({ addresses, portsPerSlice: 2048, existing, owners })
+    const result = plainAllocation({ addresses, portsPerSlice: 2048, existing, owners })
     expect(placed(result)).toEqual({ far: 'a:1024-3071', near: 'a:3072-5119', new: 'a:5120-7167' })
     expect(result.damage).toEqual([])
   })
@@ -110,12 +110,12 @@ describe('dealing slices', () => {
     const existing = [table([section('had', 1024, 32768)], 32768, 'withdrawn')]
     const owners = [owner('had', 9), owner('new', 1)]
     const request = { addresses: [{ ip: 'a', ports }], portsPerSlice: 32768, existing, owners }
-    expect(placed(allocateSlices(request))).toEqual({ had: 'a:1024-33791' })
+    expect(placed(plainAllocation(request))).toEqual({ had: 'a:1024-33791' })
   })
 
   it('corrects the inside address and the name of a section in place', () => {
     const renamed = { ...owner('x'), ip: '10.0.0.9' }
-    const result = allocateSlices({
+    const result = plainAllocation({
       addresses,
       portsPerSlice: 64,
       existing: [table([section('x', 1088, 64)])],
@@ -130,7 +130,7 @@ describe('dealing slices', () => {
       ['a section off its boundary', [section('x', 1024, 64), section('y', 1030, 64)], 'misaligned'],
       ['a section that is too long', [section('x', 1024, 64), section('y', 1088, 100)], 'misaligned'],
     ] as const)('%s', (_, sections, problem) => {
-      const result = allocateSlices({
+      const result = plainAllocation({
         addresses,
         portsPerSlice: 64,
         existing: [table([...sections])],
@@ -142,14 +142,14 @@ describe('dealing slices', () => {
 
     it('two slices of one owner', () => {
       const existing = [table([section('x', 1088, 64)]), table([section('x', 1024, 64)], 64, 'b')]
-      const result = allocateSlices({ addresses, portsPerSlice: 64, existing, owners: [owner('x')] })
+      const result = plainAllocation({ addresses, portsPerSlice: 64, existing, owners: [owner('x')] })
       expect(placed(result)).toEqual({ x: 'a:1088-1151' })
       expect(result.damage).toMatchObject([{ ip: 'b', problem: 'second slice of its owner' }])
     })
 
     it('a table that claims slices of no ports', () => {
       const existing = [table([section('x', 1024, 7)], 0)]
-      const result = allocateSlices({ addresses, portsPerSlice: 64, existing, owners: [owner('x')] })
+      const result = plainAllocation({ addresses, portsPerSlice: 64, existing, owners: [owner('x')] })
       expect(placed(result)).toEqual({ x: 'a:1024-1087' })
     })
   })

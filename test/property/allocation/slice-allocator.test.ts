@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { SliceAddress } from '../../../src/allocation/address-slots.ts'
-import { allocateSlices, dealSlices } from '../../../src/allocation/port-slices.ts'
+import { allocateSlices } from '../../../src/allocation/port-slices.ts'
+import { plainAllocation } from '../../support/plain-allocation.ts'
 import type { ExistingTable } from '../../../src/allocation/port-slices.ts'
-import type { SliceLedger } from '../../../src/allocation/slice-ledger.ts'
+import type { SliceAllocator } from '../../../src/allocation/slice-allocator.ts'
 import type { SliceOwner } from '../../../src/allocation/slice-owner.ts'
 
 const RANGES = [
@@ -22,7 +23,7 @@ const judgement = fc.record({
 })
 const addresses = fc
   .uniqueArray(fc.record({ n: fc.nat(5), range: fc.nat(20) }), { selector: ({ n }) => n, maxLength: 5 })
-  // Mostly the range an address always has, or hardly any ledger would live on.
+  // Mostly the range an address always has, or hardly any allocator would live on.
   .map((list) => list.map(({ n, range }): SliceAddress => ({ ip: `a${n}`, ports: RANGES[range < 3 ? range : n % 3]! })))
 const step = fc.record({
   judgements: fc.array(judgement, { maxLength: 6 }),
@@ -31,29 +32,29 @@ const step = fc.record({
   replaced: fc.boolean(),
 })
 
-/** The ledger, and all that allocating from nothing takes: tables as the ledger said last. */
+/** The allocator, and all that allocating from nothing takes: tables as the allocator said last. */
 class Model {
   readonly #portsPerSlice: number
   readonly #owners = new Map<string, SliceOwner>()
   #addresses: SliceAddress[] = []
   #tables: ExistingTable[] = []
-  #ledger: SliceLedger
+  #allocator: SliceAllocator
 
   constructor(portsPerSlice: number) {
     this.#portsPerSlice = portsPerSlice
-    this.#ledger = dealSlices(this.#request()).ledger
-    this.#ledger.settled([])
+    this.#allocator = allocateSlices(this.#request()).allocator
+    this.#allocator.settled([])
   }
 
   judge({ id, name, ip, createdAt }: { id: number; name: number; ip: number; createdAt?: number | undefined }): void {
     const uid = `u${id}`
     if (createdAt === undefined) {
       this.#owners.delete(uid)
-      this.#ledger.unwant(uid)
+      this.#allocator.unwant(uid)
     } else {
       const owner = { uid, name: `n${name}`, ip: `10.0.0.${ip}`, createdAt }
       this.#owners.set(uid, owner)
-      this.#ledger.want(owner)
+      this.#allocator.want(owner)
     }
   }
 
@@ -62,36 +63,36 @@ class Model {
     this.#addresses = [...next, ...staying]
   }
 
-  /** @returns whether the ledger could go on */
+  /** @returns whether the allocator could go on */
   check(): boolean {
-    const expected = allocateSlices(this.#request())
-    const wentOn = this.#ledger.deal(this.#addresses)
+    const expected = plainAllocation(this.#request())
+    const wentOn = this.#allocator.allocate(this.#addresses)
     if (wentOn) {
       expect({ displaced: [], damage: [], ...this.#said() }).toEqual(expected)
       for (const { ip, sections } of expected.tables) {
         const before = this.#tables.find((table) => table.ip === ip)?.sections
-        if (!this.#ledger.isTouched(ip)) expect(sections).toEqual(before)
-        expect(this.#ledger.sectionsOf(ip)).toEqual(sections)
-        expect(this.#ledger.isEmpty(ip)).toBe(sections.length === 0)
+        if (!this.#allocator.isTouched(ip)) expect(sections).toEqual(before)
+        expect(this.#allocator.sectionsOf(ip)).toEqual(sections)
+        expect(this.#allocator.isEmpty(ip)).toBe(sections.length === 0)
       }
     } else {
-      const dealt = dealSlices({ ...this.#request(), owners: this.#ledger.owners })
-      this.#ledger = dealt.ledger
-      expect({ displaced: dealt.displaced, damage: dealt.damage, ...this.#said() }).toEqual(expected)
+      const allocated = allocateSlices({ ...this.#request(), owners: this.#allocator.owners })
+      this.#allocator = allocated.allocator
+      expect({ displaced: allocated.displaced, damage: allocated.damage, ...this.#said() }).toEqual(expected)
     }
-    expect(this.#ledger.wanted).toBe(this.#owners.size)
+    expect(this.#allocator.wanted).toBe(this.#owners.size)
     this.#tables = expected.tables.map(({ ip, sections }, index) => ({
       ip,
       sections: structuredClone(sections),
       ports: this.#addresses[index]!.ports,
       portsPerSlice: this.#portsPerSlice,
     }))
-    this.#ledger.settled(this.#tables)
+    this.#allocator.settled(this.#tables)
     return wentOn
   }
 
   #said() {
-    return { tables: this.#ledger.tables(), unserved: [...this.#ledger.unserved] }
+    return { tables: this.#allocator.tables(), pending: [...this.#allocator.pending] }
   }
 
   #request() {
@@ -100,7 +101,7 @@ class Model {
   }
 }
 
-describe('a ledger of slices', () => {
+describe('a allocator of slices', () => {
   it('says after every change what allocating from nothing would have said', () => {
     let wentOn = 0
     let checks = 0
@@ -116,7 +117,7 @@ describe('a ledger of slices', () => {
       }),
       { numRuns: Number(process.env.PROPERTY_RUNS ?? 200) },
     )
-    // Or the property would say nothing of the ledger.
+    // Or the property would say nothing of the allocator.
     expect(wentOn / checks).toBeGreaterThan(0.5)
   })
 })

@@ -11,23 +11,23 @@ export interface SlicePlace {
 }
 
 /**
- * Slices as they are dealt, kept so that the next change costs what it changes and not a look at everybody.
+ * The slices of one gateway, kept so that a change costs what it changes and not a look at all owners.
  *
- * What it comes to is what `allocateSlices` makes, from nothing, of the same addresses and owners and of tables that say
- * what this ledger said last; as long as the size of a slice is the same. It rests on this: under these conditions no
- * slice moves, so that all there is to do is to free those of who has left and to give free ones to who waits.
+ * Invariant: the result equals a full `allocateSlices` over the same addresses, owners and tables, while the size of a
+ * slice is the same. No slice moves then: an allocation frees the slices of released owners and gives free ones to
+ * pending owners.
  */
-export class SliceLedger {
+export class SliceAllocator {
   readonly #portsPerSlice: number
   #addresses: readonly AddressSlots[]
   readonly #owners: Map<string, SliceOwner>
-  /** By uid of the owner. Who has none waits, or is a newcomer. */
+  /** By uid of the owner. An owner without one is pending or just added. */
   readonly #places: Map<string, SlicePlace>
   readonly #waiting = new WaitingList()
   /** By uid. Kept until the next allocation, so that an owner that comes back in time keeps its slice. */
-  readonly #leavers = new Map<string, SliceOwner>()
-  /** By uid; nobody has looked for slices for them yet. */
-  readonly #newcomers = new Map<string, SliceOwner>()
+  readonly #released = new Map<string, SliceOwner>()
+  /** By uid; not yet part of an allocation. */
+  readonly #added = new Map<string, SliceOwner>()
   readonly #touched: Set<string>
 
   /**
@@ -59,13 +59,13 @@ export class SliceLedger {
     return this.#owners.size
   }
 
-  /** Owners whose slice the next allocation takes away, since they want none any more. */
-  get leaving(): SliceOwner[] {
-    return [...this.#leavers.values()]
+  /** Owners whose slice the next allocation frees, since they want none any more. */
+  get released(): SliceOwner[] {
+    return [...this.#released.values()]
   }
 
-  /** Oldest first; as of the last deal. */
-  get unserved(): readonly SliceOwner[] {
+  /** Oldest first; as of the last allocation. */
+  get pending(): readonly SliceOwner[] {
     return this.#waiting.owners
   }
 
@@ -103,37 +103,37 @@ export class SliceLedger {
     const known = this.#owners.get(uid)
     const place = this.#places.get(uid)
     this.#owners.set(uid, owner)
-    this.#leavers.delete(uid)
+    this.#released.delete(uid)
     if (place !== undefined) {
       if (place.slots.rename(place.index, owner)) this.#touched.add(place.slots.ip)
     } else if (known === undefined || !sameOwner(known, owner)) {
       if (known !== undefined) this.#waiting.remove(known)
-      this.#newcomers.set(uid, owner)
+      this.#added.set(uid, owner)
     }
   }
 
-  /** The owner wants none any more. One that is not known is passed over. */
+  /** The owner wants none any more. An unknown uid changes nothing. */
   unwant(uid: string): void {
     const known = this.#owners.get(uid)
     if (known === undefined) return
     this.#owners.delete(uid)
-    if (this.#places.has(uid)) this.#leavers.set(uid, known)
-    else if (!this.#newcomers.delete(uid)) this.#waiting.remove(known)
+    if (this.#places.has(uid)) this.#released.set(uid, known)
+    else if (!this.#added.delete(uid)) this.#waiting.remove(known)
   }
 
   /**
-   * Gives what is free to who waits, oldest first.
+   * Gives free slices to pending owners, the oldest first.
    *
    * @param addresses the first that has room is used first
    * @returns false when a slice would have to move, since its address or that one's ports have changed; from then on only
    * `owners` is right
    */
-  deal(addresses: readonly SliceAddress[]): boolean {
-    for (const uid of this.#leavers.keys()) this.#free(uid)
-    this.#leavers.clear()
+  allocate(addresses: readonly SliceAddress[]): boolean {
+    for (const uid of this.#released.keys()) this.#free(uid)
+    this.#released.clear()
     if (!this.#use(addresses)) return false
-    this.#waiting.addAll([...this.#newcomers.values()])
-    this.#newcomers.clear()
+    this.#waiting.addAll([...this.#added.values()])
+    this.#added.clear()
     let room = 0
     for (const { free } of this.#addresses) room += free
     if (room === 0) return true
