@@ -20,8 +20,8 @@ export interface ResourceReader {
 export function networkIdOf(store: ResourceReader, network: Network): number | undefined {
   const id = network.spec.providerID === undefined ? undefined : idInProviderId(network.spec.providerID)
   if (id === undefined) return undefined
-  const claim = store.get('NetworkID', String(id))?.spec.claimRef
-  return claim?.uid === network.metadata.uid ? id : undefined
+  const claimRef = store.get('NetworkID', String(id))?.spec.claimRef
+  return claimRef?.uid === network.metadata.uid ? id : undefined
 }
 
 /** Key of the Network that an interface or a gateway refers to. */

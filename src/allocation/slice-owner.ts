@@ -8,7 +8,7 @@ export interface SliceOwner {
   createdAt: number
 }
 
-/** A total order: owners of one age and name, which only follow one another in time, are told apart by uid. */
+/** A total order: by age, then name, then uid. Two owners of one name never exist at once. */
 export function oldestFirst(a: SliceOwner, b: SliceOwner): number {
   return a.createdAt - b.createdAt || compare(a.name, b.name) || compare(a.uid, b.uid)
 }

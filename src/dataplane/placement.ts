@@ -1,4 +1,4 @@
-// Where things are: which indexes of `slices` a public address has, and which slots a slice has.
+// Which indexes of `slices` a public address has, and which slots a slice has.
 // What is placed never moves. What is given back is handed out again only after settle(): until then packets may use it.
 import { Limits, SliceFlags, SlotConstants } from './generated/layouts.ts'
 import type { Address, Slice } from './generated/layouts.ts'
@@ -49,7 +49,7 @@ export class Placement {
     this.#indexes = new Ranges(maxSlices)
   }
 
-  /** Takes over what is in the maps. What contradicts itself there is left out, and so placed anew. */
+  /** Adopts what is in the maps. Entries that contradict each other are left out, and so are placed again. */
   static fromImage(image: MapImage, maxSlices: number): Placement {
     const placement = new Placement(maxSlices)
     for (const [{ address }, entry] of image.addresses.entries()) {

@@ -67,7 +67,7 @@ function keepingEntries(old: InterfaceResult, computed: InterfaceResult): Interf
   return { ...computed, interfaces }
 }
 
-/** @returns whether the first was added or the last taken away */
+/** @returns whether the first was added or the last removed */
 function count<K>(counts: Map<K, number>, key: K, by: 1 | -1): boolean {
   const now = (counts.get(key) ?? 0) + by
   if (now === 0) counts.delete(key)

@@ -47,9 +47,9 @@ export interface Built {
 }
 
 /**
- * (objects, host, configuration) → desired state. The result is that of a computation from nothing; what is kept between
- * builds only spares work: of 100,000 interfaces those are computed anew that a change concerns, and an entry that comes
- * out as it was is the same object as before.
+ * (objects, host, configuration) → desired state. Invariant: the result equals a computation from nothing. What is kept
+ * between builds saves work: only interfaces that a change concerns are computed again, and an entry that did not change
+ * stays the same object.
  */
 export class DesiredModel {
   readonly #config: DesiredConfig
@@ -59,7 +59,7 @@ export class DesiredModel {
   readonly #results = new InterfaceResults()
   readonly #holders = new AddressHolders()
   #host: HostSnapshot
-  /** Of neighbours, by neighbourKey, as last told. */
+  /** Of neighbours, by neighbourKey, as of the last setHost. */
   readonly #macs: Map<NeighbourKey, Uint8Array>
   #sides: PrivateSide[] = []
   #sidesOfNetwork = new Map<ObjectKey, PrivateSide[]>()
@@ -88,7 +88,7 @@ export class DesiredModel {
     this.#flows = config
   }
 
-  /** @param change what differs from the host told before */
+  /** @param change what differs from the host of the last call */
   setHost(host: HostSnapshot, change: HostChange): void {
     this.#host = host
     if (change.links) this.#binding.follow(host.links)
@@ -101,7 +101,7 @@ export class DesiredModel {
     for (const key of change.neighbours) {
       const { ifindex, address } = neighbourOfKey(key)
       if (ifindex === uplink && isIpv4(address)) this.#uplink = undefined
-      // Nothing else of a neighbour is in the results, and there may be 100,000 behind one.
+      // Results depend on the MAC of a neighbour alone, and 100,000 interfaces may be behind one neighbour.
       const mac = host.neighbours.get(key)?.mac
       if (mac === this.#macs.get(key)) continue
       if (mac === undefined) this.#macs.delete(key)
@@ -272,7 +272,7 @@ export class DesiredModel {
     return this.#binding.linkOf(this.#config.uplink.interface)
   }
 
-  /** Looks at what the private devices and the routes through them are, and has everything computed anew if they changed. */
+  /** Reads the private devices and the routes through them; if they changed, every interface is computed again. */
   #readSides(): void {
     const sides = this.#config.private.map((device) => {
       const link = this.#binding.linkOf(device.interface)

@@ -36,7 +36,7 @@ export class ObjectIndex {
     else this.#applyNetworkId(object as NetworkID, present)
   }
 
-  /** Interfaces a change concerned since the last call. One that is gone and computed for the last time is forgotten. */
+  /** Interfaces that a change concerned since the last call. A record without object and assignments is dropped here. */
   takeDirty(): readonly InterfaceRecord[] {
     const dirty = this.#dirty
     this.#dirty = []
@@ -97,7 +97,7 @@ export class ObjectIndex {
 
   #applyInterface(key: ObjectKey, object: NetworkInterface, present: boolean): void {
     const record = this.#record(key)
-    // A watch begins with what a listing has told already.
+    // A watch begins with the objects of the listing, which are known.
     const { object: old } = record
     if (present && old === object) return
     const mac = present ? boundMac(object.metadata) : undefined

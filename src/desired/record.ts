@@ -3,7 +3,7 @@ import type { DesiredAddress, DesiredInterface } from '../dataplane/desired-stat
 import type { Address } from '../net/address.ts'
 import type { NeighbourKey } from '../host/model.ts'
 
-/** A NATTable and the public address it deals. */
+/** A NATTable and the public address whose slices it lists. */
 export interface KnownTable {
   readonly key: ObjectKey
   /** For results that name no other table. */
@@ -70,7 +70,7 @@ export interface InterfaceRecord {
   /** The only station that may send from them; undefined where any may. */
   mac: Uint8Array | undefined
   assignments: readonly SliceAssignment[]
-  /** Has to be computed anew. */
+  /** Has to be computed again. */
   isDirty: boolean
   /** As AddressHolders knows it. */
   wanted: readonly WantedAddress[]

@@ -1,4 +1,4 @@
-// Why private machines, or some of their packets, do not get out: what the host's routes say, as users are told.
+// Problems of the host's routes: why private machines, or some of their packets, do not get out.
 import type { Problem } from '../problems/problem.ts'
 import type { Link, Route } from '../host/model.ts'
 import type { UplinkState } from './uplink.ts'

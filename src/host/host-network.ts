@@ -23,7 +23,7 @@ export interface HostSnapshot {
   readonly neighbours: ReadonlyMap<NeighbourKey, Neighbour>
 }
 
-/** What changed since the last call; neighbours by key. */
+/** What changed since the last report; neighbours by key. */
 export interface HostChange {
   links: boolean
   addresses: boolean
@@ -31,7 +31,7 @@ export interface HostChange {
   neighbours: ReadonlySet<NeighbourKey>
 }
 
-/** Changes that come together, as those of one `ip` command do, are told together. Milliseconds. */
+/** Changes within this time, as of one `ip` command, are reported together. */
 const DEBOUNCE_MS = 5
 /** Listing routes may take at most this share of the time, however fast they change. */
 const LISTING_SHARE = 0.1
@@ -65,7 +65,7 @@ export class HostNetwork {
   /** Listings that failed in a row. */
   #failures = 0
 
-  /** Subscribes first and lists then, so that no change falls between. @throws ERR_NETLINK */
+  /** Subscribes before it lists, so that no change is lost in between. @throws ERR_NETLINK */
   constructor(handlers: HostNetworkHandlers) {
     this.#handlers = handlers
     this.#socket = new NetlinkSocket(
@@ -88,7 +88,7 @@ export class HostNetwork {
     return { links: this.#links, addresses: this.#addresses, routes: this.#routes, neighbours: this.#neighbours }
   }
 
-  /** Lists everything anew and tells what differed, in case a notification was lost unnoticed. */
+  /** Lists everything again and reports what differed, in case a notification was lost unnoticed. */
   refresh(): void {
     this.#overrun = true
     this.#flush()
@@ -108,7 +108,7 @@ export class HostNetwork {
           if (neighbour !== undefined) this.#setNeighbour(neighbour, message.type === RTM_NEWNEIGH)
           break
         }
-        // The kernel takes routes away without a word when a device goes down or an address goes.
+        // The kernel removes routes without a notification when a device goes down or an address is removed.
         case RTM_NEWLINK:
         case RTM_DELLINK:
         case RTM_NEWADDR:
@@ -189,7 +189,7 @@ export class HostNetwork {
   }
 }
 
-/** The way of an entry through REACHABLE, STALE, DELAY and PROBE is of no interest to anyone here. */
+/** Whether the entries differ in nothing that is used: REACHABLE, STALE, DELAY and PROBE are one state here. */
 function sameForUs(a: Neighbour | undefined, b: Neighbour): boolean {
   if (a === undefined) return false
   const failed = (neighbour: Neighbour): boolean => (neighbour.state & NUD_FAILED) !== 0

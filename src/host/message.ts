@@ -27,7 +27,7 @@ export function viewOf(bytes: Uint8Array): DataView {
 
 const aligned = (length: number): number => (length + 3) & ~3
 
-/** The messages of a datagram. A header that claims more than there is ends the walk: the kernel never sends one. */
+/** The messages of a datagram. Reading ends at a header with more bytes than there are; the kernel never sends one. */
 export function* messagesOf(datagram: Uint8Array): Generator<Message> {
   const view = viewOf(datagram)
   let offset = 0

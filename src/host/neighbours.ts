@@ -74,7 +74,7 @@ export function readNeighbour(body: Uint8Array): Neighbour | undefined {
 }
 
 /**
- * Has the kernel resolve a neighbour, or probe it anew when the entry is stale. With `keep` it goes on doing so by itself
+ * Has the kernel resolve a neighbour, or probe it again when the entry is stale. With `keep` it goes on doing so by itself
  * until a request without `keep`; kernels before 5.16 take `keep` for a request without it.
  */
 export function resolveNeighbour(ifindex: number, address: Address, keep: boolean): Uint8Array {

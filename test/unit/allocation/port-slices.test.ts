@@ -147,7 +147,7 @@ describe('allocating slices', () => {
       expect(result.damage).toMatchObject([{ ip: 'b', problem: 'second slice of its owner' }])
     })
 
-    it('a table that claims slices of no ports', () => {
+    it('a table with slices of no ports', () => {
       const existing = [table([section('x', 1024, 7)], 0)]
       const result = plainAllocation({ addresses, portsPerSlice: 64, existing, owners: [owner('x')] })
       expect(placed(result)).toEqual({ x: 'a:1024-1087' })

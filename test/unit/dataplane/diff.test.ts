@@ -43,7 +43,7 @@ describe('the order of operations', () => {
     ])
   })
 
-  it('closes the door first when an interface goes, and forgets its mappings before the ports are free', () => {
+  it('disables an interface first, and flushes its mappings before the ports are free', () => {
     maps.apply(oneSlice())
     const plan = maps.apply(stateOf({ addresses: [addressOf(PUBLIC)] }))
     expect(outline(plan)).toEqual(['remove interfaces', 'put slices', 'synchronize', 'flush', 'put slices'])
@@ -122,7 +122,7 @@ describe('a slice', () => {
     expect(after.insideAddress).toBe(0x0a000002)
   })
 
-  it('is not given to a second interface: the first keeps it and the second is told', () => {
+  it('is not given to a second interface: the first keeps it, and the second is reported', () => {
     maps.apply(oneSlice())
     const [first] = oneSlice().interfaces
     const plan = maps.apply({ ...oneSlice(), interfaces: [first!, interfaceOf(2, 1024)] })
@@ -243,7 +243,7 @@ describe('routes', () => {
   })
 })
 
-describe('living sessions are judged again', () => {
+describe('living sessions look up their destination again', () => {
   const generation = () => maps.image.settings.get(0)?.routeGeneration ?? 0
   const everywhere = {
     address: parseAddress('0.0.0.0'),

@@ -170,7 +170,7 @@ describe('an interface with a slice', () => {
     expect(after()).not.toHaveProperty('bound')
   })
 
-  test('is told why the program is not on its device', () => {
+  test('reports why the program is not on its device', () => {
     const made = model(served(), host({ neighbours: [neighbour(PRIVATE_A, VM, MAC)] }))
     made.setFailures(new Map([['in0', 'device in0 takes no XDP program']]))
     made.build()
@@ -237,7 +237,7 @@ describe('an interface', () => {
     expect(holder()).toEqual(['default/z'])
   })
 
-  test('of two with one address that with the slice has it, the other is told whose it is', () => {
+  test('of two with one address the one with the slice has it; the other reports the holder', () => {
     const made = model([...served(), networkInterface('a-rival', VM)], host({}))
     const { state } = made.build()
     expect(state.interfaces.map(({ name }) => name)).toEqual(['default/vm'])
@@ -270,7 +270,7 @@ describe('of several devices of a Network an address is on', () => {
     expect(ifindexOf(host({ routes: [], neighbours: [neighbour(PRIVATE_B, VM, MAC)] }))).toBe(PRIVATE_B)
   })
 
-  test('else none: it is asked for on all of them, and the user is told what to configure', () => {
+  test('else none: it is resolved on all of them, and the condition says what to configure', () => {
     const { interfaces, programmed, insideNeighbours } = build(served(), host({ routes: [] }), TWO_DEVICES)
     expect(localOf(interfaces[0])?.ifindex).toBe(0)
     expect(insideNeighbours.added).toEqual(

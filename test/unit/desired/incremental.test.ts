@@ -125,8 +125,8 @@ const sorted = (model: DesiredModel) => {
   }
 }
 
-describe('the desired state, told piece by piece', () => {
-  test('is that of a computation from nothing, whatever happened before and whenever it was looked at', () => {
+describe('the desired state of changes one by one', () => {
+  test('equals a computation from nothing, whatever happened before and whenever it was built', () => {
     fc.assert(
       fc.property(steps, fc.func(fc.boolean()), fc.constantFrom(ONE_DEVICE, TWO_DEVICES), (sequence, looks, config) => {
         const world = new World()

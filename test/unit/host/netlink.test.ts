@@ -21,7 +21,7 @@ describe('netlink framing', () => {
     ])
   })
 
-  test('a message that claims to be longer than the datagram ends the walk', () => {
+  test('reading ends at a message that is longer than its datagram', () => {
     expect([...messagesOf(bytes('ff000000 1c00 0000 01000000 00000000'))]).toEqual([])
     expect([...messagesOf(bytes('01000000 1c00 0000 01000000 00000000'))]).toEqual([])
     expect([...messagesOf(bytes('1400'))]).toEqual([])
