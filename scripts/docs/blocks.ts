@@ -1,7 +1,8 @@
 // The parts of docs/ that are made from code, between `<!-- generated: NAME -->` and `<!-- end -->`.
 import { call } from './command-line.ts'
 import { mapSizes } from './map-sizes.ts'
-import { numbersTable } from './numbers-table.ts'
+import { keysTable } from './keys-table.ts'
+import { gatewayJsonSchema } from './json-schemas.ts'
 import { jsonTable } from './json-fields.ts'
 import { JSON_SCHEMAS } from '../../src/cli/json-schemas.ts'
 
@@ -18,7 +19,7 @@ const BLOCKS: Record<string, Record<string, () => string | Promise<string>>> = {
       Object.entries(JSON_SCHEMAS).map(([command, schema]) => [`json ${command}`, () => jsonTable(schema)]),
     ),
   },
-  'configuration.md': { numbers: numbersTable },
+  'configuration.md': { keys: () => keysTable(gatewayJsonSchema()) },
   'maps.md': { sizes: mapSizes },
 }
 

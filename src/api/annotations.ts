@@ -1,7 +1,8 @@
 // Annotations that mean something to natgw. All others are the user's own.
 import { parseMac, tryParseMac } from '../net/mac.ts'
 import type { Field } from './field.ts'
-import { nearest, quoteValue } from './findings.ts'
+import { quoteValue } from '../schema/issue.ts'
+import { nearest } from '../schema/nearest.ts'
 import type { ObjectMeta } from './meta.ts'
 import type { ManifestKind } from './types.ts'
 

@@ -1,13 +1,14 @@
 import type { ErrorCode } from '../errors/errors.ts'
-import { fieldPath, nearest, quoteValue } from './findings.ts'
-import type { Finding } from './findings.ts'
+import { fieldPath, quoteValue } from '../schema/issue.ts'
+import { nearest } from '../schema/nearest.ts'
+import type { ValidationIssue } from '../schema/issue.ts'
 import { nameProblem } from './names.ts'
 import type { NameRule } from './names.ts'
 
 /** Where the fields of one object report to. */
 export interface Report {
   object: string
-  findings: Finding[]
+  findings: ValidationIssue[]
 }
 
 /**

@@ -1,4 +1,4 @@
-import { nearest } from './findings.ts'
+import { nearest } from '../schema/nearest.ts'
 import { MANIFEST_KINDS } from './manifest.ts'
 import { NETWORKING_API } from './types.ts'
 

@@ -1,5 +1,4 @@
 export * from './annotations.ts'
-export * from './findings.ts'
 export * from './foreign.ts'
 export * from './immutable.ts'
 export * from './manifest.ts'

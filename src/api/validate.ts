@@ -1,8 +1,9 @@
 import { MAC_ADDRESS_ANNOTATION, checkMacAnnotation, refuseUnknownAnnotation } from './annotations.ts'
 import { Field } from './field.ts'
 import type { Report } from './field.ts'
-import type { Finding } from './findings.ts'
-import { nearest, quoteValue } from './findings.ts'
+import type { ValidationIssue } from '../schema/issue.ts'
+import { quoteValue } from '../schema/issue.ts'
+import { nearest } from '../schema/nearest.ts'
 import { MANIFEST_KINDS } from './manifest.ts'
 import type { Manifest, ManifestId } from './manifest.ts'
 import type { NameRule } from './names.ts'
@@ -23,7 +24,8 @@ export interface DocumentSource {
 
 /** `id` is there whenever the document says which object it is about, be it right or not. */
 export type ParsedResource =
-  { object: Manifest; id: ManifestId; findings?: never } | { object?: never; id?: ManifestId; findings: Finding[] }
+  | { object: Manifest; id: ManifestId; findings?: never }
+  | { object?: never; id?: ManifestId; findings: ValidationIssue[] }
 
 const NAME_RULES: Record<ManifestKind, NameRule> = {
   Network: 'DNS subdomain',
@@ -65,7 +67,7 @@ export function parseResource(document: unknown, source: DocumentSource): Parsed
   return { object: object as Manifest, id: id as ManifestId }
 }
 
-function readKind(root: Field, findings: readonly Finding[]): ManifestKind | undefined {
+function readKind(root: Field, findings: readonly ValidationIssue[]): ManifestKind | undefined {
   const code = 'ERR_MANIFEST_KIND'
   if (typeof root.value !== 'object' || Array.isArray(root.value)) {
     return root.refuse(`${quoteValue(root.value)} is not a resource`, 'begin with apiVersion and kind', code)

@@ -1,7 +1,7 @@
 // `natgw check`: whether gateway.yaml and its manifests are valid. Reads these files and nothing else; needs no root.
 import { resolve } from 'node:path'
 import type { GatewayConfig } from '../config/config.ts'
-import { describeMistake, examineConfig, readConfigFile } from '../config/load.ts'
+import { examineConfig, readConfigFile } from '../config/load.ts'
 import { describeProblem } from '../problems/problem.ts'
 import type { Problem } from '../problems/problem.ts'
 import { checkFolder } from '../store/manifests/check-folder.ts'
@@ -32,14 +32,14 @@ export async function check(env: CliEnv, { config: path, output }: CheckOptions)
 
 async function checkView(path: string): Promise<CheckView> {
   const file = resolve(path)
-  const { config, warnings, mistakes } = examineConfig(await readConfigFile(file), file)
+  const { config, warnings, issues } = examineConfig(await readConfigFile(file), file)
   const ofConfig = [
-    ...mistakes.map((mistake): Problem => ({
-      reason: 'ERR_CONFIG_INVALID',
+    ...issues.map(({ code, line, field, message, remedy }): Problem => ({
+      reason: code,
       severity: 'error',
-      object: `file ${file}:${mistake.line}`,
-      message: describeMistake(mistake),
-      remedy: 'write what the line says',
+      object: `file ${file}:${line}`,
+      message: field === '' ? message : `${field}: ${message}`,
+      remedy,
     })),
     ...warnings.map((message): Problem => ({
       reason: 'ConfigWarning',

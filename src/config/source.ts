@@ -1,37 +1,34 @@
 import { LineCounter, parseDocument, type Document } from 'yaml'
 import { ambiguousValues } from '../document/dialects.ts'
-import { offsetOf, type Path } from '../document/positions.ts'
+import { offsetOf } from '../document/positions.ts'
 import { messageOf } from '../errors/errors.ts'
+import { fieldPath } from '../schema/issue.ts'
+import type { ValidationIssue } from '../schema/issue.ts'
 
-export type { Path } from '../document/positions.ts'
-
-export interface Problem {
+export interface ConfigIssue extends ValidationIssue {
   /** 1-based. */
   line: number
-  /** `private[0].network`; empty for the file as a whole. */
-  field: string
-  /** What is there; undefined where something is missing. */
-  value: unknown
-  /** What is wrong with it and what would be right. */
-  text: string
 }
 
 /** A YAML text that knows the line of each of its values, and gathers what is wrong with them. */
 export class Source {
   readonly value: unknown = undefined
-  readonly problems: Problem[] = []
+  readonly issues: ConfigIssue[] = []
+  readonly #file: string
   readonly #document: Document.Parsed
   readonly #lines: LineCounter
 
-  constructor(text: string) {
+  constructor(text: string, file: string) {
+    this.#file = file
     this.#lines = new LineCounter()
     const options = { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: true, merge: true }
     this.#document = parseDocument(text, options)
     for (const { message, pos } of this.#document.errors) this.#reportWhole(pos[0], message)
-    if (this.problems.length > 0) return
+    if (this.issues.length > 0) return
     try {
       for (const { path, value, message, remedy } of ambiguousValues(this.#document)) {
-        this.report(path, value, `${message}; ${remedy}`)
+        const place = { object: file, field: fieldPath(path), segments: path, value }
+        this.report({ code: 'ERR_CONFIG_INVALID', ...place, message, remedy })
       }
       this.value = this.#document.toJS({ maxAliasCount: 100 }) as unknown
     } catch (failure) {
@@ -45,25 +42,18 @@ export class Source {
   }
 
   #reportWhole(offset: number, text: string): void {
-    this.problems.push({ line: this.#lineAt(offset), field: '', value: undefined, text })
+    const place = { line: this.#lineAt(offset), object: this.#file, field: '', segments: [] }
+    this.issues.push({ code: 'ERR_CONFIG_INVALID', ...place, message: text, remedy: 'correct the file' })
   }
 
   /** The first thing that is said of a value counts: the rest often follows from it. */
-  report(path: Path, value: unknown, text: string): void {
-    const field = formatPath(path)
-    if (field !== '' && this.problems.some((each) => each.field === field)) return
+  report(issue: ValidationIssue): void {
+    if (issue.field !== '' && this.issues.some(({ field }) => field === issue.field)) return
     // Of what is missing: the line of the section that should hold it.
-    this.problems.push({ line: this.#lineAt(offsetOf(this.#document, path, 0)), field, value, text })
+    this.issues.push({ line: this.#lineAt(offsetOf(this.#document, issue.segments, 0)), ...issue })
   }
 
   #lineAt(offset: number): number {
     return this.#lines.linePos(offset).line || 1
   }
-}
-
-function formatPath(path: Path): string {
-  return path.reduce<string>((text, step) => {
-    if (typeof step === 'number') return `${text}[${step}]`
-    return text === '' ? step : `${text}.${step}`
-  }, '')
 }

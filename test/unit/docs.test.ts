@@ -1,8 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { GENERATED_FILES, regenerated } from '../../scripts/docs/blocks.ts'
-import { rulesOf } from '../../scripts/docs/numbers-table.ts'
-import { NUMBERS } from '../../src/config/numbers.ts'
+import { JSON_SCHEMA_FILES, fileText, keysOf } from '../../scripts/docs/json-schemas.ts'
 import { parseConfig } from '../../src/config/load.ts'
 import { readManifest } from '../../src/store/manifests/read-manifest.ts'
 import { DropReason, dropReasonNames, maps } from '../../src/dataplane/generated/layouts.ts'
@@ -70,16 +69,22 @@ it.each(GENERATED_FILES)(
   },
 )
 
-it('docs/configuration.md tells the default of every number where it explains the field', () => {
-  const rows = new Map(
-    [...read('docs/configuration.md').matchAll(/^\| `([^`]+)` \| ([^|]+) \| [^|…]+ \|$/gm)].map(
-      ([, field, fallback]) => [field!, fallback!],
-    ),
-  )
-  for (const [field, { fallback }] of rulesOf(NUMBERS)) {
-    const told = field === 'perInterface.sessions' ? 'a quarter of `limits.maxSessions`' : String(fallback)
-    expect([field, rows.get(field)]).toEqual([field, told])
-  }
+describe.each(Object.entries(JSON_SCHEMA_FILES))('docs/reference/%s', (file, schemaOf) => {
+  it('is what the schema says (npm run generate:docs)', () => {
+    expect(read(`docs/reference/${file}`)).toBe(fileText(schemaOf()))
+  })
+
+  it('says of every key what it means, what it may be, and its default where it is not required', () => {
+    const keys = keysOf(schemaOf())
+    expect(keys.length).toBeGreaterThan(0)
+    for (const { path, schema, required } of keys) {
+      const { description, type, title, enum: values, minimum, maximum } = schema
+      const isBounded = type !== 'integer' || (minimum !== undefined && maximum !== undefined)
+      const hasDefault = schema.default !== undefined || schema['x-default'] !== undefined
+      expect([path, description !== undefined, isBounded, required || hasDefault]).toEqual([path, true, true, true])
+      expect([path, title ?? values ?? (type === 'boolean' || undefined)]).not.toEqual([path, undefined])
+    }
+  })
 })
 
 it('every file that docs and README name in src, bpf, scripts, deploy or docs is there', () => {

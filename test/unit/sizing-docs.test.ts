@@ -2,8 +2,7 @@ import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { GRACE_SECONDS } from '../../src/dataplane/entries.ts'
 import { parseConfig } from '../../src/config/load.ts'
-import { NUMBERS } from '../../src/config/numbers.ts'
-import { rulesOf } from '../../scripts/docs/numbers-table.ts'
+import { gatewayJsonSchema, keysOf } from '../../scripts/docs/json-schemas.ts'
 import { SlotConstants, maps } from '../../src/dataplane/generated/layouts.ts'
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
@@ -33,9 +32,10 @@ it('the limits in docs/sizing.md are those of gateway.yaml', () => {
   const shown = new Map(
     [...section.matchAll(/^\| `([\w.]+)` \| ([\d,]+) \|/gm)].map(([, name, value]) => [name, value]),
   )
-  for (const [name, { fallback }] of rulesOf(NUMBERS)) {
-    if (/^limits\.|newFlowsPerSecond/.test(name))
-      expect([name, shown.get(name)]).toEqual([name, fallback.toLocaleString('en')])
+  const limits = keysOf(gatewayJsonSchema()).filter(({ path }) => /^limits\.|newFlowsPerSecond/.test(path))
+  expect(limits).toHaveLength(5)
+  for (const { path, schema } of limits) {
+    expect([path, shown.get(path)]).toEqual([path, Number(schema.default).toLocaleString('en')])
   }
 })
 

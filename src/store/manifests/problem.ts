@@ -1,4 +1,4 @@
-import type { Finding } from '../../api/index.ts'
+import type { ValidationIssue } from '../../schema/issue.ts'
 import type { ErrorCode } from '../../errors/errors.ts'
 import type { Problem } from '../../problems/problem.ts'
 
@@ -25,7 +25,7 @@ export interface ManifestNote {
   message: string
 }
 
-export function problemOf(finding: Finding, file: string, line: number): ManifestProblem {
+export function problemOf(finding: ValidationIssue, file: string, line: number): ManifestProblem {
   const { segments, ...rest } = finding
   return { file, line, ...rest }
 }

@@ -1,8 +1,9 @@
 import { Composer, LineCounter, Parser } from 'yaml'
 import type { Document } from 'yaml'
 import { MANIFEST_KINDS, NETWORKING_API, foreignContent, parseResource } from '../../api/index.ts'
-import type { Finding, Manifest, ManifestId } from '../../api/index.ts'
-import { fieldPath } from '../../api/findings.ts'
+import type { Manifest, ManifestId } from '../../api/index.ts'
+import { fieldPath } from '../../schema/issue.ts'
+import type { ValidationIssue } from '../../schema/issue.ts'
 import { ambiguousValues } from '../../document/dialects.ts'
 import type { AmbiguousValue } from '../../document/dialects.ts'
 import { offsetOf } from '../../document/positions.ts'
@@ -124,7 +125,7 @@ function entryOf(item: unknown, path: Path, { source, ambiguous, lineAt, lineOf 
   const own = ambiguous.filter((each) => path.every((step, i) => each.path[i] === step))
   const problems = [
     ...own.map((each) => ambiguousProblem(each, path.length, source.file, lineAt(each.offset), id)),
-    ...findings.map((finding: Finding) => problemOf(finding, source.file, lineOfField(finding.segments))),
+    ...findings.map((finding: ValidationIssue) => problemOf(finding, source.file, lineOfField(finding.segments))),
   ]
   if (problems.length > 0 || object === undefined) {
     const known = id === undefined ? candidatesOf(item) : { id }
