@@ -4,7 +4,7 @@ import type { LinkRole } from '../dataplane/desired-state.ts'
 import type { XdpMode } from '../kernel/pins.ts'
 import type { Logger } from '../log/logger.ts'
 import type { BoundDevice } from '../desired/device-binding.ts'
-import type { Link } from '../host/model.ts'
+import type { Link } from '../host/network-objects.ts'
 import { NatGwError, messageOf } from '../errors/errors.ts'
 
 /** What is known of one configured device. */

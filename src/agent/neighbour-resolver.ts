@@ -1,10 +1,10 @@
 import type { Logger } from '../log/logger.ts'
-import type { Neighbour, NeighbourKey } from '../host/model.ts'
+import type { Neighbour, NeighbourKey } from '../host/network-objects.ts'
 import type { Address } from '../net/address.ts'
 import { messageOf } from '../errors/errors.ts'
 import { MAX_ON_LINK_NEIGHBOURS } from '../desired/uplink.ts'
 import { FairShare } from './fair-share.ts'
-import { neighbourKey, neighbourOfKey } from '../host/model.ts'
+import { neighbourKey, neighbourOfKey } from '../host/network-objects.ts'
 import { NEIGHBOUR_PROTOCOL } from '../host/neighbours.ts'
 
 // Traffic through XDP never tells the kernel that a neighbour is alive: its entry would grow stale, be collected, or go on

@@ -4,7 +4,7 @@ import type { GatewayConfig } from '../config/config.ts'
 import type { XdpMode } from '../kernel/pins.ts'
 import type { Problem } from '../problems/problem.ts'
 import type { BoundDevice } from '../desired/device-binding.ts'
-import type { Link } from '../host/model.ts'
+import type { Link } from '../host/network-objects.ts'
 
 /** Kinds of links whose driver takes frames of native XDP; a device of hardware has no kind. */
 const TAKING_KINDS: ReadonlySet<string | undefined> = new Set([undefined, 'veth', 'tun', 'bond', 'netkit'])

@@ -3,7 +3,7 @@ import type { Problem } from '../problems/problem.ts'
 import { firstAddress, lastAddress, parseCidr } from '../net/cidr.ts'
 import { portsOverlap } from '../net/ports.ts'
 import type { PublicPrefix } from '../config/config.ts'
-import type { SourceNatRule } from '../host/model.ts'
+import type { SourceNatRule } from '../host/network-objects.ts'
 import type { PortRange } from '../net/ports.ts'
 
 const TOOLS = { 'iptables-legacy': 'iptables-legacy-save -t nat', nftables: 'nft list ruleset' } as const

@@ -17,7 +17,8 @@ export type Affected =
 
 /** A part of the desired state that could not be had; everything else was done all the same. */
 export class SyncFailure extends NatGwError {
-  readonly affects: Affected
+  // Private, since logs show every public member: an Address is a bigint, which JSON cannot hold exactly.
+  readonly #affects: Affected
 
   constructor(
     code: ErrorCode,
@@ -27,7 +28,11 @@ export class SyncFailure extends NatGwError {
     options?: ErrorOptions,
   ) {
     super(code, message, details, options)
-    this.affects = affects
+    this.#affects = affects
+  }
+
+  get affects(): Affected {
+    return this.#affects
   }
 
   static from(error: NatGwError, affects: Affected): SyncFailure {

@@ -1,6 +1,6 @@
 import type { GatewayConfig } from '../config/config.ts'
 import type { LinkRole } from '../dataplane/desired-state.ts'
-import type { Link } from '../host/model.ts'
+import type { Link } from '../host/network-objects.ts'
 
 /** A device of the configuration, and the link of the host that it is. */
 export interface BoundDevice {

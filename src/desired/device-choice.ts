@@ -1,10 +1,10 @@
 import type { Prefix } from '../net/cidr.ts'
 import type { Address } from '../net/address.ts'
 import { unsupportedFamily } from '../net/address.ts'
-import type { Link, Neighbour, NeighbourKey } from '../host/model.ts'
+import type { Link, Neighbour, NeighbourKey } from '../host/network-objects.ts'
 import type { RouteTable } from './route-table.ts'
 import { containsAddress } from '../net/cidr.ts'
-import { neighbourKey } from '../host/model.ts'
+import { neighbourKey } from '../host/network-objects.ts'
 import { sameMac } from '../net/mac.ts'
 
 /** A configured private device and what the host has of it. */

@@ -1,4 +1,4 @@
-import type { Route } from '../host/model.ts'
+import type { Route } from '../host/network-objects.ts'
 import type { Address } from '../net/address.ts'
 import { networkOf } from '../net/cidr.ts'
 import { TABLE_MAIN } from '../host/routes.ts'

@@ -2,9 +2,9 @@ import type { DesiredNextHop, DesiredRoute } from '../dataplane/desired-state.ts
 import type { Address } from '../net/address.ts'
 import { hostPrefix } from '../net/cidr.ts'
 import { unsupportedFamily } from '../net/address.ts'
-import type { Link, Neighbour, NeighbourKey, Route } from '../host/model.ts'
+import type { Link, Neighbour, NeighbourKey, Route } from '../host/network-objects.ts'
 import { formatCidr } from '../net/cidr.ts'
-import { neighbourKey } from '../host/model.ts'
+import { neighbourKey } from '../host/network-objects.ts'
 import { RouteTable } from './route-table.ts'
 
 /** The way out: what the uplink's part of the maps should say. */

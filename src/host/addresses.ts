@@ -1,4 +1,4 @@
-import type { InterfaceAddress } from './model.ts'
+import type { InterfaceAddress } from './network-objects.ts'
 import { lastAddress, prefixOf } from '../net/cidr.ts'
 import type { Address } from '../net/address.ts'
 import { addressOfBytes, isIpv4 } from '../net/address.ts'

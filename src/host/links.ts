@@ -1,4 +1,4 @@
-import type { Link } from './model.ts'
+import type { Link } from './network-objects.ts'
 import { NLM_F_DUMP, attributesOf, readI32, readText, readU32, request } from './message.ts'
 
 export const RTM_NEWLINK = 16

@@ -1,4 +1,4 @@
-import type { Neighbour } from './model.ts'
+import type { Neighbour } from './network-objects.ts'
 import type { Address } from '../net/address.ts'
 import { addressOfBytes, bytesOfAddress, isIpv4 } from '../net/address.ts'
 import {

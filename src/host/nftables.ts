@@ -1,4 +1,4 @@
-import type { Link, SourceNatRule } from './model.ts'
+import type { Link, SourceNatRule } from './network-objects.ts'
 import { addressOfBytes } from '../net/address.ts'
 import { NetlinkSocket } from '../native/load-native.ts'
 import {

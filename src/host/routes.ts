@@ -1,4 +1,4 @@
-import type { Route } from './model.ts'
+import type { Route } from './network-objects.ts'
 import { addressOfBytes, ipv4Address } from '../net/address.ts'
 import { NLM_F_DUMP, attributesOf, readU16, readU32, request } from './message.ts'
 

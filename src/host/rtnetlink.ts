@@ -1,6 +1,6 @@
 import { NetlinkSocket } from '../native/load-native.ts'
 import type { Message } from './message.ts'
-import type { InterfaceAddress, Link, Neighbour, Route } from './model.ts'
+import type { InterfaceAddress, Link, Neighbour, Route } from './network-objects.ts'
 import { NatGwError, messageOf } from '../errors/errors.ts'
 import type { Address } from '../net/address.ts'
 import { formatAddress } from '../net/address.ts'

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { HostNetwork } from '../../src/host/host-network.ts'
 import type { HostChange } from '../../src/host/host-network.ts'
-import { neighbourKey } from '../../src/host/model.ts'
+import { neighbourKey } from '../../src/host/network-objects.ts'
 import type { Rtnetlink } from '../../src/host/rtnetlink.ts'
 import { NeighbourResolver } from '../../src/agent/neighbour-resolver.ts'
 import { inNetworkNamespace } from '../../src/native/load-native.ts'
@@ -60,7 +60,7 @@ describe('the network of a host, by netlink', () => {
     return mac && formatMac(mac)
   }
 
-  test('listings that fail are tried again ever more seldom, and what changed meanwhile is told after', async () => {
+  test('listings that fail are tried again ever more seldom, and what changed meanwhile is reported after', async () => {
     const { rtnetlink } = network
     rtnetlink.links = () => {
       throw new Error('no answer')
@@ -72,7 +72,7 @@ describe('the network of a host, by netlink', () => {
     expect(failures.slice(0, 3)).toEqual(['1: no answer', '2: no answer', '3: no answer'])
     delete (rtnetlink as Partial<Rtnetlink>).links
     await vi.waitFor(() => expect(failures.at(-1)).toBe('recovered'), { timeout: 5_000 })
-    expect(network.snapshot().addresses.map(({ address }) => address)).toContain('192.0.2.3')
+    expect(network.snapshot().addresses.map(({ address }) => address)).toContain(parseAddress('192.0.2.3'))
     expect(changes.at(-1)).toMatchObject({ addresses: true })
   })
 
@@ -128,7 +128,7 @@ describe('the network of a host, by netlink', () => {
     expect(route('10.8.0.0')).toBeUndefined()
   })
 
-  test('an address that comes and goes is followed, and told once', async () => {
+  test('an address that comes and goes is followed, and reported once', async () => {
     namespaces.ip(host, 'addr add 198.51.100.5/32 dev up0')
     const has = () => network.snapshot().addresses.some(({ address }) => address === parseAddress('198.51.100.5'))
     await eventually('the address', has)

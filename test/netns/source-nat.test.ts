@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Link } from '../../src/host/model.ts'
+import type { Link } from '../../src/host/network-objects.ts'
 import { SourceNatRules } from '../../src/host/nftables.ts'
 import { inNetworkNamespace } from '../../src/native/load-native.ts'
 import { offsetAddress, parseAddress } from '../../src/net/address.ts'

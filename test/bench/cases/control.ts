@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { DesiredModel } from '../../../src/desired/model.ts'
+import { DesiredModel } from '../../../src/desired/desired-model.ts'
 import { HEAP_OPTIONS } from '../../../src/cli/heap.ts'
 import { openDataplane, unloadDataplane } from '../../../src/kernel/loader.ts'
 import { DataplaneSync } from '../../../src/kernel/sync.ts'

@@ -7,7 +7,7 @@ import { readSessions } from '../../../src/kernel/session-reader.ts'
 import { DataplaneSync } from '../../../src/kernel/sync.ts'
 import { icmpEcho, frame, tcp, TCP, udp } from '../../support/packet.ts'
 import type { Address } from '../../../src/net/address.ts'
-import { offsetAddress, parseAddress } from '../../../src/net/address.ts'
+import { ipv4Word, offsetAddress, parseAddress } from '../../../src/net/address.ts'
 import { parseIpv4 } from '../../../src/net/ipv4.ts'
 import { addressOf, interfaceOf, MAC, PUBLIC, stateOf } from '../../unit/dataplane/states.ts'
 import { TestInstance } from './plane.ts'
@@ -120,7 +120,7 @@ describe('a full map', () => {
     expect(failures.map(({ affects }) => affects)).toContainEqual({
       scope: 'inside-address',
       vni: 100,
-      address: parseIpv4('10.0.0.69'),
+      address: parseAddress('10.0.0.69'),
     })
     expect(written.interfaces?.put).toBe(64)
     expect(send(udp(5000, 53))).toBe(XDP_REDIRECT)
@@ -170,7 +170,7 @@ describe('reading', () => {
       vni: 100,
       insideAddress: 0x0a000001,
       insidePort: 5000,
-      publicAddress: PUBLIC,
+      publicAddress: ipv4Word(PUBLIC),
       remoteAddress: parseIpv4('203.0.113.5'),
       remotePort: 53,
       inPackets: 0,

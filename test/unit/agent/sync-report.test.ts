@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Slice } from '../../../src/dataplane/generated/layouts.ts'
-import { DesiredModel } from '../../../src/desired/model.ts'
+import { DesiredModel } from '../../../src/desired/desired-model.ts'
 import { SyncReport } from '../../../src/agent/sync-report.ts'
 import { NO_SINK, ProblemList } from '../../../src/problems/problem-list.ts'
 import { RateLimitedLog } from '../../../src/log/rate-limited-log.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { SourceNatRule } from '../../../src/host/model.ts'
+import type { SourceNatRule } from '../../../src/host/network-objects.ts'
 import { sourceNatProblems, unreadableRules } from '../../../src/checks/source-nat.ts'
 import { parseAddress } from '../../../src/net/address.ts'
 

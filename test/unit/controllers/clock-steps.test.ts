@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { DesiredModel } from '../../../src/desired/model.ts'
+import { DesiredModel } from '../../../src/desired/desired-model.ts'
 import { AGENT_KINDS } from '../../../src/desired/objects.ts'
 import { parseAddress } from '../../../src/net/address.ts'
 import { ONE_DEVICE, event, host } from '../desired/world.ts'

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { Resource } from '../../../src/api/index.ts'
-import { DesiredModel } from '../../../src/desired/model.ts'
-import type { DesiredConfig } from '../../../src/desired/model.ts'
+import { DesiredModel } from '../../../src/desired/desired-model.ts'
+import type { DesiredConfig } from '../../../src/desired/desired-model.ts'
 import type { DesiredInterface, LocalOwner } from '../../../src/dataplane/desired-state.ts'
 import type { HostSnapshot } from '../../../src/host/host-network.ts'
-import { neighbourKey } from '../../../src/host/model.ts'
+import { neighbourKey } from '../../../src/host/network-objects.ts'
 import { formatAddress, parseAddress } from '../../../src/net/address.ts'
 import { parseMac } from '../../../src/net/mac.ts'
 import {

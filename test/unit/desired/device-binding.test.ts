@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { DeviceBinding } from '../../../src/desired/device-binding.ts'
-import type { Link } from '../../../src/host/model.ts'
+import type { Link } from '../../../src/host/network-objects.ts'
 import { TWO_DEVICES, link } from './world.ts'
 
 /** @returns the ifindex each configured device has after each of these sets of links */
