@@ -1,4 +1,4 @@
-// What keeps the agent itself from doing its work, as the user is told.
+// Problems of the agent itself.
 import type { Problem } from '../problems/problem.ts'
 import { NatGwError, messageOf } from '../errors/errors.ts'
 

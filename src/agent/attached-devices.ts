@@ -28,10 +28,10 @@ export interface UnconfiguredDevice {
   name: string
 }
 
-/** A veth takes frames once its machine has set its end up: what runs in native mode waits so long for that. Milliseconds. */
+/** A veth takes frames once its machine has set its end up: what runs in native mode waits so long for that. */
 const DEAF_MS = 5_000
-/** Milliseconds between tries to attach to a device that refused. */
-const RETRY = 10_000
+/** Between tries to attach to a device that refused. */
+const RETRY_MS = 10_000
 
 /** Sees to it that every configured device runs its program; the failure of one does not keep the others from theirs. */
 export class AttachedDevices {
@@ -176,7 +176,7 @@ export class AttachedDevices {
       delete known.ifindex
       delete known.mode
       known.failure = error instanceof NatGwError ? error : new NatGwError('ERR_ATTACH', messageOf(error))
-      known.retryAt = this.#now() + RETRY
+      known.retryAt = this.#now() + RETRY_MS
     }
   }
 

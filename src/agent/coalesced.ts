@@ -12,7 +12,7 @@ export class Coalesced {
   #startedAt = 0
   #closed = false
 
-  /** @param onError told what `body` throws; it may ask for another run */
+  /** @param onError gets what `body` throws; it may ask for another run */
   constructor(body: () => Promise<void> | void, onError: (error: unknown) => void) {
     this.#body = body
     this.#onError = onError
@@ -41,7 +41,7 @@ export class Coalesced {
     this.ask(Math.max(0, spacingMs - since))
   }
 
-  /** Not to be called during a run. @throws what `body` throws, which `onError` is not told then */
+  /** Not to be called during a run. @throws what `body` throws, which `onError` does not get then */
   async runNow(): Promise<void> {
     clearTimeout(this.#timer)
     this.#dueAt = Infinity

@@ -1,4 +1,4 @@
-// What is wrong with the devices of the host, as users are told.
+// Problems of the devices of the host.
 import type { NatGwError } from '../errors/errors.ts'
 import type { Problem } from '../problems/problem.ts'
 import type { UnconfiguredDevice } from './attached-devices.ts'

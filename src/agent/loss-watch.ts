@@ -2,7 +2,7 @@ import type { Loss } from '../kernel/losses.ts'
 import type { Problem } from '../problems/problem.ts'
 import { explainLoss } from '../kernel/losses.ts'
 
-/** A loss is a problem for so long after it was last seen. Milliseconds. */
+/** A loss is a problem for so long after it was last seen. */
 const LASTS_MS = 60_000
 
 /** Notices packets that the kernel lost behind the redirect since the agent began. */

@@ -1,4 +1,4 @@
-// What could not be written to the kernel's maps, as users are told: a line a map and error code, however many entries.
+// What could not be written to the kernel's maps: one problem a map and error code, however many entries.
 import type { SyncFailure } from '../dataplane/sync-failure.ts'
 import type { Problem } from '../problems/problem.ts'
 
@@ -33,7 +33,7 @@ function byMapAndCode(failures: readonly SyncFailure[]): [string, AtLeastOne][] 
 }
 
 function mapOf({ details: { map } }: SyncFailure): string {
-  return typeof map === 'string' ? map : 'slot_chunks'
+  return typeof map === 'string' ? map : 'slot_blocks'
 }
 
 function detailOf({ message }: SyncFailure, more: number): string {

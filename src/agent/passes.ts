@@ -49,7 +49,7 @@ export class Passes {
     this.#runs.ask(0)
   }
 
-  /** @throws what the pass throws, which nobody is told then */
+  /** @throws what the pass throws, which `onFailure` does not get then */
   runNow(): Promise<void> {
     return this.#runs.runNow()
   }

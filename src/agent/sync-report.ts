@@ -19,10 +19,10 @@ export class SyncReport {
   readonly #repairedEntries: Record<string, number> = {}
   /** By NetworkInterface: why its entries are not in the maps. */
   #failures = new Map<ObjectKey, ProgrammedState>()
-  /** Messages told already; a refusal that lasts is told once. */
-  #told = new Set<string>()
+  /** Messages logged already: a refusal that lasts is logged once. */
+  #logged = new Set<string>()
 
-  /** @param repeated for what may be told again and again; its owner closes it */
+  /** @param repeated for lines that may repeat; its owner closes it */
   constructor(log: Logger, problems: ProblemSink, repeated: RateLimitedLog) {
     this.#log = log
     this.#problems = problems
@@ -49,7 +49,7 @@ export class SyncReport {
     this.#counts.flushedMappings += flushedMappings
     for (const { put, removed } of Object.values(written)) this.#counts.writes += put + removed
     if (Object.keys(written).length > 0) this.#log.debug({ written, flushedMappings, addedSlotBlocks }, 'maps written')
-    this.#tellFailures(failures)
+    this.#logFailures(failures)
     const before = this.#failures
     this.#failures = new Map()
     const ofNoInterface = failures.filter(({ affects, message }) => {
@@ -84,9 +84,9 @@ export class SyncReport {
     )
   }
 
-  #tellFailures(failures: readonly SyncFailure[]): void {
+  #logFailures(failures: readonly SyncFailure[]): void {
     const byMessage = new Map(failures.map((failure) => [failure.message, failure]))
-    for (const [message, error] of byMessage) if (!this.#told.has(message)) this.#log.error({ err: error }, message)
-    this.#told = new Set(byMessage.keys())
+    for (const [message, error] of byMessage) if (!this.#logged.has(message)) this.#log.error({ err: error }, message)
+    this.#logged = new Set(byMessage.keys())
   }
 }

@@ -15,17 +15,17 @@ const TAKING_KINDS: ReadonlySet<string | undefined> = new Set([undefined, 'veth'
  */
 export class RedirectTargets {
   readonly #taking = new Set<number>()
-  #told: ReadonlyMap<number, boolean> | undefined
+  #reported: ReadonlyMap<number, boolean> | undefined
 
-  /** @param told by ifindex, from the kernel; undefined where it does not tell */
-  update(told: ReadonlyMap<number, boolean> | undefined, links: ReadonlyMap<number, Link>): void {
-    this.#told = told
+  /** @param reported by ifindex, from the kernel; undefined where it reports nothing */
+  update(reported: ReadonlyMap<number, boolean> | undefined, links: ReadonlyMap<number, Link>): void {
+    this.#reported = reported
     for (const ifindex of this.#taking) if (!links.has(ifindex)) this.#taking.delete(ifindex)
-    for (const [ifindex, takes] of told ?? []) if (takes) this.#taking.add(ifindex)
+    for (const [ifindex, takes] of reported ?? []) if (takes) this.#taking.add(ifindex)
   }
 
   takes(link: Link): boolean {
-    if (this.#told === undefined) return TAKING_KINDS.has(link.kind)
+    if (this.#reported === undefined) return TAKING_KINDS.has(link.kind)
     return this.#taking.has(link.ifindex)
   }
 }

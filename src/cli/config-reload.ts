@@ -28,7 +28,7 @@ export interface ConfigReloadOptions {
 export class ConfigReload {
   readonly #options: ConfigReloadOptions
   #running: GatewayConfig
-  /** The text that was judged last. */
+  /** The text that was compared last. */
   #text: string | undefined
   #timer: NodeJS.Timeout | undefined
 

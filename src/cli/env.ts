@@ -21,7 +21,7 @@ export interface CliEnv {
   columns: number
   /** Asks a person and returns the answer. Absent where nobody can answer: stdin is no terminal. */
   ask?: (question: string) => Promise<string>
-  /** What a command needs that stays until it is told to end. */
+  /** For a command that stays until a signal ends it. */
   longLived?: () => Promise<LongLived>
   /** Holds what belongs to running processes. */
   runFolder: string

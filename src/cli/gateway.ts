@@ -20,7 +20,7 @@ import { ConfigReload } from './config-reload.ts'
 import { examineHost } from './examine-host.ts'
 import { lockInstance } from './instance.ts'
 import type { CliEnv } from './env.ts'
-import { PoolKeeper } from './pool-keeper.ts'
+import { PoolReservations } from './pool-reservations.ts'
 import { RunFolder } from './run-folder.ts'
 import { checkStatePlace } from './state-place.ts'
 import { endOn, endOnUnexpected } from './unexpected.ts'
@@ -98,7 +98,7 @@ async function startParts(
   })
   await cleanUps.add('closing the store', () => store.close())
   const agentLog = log.child({ component: 'agent' })
-  const poolKeeper = new PoolKeeper({ config, pool, problems, log }, notes)
+  const reservations = new PoolReservations({ config, pool, problems, log }, notes)
   const agent = await Agent.start({
     ...options,
     config,
@@ -106,13 +106,13 @@ async function startParts(
     objectPath: env.bpfObject,
     log: agentLog,
     problems,
-    onHostChange: (host) => poolKeeper.update(host),
+    onHostChange: (host) => reservations.update(host),
   })
   await cleanUps.add('stopping the agent', () => agent.stop())
   const controllerLog = log.child({ component: 'controllers' })
   const outlook = new HostOutlook(problems)
   const controllers = await startControllers(store, pool, controllerLog, systemClock, outlook, problems)
-  poolKeeper.onChange = () => controllers.poolChanged()
+  reservations.onChange = () => controllers.poolChanged()
   await cleanUps.add('stopping the controllers', () => controllers.stop())
   const reload = new ConfigReload({
     path: configPath,

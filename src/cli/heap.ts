@@ -6,7 +6,7 @@
  */
 export const HEAP_OPTIONS = ['--max-semi-space-size=2', '--heap-growing-percent=20', '--optimize-for-size'] as const
 
-/** Begins this process anew (same pid, same descriptors for input and output) unless it runs with HEAP_OPTIONS already. */
+/** Starts this process again (same pid, same descriptors for input and output) unless it runs with HEAP_OPTIONS already. */
 export function ensureHeapOptions(): void {
   if (HEAP_OPTIONS.every((option) => process.execArgv.includes(option))) return
   // What the user gives to Node comes later, and wins. A Node before 22.15 cannot do this, and runs all the same.

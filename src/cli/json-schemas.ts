@@ -55,7 +55,7 @@ const sessions: Described<SessionView[]> = list(
     remote: text('`address:port` of the far end; of ICMP the address alone'),
     state: text('of TCP: `opening`, `established`, `closing` and the like; empty for the others'),
     ageSeconds: { type: 'number', description: 'since its first packet' },
-    expiresInSeconds: { type: 'number', description: 'until it is forgotten, if no packet comes' },
+    expiresInSeconds: { type: 'number', description: 'until it expires, if no packet comes' },
     out: traffic('from the private machine'),
     in: traffic('to the private machine'),
   }),

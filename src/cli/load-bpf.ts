@@ -26,7 +26,7 @@ export interface LoadOptions {
 type Wanted = { role: LinkRole; device: string; ifindex: number }
 
 /**
- * All or nothing: when a device refuses its program, what this call pinned and attached is taken away again.
+ * All or nothing: when a device refuses its program, what this call pinned and attached is removed again.
  * @throws ERR_USAGE, ERR_NO_DEVICE, ERR_ALREADY_RUNNING, ERR_ATTACH and what openDataplane throws
  */
 export async function loadBpf(env: CliEnv, options: LoadOptions): Promise<void> {

@@ -73,7 +73,7 @@ export class RunFolder {
     replaceFile(this.#file('json'), JSON.stringify(written), 0o644)
   }
 
-  /** Forgets what processes of the instance left for each other; the lock goes with who holds it. */
+  /** Removes what processes of the instance left for each other, but for the lock, which its holder removes. */
   clear(): void {
     // Names of instances have no dot, so no other instance's file begins like this.
     const own = readdirSync(this.#path).filter((name) => name.startsWith(`${this.#instance}.`))

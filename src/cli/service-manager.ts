@@ -7,7 +7,7 @@ const PINGS_PER_TIMEOUT = 3
 export interface ServiceManagerOptions {
   /** Sends one datagram to $NOTIFY_SOCKET. */
   send: (socket: string, message: string) => void
-  /** Told once when the socket does not take a message. */
+  /** Called once when the socket does not take a message. */
   onError: (message: string) => void
 }
 
@@ -57,7 +57,7 @@ export class ServiceManager {
       this.#options.send(this.#socket, message)
       this.#failed = false
     } catch (error) {
-      if (!this.#failed) this.#options.onError(`the service manager was not told ${message}: ${messageOf(error)}`)
+      if (!this.#failed) this.#options.onError(`the service manager did not get ${message}: ${messageOf(error)}`)
       this.#failed = true
     }
   }

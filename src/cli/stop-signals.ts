@@ -1,7 +1,7 @@
 // SIGTERM, SIGINT and SIGHUP of `natgw run`. main.ts imports this file before any other: as the first process of a
 // container natgw would not even get a signal that it does not handle.
 
-/** What the process is told from outside. */
+/** Signals that `natgw run` acts on. */
 export interface Signals {
   /** Resolves with the first signal that asks for the end. */
   stop: Promise<NodeJS.Signals>

@@ -1,4 +1,4 @@
-// `natgw unload`: takes away all that a gateway put into the kernel and into the run folder.
+// `natgw unload`: removes all that a gateway put into the kernel and into the run folder.
 import { removeManagedNeighbours } from '../host/managed-neighbours.ts'
 import { existsSync } from 'node:fs'
 import { defaultStateFile } from '../config/config.ts'

@@ -5,7 +5,7 @@ import type { HeldBack } from './repetition.ts'
 import { Repetition } from './repetition.ts'
 
 const WINDOW_MS = 60_000
-/** Causes told apart at a time. */
+/** Causes kept apart at a time. */
 const MAX_CAUSES = 1_000
 
 type Level = 'info' | 'warn' | 'error'

@@ -53,7 +53,7 @@ export class Repetition<T> {
 
   /**
    * What was held back in windows that have ended. A cause that held something back begins its next window, since that
-   * line is written now; one that did not is forgotten.
+   * line is written now; one that did not is removed.
    */
   takeEnded(now: number): HeldBack<T>[] {
     const ended: HeldBack<T>[] = []
@@ -67,7 +67,7 @@ export class Repetition<T> {
     return ended
   }
 
-  /** What is held back at present; every cause is forgotten. */
+  /** What is held back at present; every cause is removed. */
   takeAll(): HeldBack<T>[] {
     const all = [...this.#windows.values()].flatMap(({ held }) => held ?? [])
     this.#windows.clear()

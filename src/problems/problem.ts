@@ -42,7 +42,7 @@ export type ProblemReason =
   | 'NotAManifest' // another tool's file, or a subfolder, among the manifests
   | ErrorCode
 
-/** Something that keeps a packet or an object from working, as a user is told of it. */
+/** Something that keeps a packet or an object from working. */
 export interface Problem {
   reason: ProblemReason
   /** `error`: something does not work, or not always. `warning`: it works, but hardly as it was meant. */

@@ -97,11 +97,9 @@ const TO_BE_RENAMED = new Set([
   'leak_prevented',
   'door',
   'told',
-  'keeper',
   'trouble',
   'realised',
   'look up',
-  'time without _MS',
   'anew',
   'lest',
 ])

@@ -60,7 +60,7 @@ test('what comes alone runs at once, what comes in a stream no more often than i
   expect(runs).toBe(2)
 })
 
-test('a run that fails is told, and does not keep later ones from running', async () => {
+test('a run that fails is reported, and later ones run all the same', async () => {
   const coalesced = counting(() => {
     throw new Error('no')
   })

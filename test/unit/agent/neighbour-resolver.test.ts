@@ -236,7 +236,7 @@ describe('the kernel', () => {
     expect(warnings).toEqual([])
   })
 
-  test('is told to let go of what an earlier run left behind, and of nothing else', () => {
+  test('releases what an earlier run left behind, and nothing else', () => {
     resolver.setInside([VM], [])
     const kept = { managed: true, protocol: NEIGHBOUR_PROTOCOL }
     answers('10.0.0.1', PRIVATE_A, kept)

@@ -49,7 +49,7 @@ function reporting() {
   return { report, lines, applied, problems }
 }
 
-test('a slice that is full is told of once a minute, however often a machine has it reported', () => {
+test('a slice that is full is logged once a minute, however often its machine causes the event', () => {
   const lines: string[] = []
   const log = { debug() {}, info: (_: object, message: string) => void lines.push(message), warn() {}, error() {} }
   const report = new SyncReport(log, NO_SINK, new RateLimitedLog(log))

@@ -23,7 +23,7 @@ beforeEach(() => {
 afterEach(() => vi.useRealTimers())
 
 describe('a service manager', () => {
-  it('is told nothing where there is none', () => {
+  it('gets nothing where there is none', () => {
     const none = manager({ WATCHDOG_USEC: '1000000' })
     none.ready('serving', () => true)
     vi.advanceTimersByTime(5_000)
@@ -62,12 +62,12 @@ describe('a service manager', () => {
     expect(sent).toHaveLength(1)
   })
 
-  it('that is gone is reported once, and told again when it is back', () => {
+  it('that is gone is reported once, and gets messages again when it is back', () => {
     const gone = manager({ NOTIFY_SOCKET: '/run/notify' })
     broken = true
     gone.reloading()
     gone.reloaded()
-    expect(errors).toEqual([expect.stringMatching(/not told RELOADING=1.*ECONNREFUSED/s)])
+    expect(errors).toEqual([expect.stringMatching(/did not get RELOADING=1.*ECONNREFUSED/s)])
     broken = false
     gone.reloaded()
     expect(sent).toEqual([['/run/notify', 'READY=1']])

@@ -41,7 +41,7 @@ describe('a rate-limited log', () => {
     expect(counts.reduce((sum, count) => sum + count)).toBe(300)
   })
 
-  it('tells causes apart, and forgets one that did not come back', async () => {
+  it('keeps causes apart, and removes one that did not come back', async () => {
     const { clock, lines, log } = limitedLog()
     log.info('a', {}, 'first a')
     log.info('b', {}, 'first b')

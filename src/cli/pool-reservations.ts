@@ -8,7 +8,7 @@ import type { Logger } from '../log/logger.ts'
 import type { ProblemSink } from '../problems/problem-list.ts'
 import { leftOutNotes, reservedOnHost } from './examine-host.ts'
 
-export interface PoolKeeperOptions {
+export interface PoolReservationsOptions {
   config: GatewayConfig
   pool: IpPool
   problems: ProblemSink
@@ -16,14 +16,14 @@ export interface PoolKeeperOptions {
 }
 
 /** Keeps out of the pool what the host needs for itself, as the host changes. What NAT has of it stays where it is. */
-export class PoolKeeper {
-  readonly #options: PoolKeeperOptions
+export class PoolReservations {
+  readonly #options: PoolReservationsOptions
   #notes: string[]
   /** Called when there are other addresses to give out. */
   onChange: () => void = () => undefined
 
-  /** @param notes what was said at the start */
-  constructor(options: PoolKeeperOptions, notes: string[]) {
+  /** @param notes what the start logged */
+  constructor(options: PoolReservationsOptions, notes: string[]) {
     this.#options = options
     this.#notes = notes
   }
