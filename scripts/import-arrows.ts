@@ -6,7 +6,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   time: [],
   net: ['errors'],
   schema: ['errors'],
-  api: ['errors', 'net', 'schema'],
+  api: ['net', 'schema'],
   document: [],
   log: ['errors', 'time'],
   native: ['errors'],

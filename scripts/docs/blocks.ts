@@ -1,8 +1,9 @@
 // The parts of docs/ that are made from code, between `<!-- generated: NAME -->` and `<!-- end -->`.
 import { call } from './command-line.ts'
+import type { ManifestKind } from '../../src/api/index.ts'
 import { mapSizes } from './map-sizes.ts'
 import { keysTable } from './keys-table.ts'
-import { gatewayJsonSchema } from './json-schemas.ts'
+import { gatewayJsonSchema, manifestJsonSchema } from './json-schemas.ts'
 import { jsonTable } from './json-fields.ts'
 import { JSON_SCHEMAS } from '../../src/cli/json-schemas.ts'
 
@@ -20,6 +21,9 @@ const BLOCKS: Record<string, Record<string, () => string | Promise<string>>> = {
     ),
   },
   'configuration.md': { keys: () => keysTable(gatewayJsonSchema()) },
+  'resources.md': Object.fromEntries(
+    (['NetworkInterface', 'NATGateway'] as const).map((kind) => [`fields ${kind}`, () => fieldsTable(kind)]),
+  ),
   'maps.md': { sizes: mapSizes },
 }
 
@@ -43,4 +47,8 @@ export async function regenerated(file: string, text: string): Promise<string> {
 
 async function help(command: string): Promise<string> {
   return `\`\`\`\n${await call([command, '--help'])}\n\`\`\``
+}
+
+function fieldsTable(kind: ManifestKind): string {
+  return keysTable({ properties: { spec: manifestJsonSchema(kind).properties?.['spec'] ?? {} }, required: ['spec'] })
 }

@@ -9,15 +9,16 @@ export function keysTable(schema: JsonSchema): string {
   return ['| key | value | default | meaning |', '|---|---|---|---|', ...rows].join('\n')
 }
 
-function valueOf({ schema: { type, title, enum: values } }: Key): string {
+function valueOf({ schema: { type, title, const: constant, enum: values } }: Key): string {
   if (values !== undefined) return values.map((value) => `\`${value}\``).join(', ')
+  if (constant !== undefined) return `\`${constant}\``
   return title ?? (type === 'boolean' ? '`true`, `false`' : String(type))
 }
 
 function defaultOf({ schema, required }: Key): string {
   const fallback = schema.default ?? schema['x-default']
   if (fallback === undefined) return required ? '–' : 'none'
-  const text = typeof fallback === 'string' ? fallback : JSON.stringify(fallback)
+  const text = typeof fallback === 'string' && fallback !== '' ? fallback : JSON.stringify(fallback)
   return text.includes(' ') ? text : `\`${text}\``
 }
 

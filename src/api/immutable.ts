@@ -12,7 +12,7 @@ const IMMUTABLE: Record<ManifestKind, readonly string[]> = {
 }
 
 /** What a manifest would change of an object that cannot be changed; a providerID may only come, not change. */
-export function immutableFindings(present: ResourceOf<ManifestKind>, wanted: Manifest): ValidationIssue[] {
+export function immutableIssues(present: ResourceOf<ManifestKind>, wanted: Manifest): ValidationIssue[] {
   const before = present.spec as Record<string, unknown>
   const after = wanted.spec as Record<string, unknown>
   const setOnce = before.providerID !== undefined && after.providerID !== undefined ? ['providerID'] : []

@@ -1,4 +1,8 @@
-import type { Condition, IPFamily, LocalObjectReference, LocalUIDReference, ObjectMeta } from './meta.ts'
+import type * as z from 'zod/mini'
+import type { Condition, LocalUIDReference, ObjectMeta } from './meta.ts'
+import type { natGatewaySpec } from './nat-gateway.ts'
+import type { networkInterfaceSpec } from './network-interface.ts'
+import type { networkSpec } from './network.ts'
 
 /** What users write. */
 export const NETWORKING_API = 'networking.ironcore.dev/v1alpha1'
@@ -12,22 +16,11 @@ export interface Network {
   apiVersion: typeof NETWORKING_API
   kind: 'Network'
   metadata: ObjectMeta
-  spec: {
-    /** `ironcore-net://<namespace>/<name>/<id>/<uid>`; set once. */
-    providerID?: string
-    peerings?: NetworkPeering[]
-    incomingPeerings?: { namespace?: string; name: string; uid?: string }[]
-  }
+  spec: z.infer<typeof networkSpec>
   status?: {
     state?: 'Pending' | 'Available' | 'Error'
     conditions?: Condition[]
   }
-}
-
-export interface NetworkPeering {
-  name: string
-  networkRef: { namespace?: string; name: string }
-  prefixes?: { name: string; prefix?: string; prefixRef?: LocalObjectReference }[]
 }
 
 /** A machine's connection to a Network. */
@@ -35,17 +28,7 @@ export interface NetworkInterface {
   apiVersion: typeof NETWORKING_API
   kind: 'NetworkInterface'
   metadata: ObjectMeta
-  spec: {
-    providerID?: string
-    networkRef: LocalObjectReference
-    machineRef?: LocalUIDReference
-    /** Index i is the family of ips[i]. */
-    ipFamilies: IPFamily[]
-    ips: { value: string }[]
-    /** Public 1:1 address; its family (IPv4, as upstream) is not served by NAT gateways. */
-    virtualIP?: { virtualIPRef: LocalObjectReference }
-    attributes?: Record<string, string>
-  }
+  spec: z.infer<typeof networkInterfaceSpec>
   status?: {
     state?: 'Pending' | 'Available' | 'Error'
     lastStateTransitionTime?: string
@@ -61,13 +44,7 @@ export interface NATGateway {
   apiVersion: typeof NETWORKING_API
   kind: 'NATGateway'
   metadata: ObjectMeta
-  spec: {
-    type: 'Public'
-    ipFamily: IPFamily
-    /** 1 … 64512; defaulted to 2048. */
-    portsPerNetworkInterface: number
-    networkRef: LocalObjectReference
-  }
+  spec: z.infer<typeof natGatewaySpec>
   status?: {
     /**
      * In the documents a list of {name, ip}. A real IronCore API server has a list of plain address strings there
@@ -159,7 +136,3 @@ export const FINALIZERS = {
   network: 'networking.ironcore.dev/network',
   natGateway: 'apinet.ironcore.dev/natgateway',
 } as const
-
-export const DEFAULT_PORTS_PER_NETWORK_INTERFACE = 2048
-export const FIRST_NAT_PORT = 1024
-export const LAST_NAT_PORT = 65535

@@ -9,6 +9,8 @@ export interface Wording {
   remedy?: string
   /** Fields of the upstream API that are not supported here, and what to do instead. */
   unsupported?: Readonly<Record<string, string>>
+  /** Fields that are passed over. */
+  ignored?: readonly string[]
   /** Of a value of another type. */
   instead?: (value: unknown) => Reason | undefined
 }
@@ -25,7 +27,8 @@ export function described<S extends z.ZodMiniType>(schema: S, description: strin
   return annotated(schema, { description, ...more })
 }
 
-function annotated<S extends z.ZodMiniType>(schema: S, meta: z.core.GlobalMeta, wording?: Wording): S {
+/** @param meta what JSON Schema says of the field */
+export function annotated<S extends z.ZodMiniType>(schema: S, meta: z.core.GlobalMeta, wording?: Wording): S {
   // A copy: one schema stands in several places, and means something else in each.
   const copy = schema.clone(schema.def, { parent: true })
   z.globalRegistry.add(copy, meta)
@@ -41,6 +44,47 @@ export function text(title: string, problem?: (text: string) => Reason | undefin
 /** Text of a shape. */
 export function patternText(title: string, pattern: RegExp) {
   return titled(z.string().check(z.regex(pattern)), title)
+}
+
+/** What a text says, or why it says nothing. */
+export type Converted<T> = { value: T } | Reason
+
+/** A text that stands for another value, or for itself in canonical form. */
+export function converted<T>(title: string, convert: (text: string) => Converted<T>) {
+  const conversion = z.transform<string, T>((text, context) => {
+    const result = convert(text)
+    if ('value' in result) return result.value
+    // Without `continue`: what asks for the value it stands for is not asked.
+    const { continue: _, ...issue } = customIssue(result, text, [])
+    context.issues.push(issue)
+    return z.NEVER
+  })
+  return titled(z.pipe(z.string(), conversion), title)
+}
+
+export interface FieldsOptions extends Pick<Wording, 'unsupported' | 'ignored'> {
+  /** Fields that are absent where they are `""` or `[]`. */
+  emptyIsAbsent?: readonly string[]
+}
+
+/** A map of fields as the Kubernetes API reads it: a field that is `null` is absent. */
+export function fields<S extends z.core.$ZodLooseShape>(
+  shape: S,
+  { emptyIsAbsent = [], unsupported = {}, ignored = [] }: FieldsOptions = {},
+) {
+  const object = z.strictObject(shape)
+  wordings.add(object, { unsupported, ignored })
+  const isAbsent = (name: string, value: unknown) =>
+    value === null || ignored.includes(name) || (isEmpty(value) && emptyIsAbsent.includes(name))
+  const present = z.transform((value: unknown): unknown => {
+    if (!isMap(value) || !Object.keys(value).some((name) => isAbsent(name, value[name]))) return value
+    return Object.fromEntries(Object.entries(value).filter(([name, each]) => !isAbsent(name, each)))
+  })
+  return z.pipe(present, object)
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === '' || (Array.isArray(value) && value.length === 0)
 }
 
 export interface NumberRule {

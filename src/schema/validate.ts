@@ -105,8 +105,7 @@ function notOneOf(input: unknown, values: readonly string[]): Reason {
 
 function titleOfType(field: FieldSchema | undefined): string {
   const known = field === undefined ? [] : fieldNames(field)
-  if (known.length > 0) return known.join(', ')
-  return field?.schema._zod.def.type === 'string' ? 'text' : 'a value'
+  return known.length > 0 ? known.join(', ') : 'a value'
 }
 
 function notOfType(input: unknown, field: FieldSchema | undefined, title: string): Reason {
@@ -128,7 +127,7 @@ function notOfType(input: unknown, field: FieldSchema | undefined, title: string
     case 'string':
       return typeof input === 'string'
         ? { message: `${quoted} is not valid`, remedy: `give ${title}` }
-        : notText(input, field, title)
+        : notText(input, field)
     default:
       return { message: `${quoted} is not valid`, remedy: `give ${title}` }
   }
@@ -142,11 +141,11 @@ function notNumber(input: unknown, { schema, wording }: FieldSchema, title: stri
   return { message, remedy: unquoted ? `write ${Number(input)} without quotes` : remedy }
 }
 
-function notText(input: unknown, { schema }: FieldSchema, title: string): Reason {
+function notText(input: unknown, { schema, title }: FieldSchema): Reason {
   const isText = (text: string) => z.safeParse(schema, text).success
-  if (input === null)
-    return { message: 'is empty', remedy: isText('') ? 'write "" for an empty text' : `give ${title}` }
+  const expected = title === undefined ? 'text is expected' : `give ${title}`
+  if (input === null) return { message: 'is empty', remedy: isText('') ? 'write "" for an empty text' : expected }
   const quotable = typeof input === 'number' || typeof input === 'boolean'
-  const remedy = quotable && isText(String(input)) ? `put it in quotes: "${String(input)}"` : `give ${title}`
+  const remedy = quotable && isText(String(input)) ? `put it in quotes: "${String(input)}"` : expected
   return { message: `${quoteValue(input)} is not text`, remedy }
 }

@@ -74,15 +74,16 @@ describe.each(Object.entries(JSON_SCHEMA_FILES))('docs/reference/%s', (file, sch
     expect(read(`docs/reference/${file}`)).toBe(fileText(schemaOf()))
   })
 
-  it('says of every key what it means, what it may be, and its default where it is not required', () => {
+  it('says of every key what it means, what it may be, and of the configuration its default', () => {
     const keys = keysOf(schemaOf())
     expect(keys.length).toBeGreaterThan(0)
     for (const { path, schema, required } of keys) {
-      const { description, type, title, enum: values, minimum, maximum } = schema
+      const { description, type, title, const: constant, enum: values, minimum, maximum } = schema
       const isBounded = type !== 'integer' || (minimum !== undefined && maximum !== undefined)
-      const hasDefault = schema.default !== undefined || schema['x-default'] !== undefined
+      const hasDefault =
+        schema.default !== undefined || schema['x-default'] !== undefined || !file.startsWith('gateway.')
       expect([path, description !== undefined, isBounded, required || hasDefault]).toEqual([path, true, true, true])
-      expect([path, title ?? values ?? (type === 'boolean' || undefined)]).not.toEqual([path, undefined])
+      expect([path, title ?? constant ?? values ?? (type === 'boolean' || undefined)]).not.toEqual([path, undefined])
     }
   })
 })

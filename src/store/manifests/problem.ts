@@ -25,8 +25,8 @@ export interface ManifestNote {
   message: string
 }
 
-export function problemOf(finding: ValidationIssue, file: string, line: number): ManifestProblem {
-  const { segments, ...rest } = finding
+export function problemOf(issue: ValidationIssue, file: string, line: number): ManifestProblem {
+  const { segments, ...rest } = issue
   return { file, line, ...rest }
 }
 

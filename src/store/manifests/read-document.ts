@@ -3,7 +3,6 @@ import type { Document } from 'yaml'
 import { MANIFEST_KINDS, NETWORKING_API, foreignContent, parseResource } from '../../api/index.ts'
 import type { Manifest, ManifestId } from '../../api/index.ts'
 import { fieldPath } from '../../schema/issue.ts'
-import type { ValidationIssue } from '../../schema/issue.ts'
 import { ambiguousValues } from '../../document/dialects.ts'
 import type { AmbiguousValue } from '../../document/dialects.ts'
 import { offsetOf } from '../../document/positions.ts'
@@ -119,14 +118,14 @@ function addItem(content: DocumentContent, item: unknown, path: Path, place: Pla
 }
 
 function entryOf(item: unknown, path: Path, { source, ambiguous, lineAt, lineOf }: Place): ManifestEntry {
-  const { id, object, findings = [] } = parseResource(item, source)
+  const { id, object, issues = [] } = parseResource(item, source)
   const lineOfField = (field: Path) => lineOf([...path, ...field])
   const line = lineOfField([])
   const own = ambiguous.filter((each) => path.every((step, i) => each.path[i] === step))
   const problems = [
     ...own.map((each) => ambiguousProblem(each, path.length, source.file, lineAt(each.offset), id)),
-    ...findings.map((finding: ValidationIssue) => problemOf(finding, source.file, lineOfField(finding.segments))),
-  ]
+    ...issues.map((issue) => problemOf(issue, source.file, lineOfField(issue.segments))),
+  ].sort((a, b) => (a.line ?? 0) - (b.line ?? 0))
   if (problems.length > 0 || object === undefined) {
     const known = id === undefined ? candidatesOf(item) : { id }
     return { ...known, problems, line, specLines: {} }

@@ -1,4 +1,4 @@
-import { MANIFEST_KINDS, immutableFindings, keyOf } from '../../api/index.ts'
+import { MANIFEST_KINDS, immutableIssues, keyOf } from '../../api/index.ts'
 import type { Manifest, ManifestId, ManifestKind, ResourceOf } from '../../api/index.ts'
 import { NatGwError, messageOf } from '../../errors/errors.ts'
 import type { ResourceStore } from '../store.ts'
@@ -89,9 +89,9 @@ export class ManifestSync {
         if (present === undefined) await this.#store.create(object)
         else if (present.metadata.deletionTimestamp !== undefined) return []
         else {
-          const refused = immutableFindings(present, object)
+          const refused = immutableIssues(present, object)
           if (refused.length > 0)
-            return refused.map((finding) => problemOf(finding, file, specLines[String(finding.segments[1])] ?? line))
+            return refused.map((issue) => problemOf(issue, file, specLines[String(issue.segments[1])] ?? line))
           await this.#store.update(merged(present, object))
         }
         this.#applied.set(idText(id), object)

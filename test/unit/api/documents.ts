@@ -7,18 +7,18 @@ import type { ValidationIssue } from '../../../src/schema/issue.ts'
 const source = { file: 'gateway.yaml', index: 0 }
 
 export function read(yaml: string): Manifest {
-  const { object, findings } = parseResource(parse(yaml), source)
-  if (object === undefined) throw new Error(findings.map(describeIssue).join('\n'))
+  const { object, issues } = parseResource(parse(yaml), source)
+  if (object === undefined) throw new Error(issues.map(describeIssue).join('\n'))
   return object
 }
 
-export function findingsOf(yaml: string): ValidationIssue[] {
-  return parseResource(parse(yaml), source).findings ?? []
+export function issuesOf(yaml: string): ValidationIssue[] {
+  return parseResource(parse(yaml), source).issues ?? []
 }
 
-/** What a user is told, a line for each finding. */
+/** What a user is told, a line for each issue. */
 export function refusals(yaml: string): string[] {
-  return findingsOf(yaml).map(describeIssue)
+  return issuesOf(yaml).map(describeIssue)
 }
 
 /** A resource with the spec given as YAML flow: `{type: Public}`. */

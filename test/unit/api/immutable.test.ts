@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { immutableFindings } from '../../../src/api/index.ts'
+import { immutableIssues } from '../../../src/api/index.ts'
 import type { ManifestKind, ResourceOf } from '../../../src/api/index.ts'
 import { document, read } from './documents.ts'
 
 const change = (kind: ManifestKind, before: string, after: string) =>
-  immutableFindings(read(document(kind, before)) as unknown as ResourceOf<ManifestKind>, read(document(kind, after)))
+  immutableIssues(read(document(kind, before)) as unknown as ResourceOf<ManifestKind>, read(document(kind, after)))
 
 describe('a change', () => {
   it('of what a gateway is for is refused, with the way out', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { document, findingsOf, read, refusals } from './documents.ts'
+import { document, issuesOf, read, refusals } from './documents.ts'
 
 const gateway = (more = '', rest = 'type: Public, ipFamily: IPv4, networkRef: {name: blue}') =>
   document('NATGateway', `{${rest}${more === '' ? '' : `, ${more}`}}`)
@@ -43,7 +43,7 @@ describe('a NATGateway', () => {
   })
 
   it('of type public is told to write Public', () => {
-    expect(findingsOf(gateway('', 'type: public, ipFamily: IPv4, networkRef: {name: blue}'))).toEqual([
+    expect(issuesOf(gateway('', 'type: public, ipFamily: IPv4, networkRef: {name: blue}'))).toEqual([
       {
         code: 'ERR_INVALID_FIELD',
         object: 'NATGateway default/sample',

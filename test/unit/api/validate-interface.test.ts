@@ -70,8 +70,8 @@ describe('a NetworkInterface', () => {
     const spec = '{networkRef: blue, ips: [{value: 010.0.0.1}], machineRef: {name: M}, colour: red}'
     expect(refusals(document('NetworkInterface', spec)).map((line) => line.split(': ')[1])).toEqual([
       'spec.colour',
-      'spec.machineRef.name',
       'spec.networkRef',
+      'spec.machineRef.name',
       'spec.ips[0].value',
     ])
   })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parseResource } from '../../../src/api/index.ts'
-import { document, findingsOf, read, refusals } from './documents.ts'
+import { document, issuesOf, read, refusals } from './documents.ts'
 
 describe('a document', () => {
   it('as kubectl exports it is read without what belongs to the server', () => {
@@ -35,7 +35,7 @@ describe('a document', () => {
     expect(refusals(document('LoadBalancer', '{}'))).toEqual([
       'document 1 of gateway.yaml: kind: "LoadBalancer" is not known; known are Network, NetworkInterface, NATGateway',
     ])
-    expect(findingsOf('{metadata: {name: a}}').map(({ code, field }) => [code, field])).toEqual([
+    expect(issuesOf('{metadata: {name: a}}').map(({ code, field }) => [code, field])).toEqual([
       ['ERR_MANIFEST_KIND', 'apiVersion'],
       ['ERR_MANIFEST_KIND', 'kind'],
     ])
@@ -45,7 +45,7 @@ describe('a document', () => {
     const yaml = { apiVersion: 'networking.ironcore.dev/v1alpha1', kind: 'NATGateway', metadata: { name: 'gw' } }
     expect(parseResource(yaml, { file: 'a.yaml', index: 3 }).id).toEqual({ kind: 'NATGateway', key: 'default/gw' })
     expect(parseResource({ ...yaml, metadata: {} }, { file: 'a.yaml', index: 3 })).toMatchObject({
-      findings: expect.arrayContaining([
+      issues: expect.arrayContaining([
         expect.objectContaining({ object: 'NATGateway in document 4 of a.yaml', field: 'metadata.name' }),
       ]) as unknown,
     })

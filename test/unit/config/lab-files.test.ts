@@ -20,7 +20,7 @@ it('the manifests of the lab are valid', () => {
   const [machine] = planMachines([1])
   const manifests = [lab.networkManifest(0), lab.interfaceManifest(machine!), lab.gatewayManifest(0)]
   const parsed = manifests.map((manifest, index) => parseResource(manifest, { file: 'lab', index }))
-  expect(parsed.map(({ findings }) => findings)).toEqual([undefined, undefined, undefined])
+  expect(parsed.map(({ issues }) => issues)).toEqual([undefined, undefined, undefined])
   expect(parsed.map(({ id }) => `${id!.kind} ${id!.key}`)).toEqual([
     'Network default/network-sample',
     'NetworkInterface default/m1',

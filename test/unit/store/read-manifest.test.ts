@@ -49,8 +49,8 @@ spec:
       'a.yaml:11: NATGateway default/gw: spec.ipFamily: is missing; give the family: IPv4 or IPv6',
       'a.yaml:12: NATGateway default/gw: spec.type: "public" is not a supported value; write Public',
       'a.yaml:13: NATGateway default/gw: spec.portsPerNetworkInterface: 1.5 is not a whole number of 1 … 64512; 2048 is the default',
-      'a.yaml:15: NATGateway default/gw: spec.networkRef.nmae: is not a known field; did you mean name?',
       'a.yaml:14: NATGateway default/gw: spec.networkRef.name: is missing; give a name (a DNS subdomain)',
+      'a.yaml:15: NATGateway default/gw: spec.networkRef.nmae: is not a known field; did you mean name?',
     ])
   })
 
