@@ -9,7 +9,7 @@ export interface SliceAddress {
   ports: PortRange
 }
 
-/** The slices of one address: which are given, and to whom. */
+/** The slices of one address, and the owner of each. */
 export class AddressSlots {
   readonly ip: string
   readonly ports: PortRange
@@ -40,7 +40,7 @@ export class AddressSlots {
   give(index: number, owner: SliceOwner, before?: NATTableSection): boolean {
     if (!Number.isInteger(index) || index < 0 || index >= this.#capacity || this.#given[index] !== undefined)
       return false
-    // The object itself where it says the truth, so that callers see by identity that nothing changed.
+    // An unchanged section stays the same object: callers compare by identity.
     const same = before?.ip === owner.ip && before.targetRef.name === owner.name
     this.#given[index] = same ? before : this.#section(index, owner)
     this.#used++
@@ -54,7 +54,7 @@ export class AddressSlots {
     this.#lowest = Math.min(this.#lowest, index)
   }
 
-  /** Makes a slice that is given say what is true of its owner now. @returns whether that is news */
+  /** Writes the owner's present name and address into its section. @returns whether the section changed */
   rename(index: number, owner: SliceOwner): boolean {
     const section = this.#section(index, owner)
     if (sameSection(section, this.#given[index])) return false
@@ -67,7 +67,7 @@ export class AddressSlots {
     return this.#lowest < this.#capacity ? this.#lowest : undefined
   }
 
-  /** Takes objects that say the same in place of its own, so that sharing shows what does not change. */
+  /** Replaces its sections by equal objects of the store, so that identity shows which do not change. */
   share(sections: readonly NATTableSection[]): void {
     for (const section of sections) {
       const index = (section.port - this.ports.first) / this.#portsPerSlice

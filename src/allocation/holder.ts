@@ -1,6 +1,6 @@
 import type { NetworkInterface } from '../api/index.ts'
 
-/** One of several that want what only one can have. */
+/** One of several objects that want what only one can have. */
 export interface Contender {
   /** How firmly it holds it by now; 0 is not at all. */
   holds: number
@@ -10,10 +10,10 @@ export interface Contender {
 }
 
 /**
- * Whether `a` comes before `b`: who holds a thing keeps it, among equals the older has it, then the first by name. Age
- * comes second because creation times are taken from a clock that somebody may set.
+ * Whether `a` comes before `b`: the firmer holder first, then the older, then the first by name. Age comes second because
+ * creation times are from a clock that can be set.
  *
- * Controllers and agents ask the same function, so that they never differ in who has an address.
+ * Invariant: controllers and agents decide by this function, so that they agree on the holder of an address.
  */
 export function comesBefore(a: Contender, b: Contender): boolean {
   if (a.holds !== b.holds) return a.holds > b.holds

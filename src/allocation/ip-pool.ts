@@ -34,8 +34,8 @@ interface PoolRange extends AddressRange {
  * The public addresses there are: every address of the prefixes, first and last included (they are routed to the host,
  * not a subnet it sits in). An address of two prefixes belongs to the first.
  *
- * A reserved one is not given out, but whoever has it keeps it: prefixes are what the user says, reservations are what the
- * host happens to need, and that alone must not move slices.
+ * A reserved address is not given out newly; a gateway that has it keeps it. Reservations follow the host's needs, and
+ * those alone must not move slices.
  */
 export class IpPool {
   #size = 0
@@ -64,7 +64,7 @@ export class IpPool {
     return this.#size
   }
 
-  /** Takes the place of what was reserved before. */
+  /** Replaces the reservations of before. */
   reserve(reserved: readonly Prefix[]): void {
     const holes = reserved.map(rangeOf)
     this.#free = this.#ranges.flatMap(({ source, ...range }) =>

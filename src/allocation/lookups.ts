@@ -40,7 +40,7 @@ export function natTableName(gatewayUid: string, ip: string): string {
   return `${gatewayUid}-${ip.replaceAll('.', '-')}`
 }
 
-/** A NATTable with what it takes to realise it. */
+/** A NATTable with its gateway, Network and VNI. */
 export interface EffectiveTable {
   table: NATTable
   gateway: NATGateway
@@ -48,7 +48,7 @@ export interface EffectiveTable {
   vni: number
 }
 
-/** Every NATTable whose gateway and Network are there and whose Network has its VNI: what data planes should realise. */
+/** Every NATTable whose gateway and Network are there and whose Network has its VNI. */
 export function natTables(store: ResourceReader): EffectiveTable[] {
   return store.list('NATTable').flatMap((table) => {
     const { gatewayRef } = table.spec

@@ -31,7 +31,7 @@ export class SliceAllocator {
   readonly #touched: Set<string>
 
   /**
-   * Takes over what it is given.
+   * Owns the objects it is given.
    *
    * @param owners by uid
    * @param places by uid; the others wait
@@ -97,7 +97,7 @@ export class SliceAllocator {
     this.#touched.clear()
   }
 
-  /** The owner wants a slice, newly or still; what is said of it replaces what was known. */
+  /** The owner wants a slice, newly or still; its data replace those of before. */
   want(owner: SliceOwner): void {
     const { uid } = owner
     const known = this.#owners.get(uid)

@@ -23,7 +23,7 @@ interface Field {
 }
 
 /**
- * Why what was laid out by one build cannot be read by the other; undefined when it can. The order does not matter: a
+ * Why one build cannot read what another laid out; undefined when it can. The order does not matter: a
  * field in room that is reserved in the other build, and an enumerator that the other does not have, are compatible.
  */
 export function difference(made: LaidOut, wanted: LaidOut): string | undefined {

@@ -33,8 +33,8 @@ export interface DesiredDevice {
 }
 
 /**
- * How a list of interfaces came from an earlier one. The list itself may be the same array, changed in place: whoever
- * applied another state than `from` last has to compare everything.
+ * How a list of interfaces came from an earlier one. The list itself may be the same array, changed in place. A reader
+ * that last applied another revision than `from` has to compare everything.
  */
 export interface Derivation {
   /** Each list has its own, from 1. */
@@ -62,7 +62,7 @@ export interface DesiredInterface {
   vni: number
   address: Address
   owner: InterfaceOwner
-  /** An interface of another Network here has the address too: the host could not tell whom it answers. */
+  /** An interface of another Network here has the address too, so that the host cannot answer it. */
   ambiguous?: true
   slice?: { publicAddress: Address; firstPort: number }
 }

@@ -1,4 +1,4 @@
-// Desired state against what the maps hold → the operations that lead from the one to the other.
+// Desired state and map image → the operations that make the maps hold the desired state.
 import { formatAddress } from '../net/address.ts'
 import type { Address } from '../net/address.ts'
 import { changeOf } from './change.ts'

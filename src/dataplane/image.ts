@@ -1,4 +1,4 @@
-// What the maps of one instance hold, kept in memory: to find out what to write, and to notice what others changed.
+// A copy of the maps of one instance: it shows what has to be written, and what other processes changed.
 import { viewOf } from './codec.ts'
 import type { Codec, MapLayout } from './codec.ts'
 import { maps as layouts } from './generated/layouts.ts'

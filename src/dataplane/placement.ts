@@ -109,7 +109,7 @@ export class Placement {
     return this.#slots.allocate(size)
   }
 
-  /** Gives back what the slice at `index` had. */
+  /** Gives back the slots of the slice at `index`. */
   releaseSlice(index: number, { firstSlots, size }: Slice): void {
     if (this.#orphans.delete(index)) {
       this.#released.push(() => {
@@ -158,7 +158,7 @@ class SlotStore {
     return firstSlots as FirstSlots
   }
 
-  /** Takes what is in the maps. @returns false, and takes nothing, where a range overlaps another */
+  /** Reserves these slots. @returns false, and reserves none, where a range overlaps another */
   take(firstSlots: FirstSlots, size: number): boolean {
     const taken: number[] = []
     for (const first of firstSlots) {

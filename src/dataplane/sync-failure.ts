@@ -2,7 +2,7 @@ import type { Address } from '../net/address.ts'
 import type { ErrorCode } from '../errors/errors.ts'
 import { NatGwError } from '../errors/errors.ts'
 
-/** Whom it concerns that something of the desired state is not in the maps. */
+/** The interfaces that a missing map entry concerns. */
 export type Affected =
   /** Key of a NetworkInterface. */
   | { scope: 'interface'; name: string }
@@ -15,7 +15,7 @@ export type Affected =
   /** No interface by itself: a route, a next hop, an address of the host. */
   | { scope: 'no-interface' }
 
-/** A part of the desired state that could not be had; everything else was done all the same. */
+/** A part of the desired state that is not in the maps; the rest was written all the same. */
 export class SyncFailure extends NatGwError {
   // Private, since logs show every public member: an Address is a bigint, which JSON cannot hold exactly.
   readonly #affects: Affected

@@ -123,7 +123,7 @@ export class DesiredModel {
     return this.#objects.get(key)?.result.programmed
   }
 
-  /** Keys of the interfaces with a slice that go without what was not written. */
+  /** Keys of the interfaces with a slice that a failure concerns. */
   interfacesOf(affects: Affected): ObjectKey[] {
     switch (affects.scope) {
       case 'interface':

@@ -13,7 +13,7 @@ export interface BoundDevice {
 
 /**
  * Which link each configured device is. It is found by its name, and from then on stays the same link under whatever name:
- * the program on it, and what is under way there, know the index only. A link that has the configured name now comes first.
+ * program and flows know the index only. A link that has the configured name now comes first.
  */
 export class DeviceBinding {
   readonly #configured: readonly Omit<BoundDevice, 'link'>[]

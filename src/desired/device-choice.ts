@@ -7,7 +7,7 @@ import { containsAddress } from '../net/cidr.ts'
 import { neighbourKey } from '../host/network-objects.ts'
 import { sameMac } from '../net/mac.ts'
 
-/** A configured private device and what the host has of it. */
+/** A configured private device and its link on the host. */
 export interface PrivateSide {
   name: string
   /** Key of its Network. */

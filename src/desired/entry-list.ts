@@ -4,7 +4,7 @@ import type { InterfaceRecord } from './record.ts'
 /** The entries of all interfaces in one list, which is changed in place, and what changed in it from one look to the next. */
 export class EntryList {
   readonly #entries: DesiredInterface[] = []
-  /** Whose entry is at each place. */
+  /** The record of the entry at each place. */
   readonly #owners: InterfaceRecord[] = []
   #revision = 0
   #removed = new Set<DesiredInterface>()
@@ -37,7 +37,7 @@ export class EntryList {
     })
   }
 
-  /** What goes and comes again within one look, or the other way round, has not changed. */
+  /** An entry that is removed and added again between two looks has not changed. */
   #note(entry: DesiredInterface | undefined, opposite: Set<DesiredInterface>, kind: Set<DesiredInterface>): void {
     if (entry !== undefined && !opposite.delete(entry)) kind.add(entry)
   }

@@ -71,7 +71,7 @@ function addressResult(name: string, address: Address, context: InterfaceContext
     return { interfaces: [{ ...entry, slice }], programmed, watches: consulted, wants: consulted, tables: table.keys }
   }
   const hop = insideNextHop(address, ifindex, routes)
-  // What is bound does not depend on who answers ARP.
+  // A bound interface does not depend on ARP.
   const neighbour = neighbourKey(ifindex, hop)
   const wants = bound === undefined ? [neighbour] : []
   const mac = bound ?? neighbours.get(neighbour)?.mac

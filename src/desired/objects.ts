@@ -47,7 +47,7 @@ export class ObjectIndex {
     return dirty
   }
 
-  /** Interfaces of which nothing changed since the last call but what others say about them. */
+  /** Interfaces of which only the status changed since the last call. */
   takeReported(): ObjectKey[] {
     return this.#reported.splice(0)
   }

@@ -56,7 +56,7 @@ export interface InterfaceResult {
 export const NOTHING: InterfaceResult = { interfaces: [], programmed: undefined, watches: [], wants: [], tables: [] }
 
 /**
- * All that is known of one NetworkInterface, and what was made of it. One record that all indexes share: 100,000
+ * All that is known of one NetworkInterface, and its result. One record that all indexes share: 100,000
  * interfaces looked up by name in each of them would be a cache miss after the other.
  */
 export interface InterfaceRecord {
@@ -65,7 +65,7 @@ export interface InterfaceRecord {
   object: NetworkInterface | undefined
   /** Key of its Network; empty without an object. */
   network: ObjectKey
-  /** Those that are supported. What is no address is left out: to refuse it is for those who accept the object. */
+  /** Those that are supported. Texts that are no address are left out; the controller that accepts the object refuses them. */
   addresses: readonly Address[]
   /** The only station that may send from them; undefined where any may. */
   mac: Uint8Array | undefined

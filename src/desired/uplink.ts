@@ -7,7 +7,7 @@ import { formatCidr } from '../net/cidr.ts'
 import { neighbourKey } from '../host/network-objects.ts'
 import { RouteTable } from './route-table.ts'
 
-/** The way out: what the uplink's part of the maps should say. */
+/** Routes and next hops of the uplink. */
 export interface UplinkState {
   routes: DesiredRoute[]
   nextHops: DesiredNextHop[]

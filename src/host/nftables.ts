@@ -156,7 +156,7 @@ function numberOf(bytes: Uint8Array | undefined): number | undefined {
   return bytes?.length === 4 ? readBe32(bytes) : undefined
 }
 
-/** What a register holds after `meta`: the name of what it was loaded with, since the value depends on the packet. */
+/** The content of a register after `meta`: a mark for the loaded value, which depends on the packet. */
 function markOf(key: number | undefined): Uint8Array {
   return key === META_OUT_NAME ? OUT_NAME : key === META_OUT_INDEX ? OUT_INDEX : UNKNOWN
 }

@@ -29,8 +29,8 @@ const RTNH_F_LINKDOWN = 16
 const RTM_F_CLONED = 0x200
 
 /**
- * RTN_UNICAST; blackhole, unreachable, prohibit and throw. A throw in main leads to the table default, where hardly anyone
- * has routes: it is taken for the end of the way.
+ * RTN_UNICAST; blackhole, unreachable, prohibit and throw. A throw in main leads to the table default, where few hosts have
+ * routes: it counts as the end of the look-up.
  */
 const TYPES: Readonly<Record<number, Route['type']>> = {
   1: 'unicast',

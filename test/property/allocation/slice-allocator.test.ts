@@ -101,8 +101,8 @@ class Model {
   }
 }
 
-describe('a allocator of slices', () => {
-  it('says after every change what allocating from nothing would have said', () => {
+describe('the allocator of slices', () => {
+  it('equals a full allocation after every change', () => {
     let wentOn = 0
     let checks = 0
     fc.assert(

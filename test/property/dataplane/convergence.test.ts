@@ -214,7 +214,7 @@ describe('the maps', () => {
     )
   })
 
-  it('leak no place: when all is gone, the first slice is placed where the very first was', () => {
+  it('leak no slot: when all is removed, the first slice is where the very first was', () => {
     fc.assert(
       fc.property(fc.array(picture, { minLength: 1, maxLength: 6 }), (pictures) => {
         const maps = new MemoryMaps()

@@ -52,20 +52,20 @@ function answers(ip: string, ifindex: number, more: Partial<Neighbour> = {}): vo
 }
 
 describe('a wanted neighbour', () => {
-  test('is asked for at once, then after 1, 2, 4 … 30 seconds while it does not answer', () => {
+  test('is resolved at once, then after 1, 2, 4 … 30 seconds while it does not answer', () => {
     resolver.setInside([VM], [])
     expect(pass(1)).toEqual(['resolve 10.0.0.1'])
     expect(pass(14)).toHaveLength(3)
     expect(pass(300)).toHaveLength(11)
   })
 
-  test('on the uplink is asked for every 5 seconds: all traffic waits for it', () => {
+  test('on the uplink is resolved every 5 seconds: all traffic waits for it', () => {
     resolver.setUplink([GATEWAY])
     pass(60)
     expect(pass(60)).toHaveLength(12)
   })
 
-  test('that answers is given into the care of the kernel, and not asked for again', () => {
+  test('that answers is kept by the kernel, and not resolved again', () => {
     resolver.setInside([VM], [])
     pass(1)
     answers('10.0.0.1', PRIVATE_A)
@@ -74,13 +74,13 @@ describe('a wanted neighbour', () => {
     expect(pass(300)).toEqual([])
   })
 
-  test('is probed every 15 seconds where the kernel does not know how to keep it', () => {
+  test('is probed every 15 seconds where the kernel cannot keep it', () => {
     answers('10.0.0.1', PRIVATE_A)
     resolver.setInside([VM], [])
     expect(pass(60)).toEqual(Array(4).fill('keep 10.0.0.1'))
   })
 
-  test('that falls silent is asked for at once, taken out of the care of the kernel, then ever more rarely', () => {
+  test('that falls silent is resolved at once, no longer kept by the kernel, then ever more rarely', () => {
     resolver.setInside([VM], [])
     answers('10.0.0.1', PRIVATE_A, { managed: true, protocol: NEIGHBOUR_PROTOCOL })
     pass(60)
@@ -91,7 +91,7 @@ describe('a wanted neighbour', () => {
     expect(pass(60).length).toBeLessThan(7)
   })
 
-  test('that is not wanted any more is let go of, unless somebody else pinned it', () => {
+  test('that is not wanted any more is released, unless it was pinned by others', () => {
     resolver.setInside([VM], [])
     resolver.setUplink([GATEWAY])
     answers('10.0.0.1', PRIVATE_A, { managed: true, protocol: NEIGHBOUR_PROTOCOL })
@@ -112,7 +112,7 @@ describe('a wanted neighbour', () => {
   })
 })
 
-describe('a destination that traffic missed', () => {
+describe('a destination that traffic needs and is not resolved', () => {
   const ASKER = 3
   const OTHER = 4
   const reportUnresolved = (ip: string, slice = ASKER) => resolver.reportUnresolved(UPLINK, parseAddress(ip), slice)
@@ -123,7 +123,7 @@ describe('a destination that traffic missed', () => {
     return taken
   }
 
-  test('is asked for, and given up a minute after the last who asked', () => {
+  test('is resolved, and dropped a minute after the last packet to it', () => {
     reportUnresolved('192.0.2.7')
     expect(pass(30).length).toBeGreaterThan(3)
     reportUnresolved('192.0.2.7')
@@ -131,7 +131,7 @@ describe('a destination that traffic missed', () => {
     expect(pass(300)).toEqual([])
   })
 
-  test('is left to those who use it as a next hop once it answers', () => {
+  test('is kept as a next hop only, once it answers', () => {
     reportUnresolved('192.0.2.7')
     pass(1)
     answers('192.0.2.7', UPLINK)
@@ -149,14 +149,14 @@ describe('a destination that traffic missed', () => {
     expect(pass(1)).toEqual(['resolve 192.0.2.7'])
   })
 
-  test('of a machine that scans leaves as many places to others, whose destinations are asked for at once', () => {
+  test('of a machine that scans leaves as many places to others, whose destinations are resolved at once', () => {
     expect(scan(ASKER)).toBe(128)
     expect(scan(ASKER)).toBe(0)
     for (let i = 1; i <= 50; i++) expect(reportUnresolved(`192.0.2.${i}`, OTHER)).toBe(true)
     expect(pass(1).filter((each) => each.startsWith('resolve 192.0.2.'))).toHaveLength(50)
   })
 
-  test('that is asked for again, by whomever, takes no second place', () => {
+  test('takes one place, however many machines need it', () => {
     expect(reportUnresolved('192.0.2.7')).toBe(true)
     expect([reportUnresolved('192.0.2.7'), reportUnresolved('192.0.2.7', OTHER)]).toEqual([false, false])
     expect(scan(ASKER)).toBe(127)
@@ -213,7 +213,7 @@ describe('the kernel', () => {
     expect(resolver.isTableFull).toBe(false)
   })
 
-  test('has no full table for neighbours that nobody wants any more', () => {
+  test('is not reported as full for neighbours that are not wanted any more', () => {
     resolver.setInside([VM], [])
     refusal = 'ENOBUFS'
     pass(12)
@@ -222,14 +222,14 @@ describe('the kernel', () => {
     expect(resolver.isTableFull).toBe(false)
   })
 
-  test('that refuses one neighbour for its own sake is asked for the others all the same', () => {
+  test('that refuses one neighbour is asked for the others all the same', () => {
     resolver.setInside([VM, GATEWAY], [])
     refusal = 'EINVAL'
     expect(new Set(pass(2)).size).toBe(2)
     expect(warnings).toHaveLength(2)
   })
 
-  test('that lost the device is not complained about', () => {
+  test('without the device any more is not reported', () => {
     resolver.setInside([VM], [])
     refusal = 'ENODEV'
     pass(3)

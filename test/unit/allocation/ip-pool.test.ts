@@ -32,7 +32,7 @@ describe('a pool of public addresses', () => {
     expect(pool.size).toBe(3)
   })
 
-  it('knows a reserved address for who has it already, and no address outside of its prefixes', () => {
+  it('finds a reserved address, and no address outside of its prefixes', () => {
     const pool = new IpPool([prefix('198.51.100.0/29')], ['198.51.100.5/32', '192.0.2.1/32'].map(parseCidr))
     expect(pool.find('198.51.100.5')).toMatchObject({ ip: '198.51.100.5', shared: false })
     expect(drain(pool)).not.toContain('198.51.100.5')
@@ -55,14 +55,14 @@ describe('a pool of public addresses', () => {
     expect(pool.offers(64513)).toBe(false)
   })
 
-  it('is done with at once when everything is taken, and knows nothing of other addresses', () => {
+  it('gives nothing when everything is taken, and finds no other address', () => {
     const pool = new IpPool([prefix('192.0.2.1/32')])
     expect(pool.next(taken('192.0.2.1'))).toBeUndefined()
     expect(pool.find('192.0.2.2')).toBeUndefined()
     expect(pool.find('fd00::1')).toBeUndefined()
   })
 
-  it('walks past what is taken and no further, however large the prefix', () => {
+  it('reads the taken addresses and no others, however large the prefix', () => {
     const pool = new IpPool([prefix('0.0.0.0/0')], ['0.0.0.0/8', '224.0.0.0/3'].map(parseCidr))
     let asked = 0
     const next = pool.next((ip) => {
@@ -78,7 +78,7 @@ describe('a pool of public addresses', () => {
     expect(drain(new IpPool([prefix('255.255.255.255/32')]))).toEqual(['255.255.255.255'])
   })
 
-  it('refuses what is no prefix', () => {
+  it('refuses a text that is no prefix', () => {
     expect(() => new IpPool([prefix('198.51.100.1/30')])).toThrow('198.51.100.0/30')
   })
 })

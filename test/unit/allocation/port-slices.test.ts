@@ -91,14 +91,14 @@ describe('allocating slices', () => {
     expect(result.displaced).toEqual([])
   })
 
-  it('gives a freed slice to the next and moves nobody', () => {
+  it('gives a freed slice to the next owner and moves no other', () => {
     const existing = [table([section('x', 1024, 64), section('gone', 1088, 64), section('z', 1152, 64)])]
     const owners = [owner('z', 1), owner('new', 0), owner('x', 2)]
     const result = plainAllocation({ addresses, portsPerSlice: 64, existing, owners })
     expect(placed(result)).toEqual({ x: 'a:1024-1087', new: 'a:1088-1151', z: 'a:1152-1215' })
   })
 
-  it('keeps address and index where the size changes, before anyone chooses another', () => {
+  it('keeps address and index where the size changes, before any owner gets another', () => {
     const existing = [table([section('far', 1024 + 40 * 64, 64), section('near', 1024 + 64, 64)])]
     const owners = [owner('far', 1), owner('near', 2), owner('new', 0)]
     const result = plainAllocation({ addresses, portsPerSlice: 2048, existing, owners })
@@ -106,7 +106,7 @@ describe('allocating slices', () => {
     expect(result.damage).toEqual([])
   })
 
-  it('serves those who lose their address before those who never had one', () => {
+  it('serves owners that lose their address before owners that never had one', () => {
     const existing = [table([section('had', 1024, 32768)], 32768, 'withdrawn')]
     const owners = [owner('had', 9), owner('new', 1)]
     const request = { addresses: [{ ip: 'a', ports }], portsPerSlice: 32768, existing, owners }
@@ -124,7 +124,7 @@ describe('allocating slices', () => {
     expect(result.tables[0]?.sections).toEqual([{ ...section('x', 1088, 64), ip: '10.0.0.9' }])
   })
 
-  describe('heals tables that somebody damaged, keeping the first', () => {
+  describe('repairs damaged tables and keeps the first', () => {
     it.each([
       ['two owners on one slice', [section('x', 1024, 64), section('y', 1024, 64)], 'overlap'],
       ['a section off its boundary', [section('x', 1024, 64), section('y', 1030, 64)], 'misaligned'],

@@ -13,7 +13,7 @@ beforeEach(() => {
 const oneSlice = () => stateOf({ interfaces: [interfaceOf(1, 1024)], addresses: [addressOf(PUBLIC)] })
 
 describe('the order of operations', () => {
-  it('opens a slice of a new owner once all of it is there, and one that stays at once', () => {
+  it('enables a slice of a new owner once its entry is complete, and one that stays at once', () => {
     const isOpen = (flags = 0) => (flags & SliceFlags.SLICE_ACTIVE) !== 0
     const seen: unknown[] = []
     const look = () => {
@@ -30,7 +30,7 @@ describe('the order of operations', () => {
     expect(seen.every((each) => (each as boolean[])[0])).toBe(true)
   })
 
-  it('fills a slice closed, opens it behind its address, then device, interface and settings', () => {
+  it('fills a disabled slice, enables it after its address, then device, interface and settings', () => {
     const plan = maps.apply({ ...oneSlice(), devices: [{ ifindex: 5, vni: 100, macs: [] }] })
     expect(outline(plan)).toEqual([
       'slot-block',
@@ -50,7 +50,7 @@ describe('the order of operations', () => {
     expect(maps.image.slices.get(0)).toMatchObject({ flags: 0, size: 0, secret: 0n, generation: 1 })
   })
 
-  it('switches off first and on last', () => {
+  it('disables translation first and enables it last', () => {
     const off = { ...oneSlice(), settings: { ...stateOf().settings, enabled: false } }
     maps.apply(oneSlice())
     expect(outline(maps.apply(off))[0]).toBe('put settings')
@@ -68,7 +68,7 @@ describe('the order of operations', () => {
   })
 })
 
-describe('a list that tells what changed in it', () => {
+describe('a list with a derivation', () => {
   const first = interfaceOf(1, 1024)
   const second = interfaceOf(2, 1088)
   const told = (interfaces: (typeof first)[], revision: number, from: number, added: (typeof first)[]) =>
@@ -78,7 +78,7 @@ describe('a list that tells what changed in it', () => {
       derivation: { revision, from, change: { removed: [], added } },
     })
 
-  it('is taken at its word after the state it came from', () => {
+  it('is compared by its derivation after the state it came from', () => {
     maps.apply(told([first], 1, 0, [first]))
     maps.apply(told([first, second], 2, 1, [second]))
     expect([...maps.image.interfaces.keys()].map(({ address }) => address)).toEqual(
@@ -86,7 +86,7 @@ describe('a list that tells what changed in it', () => {
     )
   })
 
-  it('is compared as a whole when a state between was never applied', () => {
+  it('is compared in full when a state between was never applied', () => {
     maps.apply(told([first], 1, 0, [first]))
     maps.apply(told([first, second], 3, 2, []))
     expect([...maps.image.interfaces.keys()].map(({ address }) => address)).toEqual(
@@ -133,7 +133,7 @@ describe('a slice', () => {
     expect(maps.image.slices.get(0)?.insideAddress).toBe(0x0a000001)
   })
 
-  it('is flushed after a crash between closing it and flushing it', () => {
+  it('is flushed after a crash between disabling and flushing it', () => {
     maps.apply(oneSlice())
     const { plan } = maps.plan(stateOf({ addresses: [addressOf(PUBLIC)] }))
     for (const operation of plan.operations.slice(0, 2)) maps.carryOut(operation)
@@ -172,7 +172,7 @@ describe('an interface', () => {
     )
   })
 
-  it('loses its slice when the public address goes, even if nobody said so of the interface', () => {
+  it('loses its slice with the public address, also when the derivation does not name it', () => {
     const state = oneSlice()
     maps.apply(state)
     maps.apply({ ...state, addresses: [] })

@@ -36,7 +36,7 @@ describe('what the programs do not serve yet', () => {
     expect([...maps.image.routes.keys()]).toEqual([{ prefixLength: 0, address: 0 }])
   })
 
-  it('is refused for an interface that another node has, which loses what it had here', () => {
+  it('is refused for an interface of another node, which loses its entries here', () => {
     const local = interfaceOf(1, 1024)
     maps.apply(stateOf({ interfaces: [local], addresses: [addressOf(PUBLIC)] }))
     const remote = { ...local, owner: { kind: 'remote' as const, node: 'worker-2' } }
@@ -51,7 +51,7 @@ describe('what the programs do not serve yet', () => {
     expect(maps.flushed).toEqual([0])
   })
 
-  it('stays refused while others change, and is gone without a trace', () => {
+  it('stays refused while others change, and leaves no entry behind', () => {
     const refused = { ...interfaceOf(2), address: IPV6 }
     const derived = (revision: number, removed: (typeof refused)[], added: (typeof refused)[]) => ({
       derivation: { revision, from: revision - 1, change: { removed, added } },

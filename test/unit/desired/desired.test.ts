@@ -78,7 +78,7 @@ describe('an interface with a slice', () => {
     expect(programmed).toMatchObject({ status: 'True', reason: 'Programmed' })
   })
 
-  test('keeps its slice while its machine does not answer, and the neighbour is asked for', () => {
+  test('keeps its slice while its machine does not answer, and the neighbour is resolved', () => {
     const { interfaces, insideNeighbours, programmed } = build(served(), host({}))
     expect(interfaces[0]?.slice).toEqual({ publicAddress: parseAddress('203.0.113.1'), firstPort: 1088 })
     expect(insideNeighbours.added).toEqual([neighbourKey(PRIVATE_A, parseAddress(VM))])
@@ -138,7 +138,7 @@ describe('an interface with a slice', () => {
   }
   const servedAt = (mac: string): Resource[] => [...BLUE, boundTo(mac), natTable('203.0.113.1', [['vm', VM]])]
 
-  test('that is bound to a MAC is sent to there, whoever answers ARP or nobody', () => {
+  test('that is bound to a MAC is reached there, whatever ARP says', () => {
     for (const neighbours of [[], [neighbour(PRIVATE_A, VM, MAC)]]) {
       const { interfaces, insideNeighbours, programmed } = build(servedAt(STATION), host({ neighbours }))
       expect(localOf(interfaces[0])?.nextHop).toMatchObject({
@@ -151,7 +151,7 @@ describe('an interface with a slice', () => {
     }
   })
 
-  test('that is bound to a MAC is on the device where just that one answers ARP', () => {
+  test('that is bound to a MAC is on the device where that MAC answers ARP', () => {
     const neighbours = [neighbour(PRIVATE_A, VM, MAC), neighbour(PRIVATE_B, VM, STATION)]
     const { interfaces } = build(servedAt(STATION), host({ routes: [], neighbours }), TWO_DEVICES)
     expect(interfaces[0]).toMatchObject({ owner: { ifindex: PRIVATE_B } })
@@ -197,7 +197,7 @@ describe('an interface with a slice', () => {
 })
 
 describe('an interface', () => {
-  test('without a slice is known, so that its packets are not taken for spoofed, and nothing is said about it', () => {
+  test('without a slice has an entry, so that its packets are not taken for spoofed, and no condition', () => {
     const { interfaces, programmed, insideNeighbours } = build([...BLUE, networkInterface('vm', VM)], host({}))
     expect(interfaces).toEqual([
       { name: 'default/vm', vni: 7, address: parseAddress(VM), owner: { kind: 'local', ifindex: PRIVATE_A } },

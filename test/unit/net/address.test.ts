@@ -38,12 +38,12 @@ describe('an address of either family', () => {
     expect(sorted.map(formatAddress)).toEqual(['::1', '10.0.0.9', '10.0.0.10', '2001:db8::1', 'fe80::1'])
   })
 
-  it('in the form of IPv6 that holds an IPv4 address is refused, and the IPv4 address is offered', () => {
+  it('is refused as IPv4 in the form of IPv6, with the IPv4 address as remedy', () => {
     expect(net.addressProblem('::ffff:10.0.0.1')).toBe('it is an IPv4 address; write 10.0.0.1')
     expect(net.addressProblem('::ffff:a00:1')).toBe('it is an IPv4 address; write 10.0.0.1')
   })
 
-  it('that cannot be read is refused with the text and the reason', () => {
+  it('is refused with the text and the reason when it cannot be read', () => {
     expect(() => parseAddress('10.0.0.999')).toThrow('"10.0.0.999" is not an IP address: 999 is more than 255')
     expect(() => parseAddress('2001:db8::g')).toThrow('an IPv6 address is eight groups')
   })
@@ -64,7 +64,7 @@ describe('an address of either family', () => {
     expect([...net.mappedBytes(parseAddress('203.0.113.7'))]).toEqual([...zeros, 0xff, 0xff, 203, 0, 113, 7])
   })
 
-  it('of IPv6 has no place where only IPv4 is served, and says so', () => {
+  it('of IPv6 is refused where only IPv4 is served', () => {
     expect(net.ipv4Word(parseAddress('10.0.0.1'))).toBe(0x0a000001)
     expect(net.unsupportedFamily(parseAddress('10.0.0.1'))).toBeUndefined()
     expect(() => net.ipv4Word(parseAddress('2001:db8::1'))).toThrow('2001:db8::1: IPv6 is not supported yet')
