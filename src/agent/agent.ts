@@ -14,9 +14,8 @@ import { DataplaneSync } from '../kernel/sync.ts'
 import { runCleanUps } from '../errors/clean-ups.ts'
 import { causeOf } from '../log/logger.ts'
 import { RateLimitedLog } from '../log/rate-limited-log.ts'
-import { AttachedDevices } from './attached-devices.ts'
+import { DevicePrograms } from './device-programs.ts'
 import { DesiredModel } from '../desired/desired-model.ts'
-import { deviceProblems, untranslated } from './device-problems.ts'
 import { AGENT_KINDS } from '../desired/objects.ts'
 import { listenToEvents } from './events.ts'
 import { HostNetwork } from '../host/host-network.ts'
@@ -27,8 +26,6 @@ import { NeighbourResolver } from './neighbour-resolver.ts'
 import { Passes } from './passes.ts'
 import { StatusWriter } from './status-writer.ts'
 import { SyncReport } from './sync-report.ts'
-import { readRedirectTargets } from '../host/xdp-features.ts'
-import { RedirectTargets, deafTargets, modeProblems } from './xdp-modes.ts'
 
 export interface AgentOptions {
   config: GatewayConfig
@@ -69,10 +66,7 @@ export class Agent {
   readonly #repeated: RateLimitedLog
   readonly #dataplane: Dataplane
   readonly #host: HostNetwork
-  readonly #devices: AttachedDevices
-  readonly #targets = new RedirectTargets()
-  /** For which the kernel was last asked what devices take. */
-  #askedLinks: unknown
+  readonly #devices: DevicePrograms
   readonly #model: DesiredModel
   readonly #resolver: NeighbourResolver
   readonly #sync: DataplaneSync
@@ -119,7 +113,7 @@ export class Agent {
       onFailure: (error) => problems.report('host network', [hostUnreadable(error)]),
       onRecovery: () => problems.report('host network', []),
     })
-    this.#devices = new AttachedDevices(this.#dataplane.attachments, config, now, log)
+    this.#devices = new DevicePrograms({ attachments: this.#dataplane.attachments, config, problems, now, log })
     this.#model = new DesiredModel(config, this.#host.snapshot())
     this.#resolver = new NeighbourResolver({
       resolve: (...request) => {
@@ -263,21 +257,10 @@ export class Agent {
       this.#host.refresh()
       this.#hostProblems.poll(this.#model.uplink())
     }
-    // Maps before programs: one that is attached for the first time finds what it needs to let the host be reached.
+    // Maps before programs: a program that is attached for the first time finds the addresses of the host.
     this.#settle()
-    const { links } = this.#host.snapshot()
-    const devices = this.#model.devices()
-    const ask = verify || links !== this.#askedLinks || this.#devices.retryDue()
-    if (ask) this.#targets.update(readRedirectTargets(), links)
-    this.#askedLinks = links
-    const deaf = deafTargets(devices, this.#targets)
-    await this.#devices.ensure(devices, links, deaf)
-    if (verify) await this.#devices.verify(devices, links)
-    const failures = this.#devices.failures()
-    if (this.#model.setFailures(untranslated({ devices, failures }))) this.#settle()
-    const unconfigured = this.#devices.unconfigured(links)
-    this.#problems.report('devices', deviceProblems({ devices, failures, unconfigured }))
-    this.#problems.report('modes', modeProblems(this.#config.xdpMode, deaf, this.#devices.modes()))
+    const untranslated = await this.#devices.ensure(this.#model.devices(), this.#host.snapshot().links, verify)
+    if (this.#model.setFailures(untranslated)) this.#settle()
     if (verify) this.#report.verified(this.#sync.verify())
   }
 

@@ -33,7 +33,7 @@ const DEAF_MS = 5_000
 /** Between tries to attach to a device that refused. */
 const RETRY_MS = 10_000
 
-/** Sees to it that every configured device runs its program; the failure of one does not keep the others from theirs. */
+/** Attaches the program to every configured device; the failure of one does not affect the others. */
 export class AttachedDevices {
   readonly #attachments: Attachments
   readonly #mode: GatewayConfig['xdpMode']
