@@ -22,6 +22,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   controllers: ['errors', 'time', 'net', 'api', 'log', 'problems', 'allocation', 'store'],
   agent: [
     'errors',
+    'time',
     'net',
     'api',
     'log',

@@ -6,6 +6,7 @@ import type { ResourceStore } from '../store/store.ts'
 import type { Built, FlowConfig } from '../desired/desired-model.ts'
 import type { HostChange, HostSnapshot } from '../host/host-network.ts'
 import type { Address } from '../net/address.ts'
+import { backgroundClock } from '../time/clock.ts'
 import type { Logger } from '../log/logger.ts'
 import { keyOf } from '../api/index.ts'
 import { openDataplane } from '../kernel/loader.ts'
@@ -131,6 +132,7 @@ export class Agent {
       programmedState: (key) =>
         this.#model.isLocal(key) ? (this.#report.programmedState(key) ?? this.#model.programmedState(key)) : 'notLocal',
       problems,
+      clock: backgroundClock,
       log,
     })
     this.#hostProblems = new HostProblems(config, problems, log)

@@ -3,6 +3,8 @@ import type { ResourceStore } from '../store/store.ts'
 import type { ProgrammedState } from '../desired/record.ts'
 import { FailingObjects } from '../problems/failing-objects.ts'
 import type { ProblemSink } from '../problems/problem-list.ts'
+import type { Clock } from '../time/clock.ts'
+import { timestamp } from '../time/clock.ts'
 import type { Logger } from '../log/logger.ts'
 import { NatGwError, messageOf } from '../errors/errors.ts'
 import { causeOf } from '../log/logger.ts'
@@ -22,6 +24,7 @@ export interface StatusWriterOptions {
   /** `leave`: the interface is none of this node's; undefined: nothing is to be said, a condition from before goes. */
   programmedState: (key: ObjectKey) => ProgrammedState | undefined | 'notLocal'
   problems: ProblemSink
+  clock: Clock
   log: Logger
 }
 
@@ -43,7 +46,7 @@ export class StatusWriter {
 
   constructor(options: StatusWriterOptions) {
     this.#options = options
-    this.#failures = new RateLimitedLog(options.log)
+    this.#failures = new RateLimitedLog(options.log, options.clock)
     this.#failing = new FailingObjects(options.problems, 'conditions', {
       reason: 'StatusNotWritten',
       severity: 'error',
@@ -147,7 +150,7 @@ export class StatusWriter {
     const state = this.#options.programmedState(key)
     if (object === undefined || state === 'notLocal') return undefined
     const before = object.status?.conditions ?? []
-    const conditions = withProgrammed(before, state, object.metadata.generation, new Date().toISOString())
+    const conditions = withProgrammed(before, state, object.metadata.generation, timestamp(this.#options.clock))
     return conditions === before ? undefined : { ...object, status: { ...object.status, conditions } }
   }
 }

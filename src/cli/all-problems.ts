@@ -43,7 +43,7 @@ function agentProblems({ info, known, namesMissing }: Inspection): Problem[] {
   const object = `instance ${info.instance}`
   const age = known?.ageSeconds
   if (!info.running) {
-    const message = 'no agent runs: attached programs go on with what is in the maps, and nothing is kept up to date'
+    const message = 'no agent runs: XDP programs stay attached and keep translating, but nothing is kept up to date'
     const remedy = `natgw run --config ${info.record?.config ?? 'FILE'}`
     problems.push({ reason: 'NoAgent', severity: 'error', object, message, remedy })
   } else if (age !== undefined && age > SILENT_SECONDS) {

@@ -172,7 +172,7 @@ const shows = {
 } as const
 
 function instanceOption(): Option {
-  return new Option('-i, --instance <name>', 'the gateway, where there are several on a host')
+  return new Option('-i, --instance <name>', 'instance name (default: that of gateway.yaml, or "default")')
 }
 
 function configOption(env: CliEnv): Option {

@@ -37,7 +37,7 @@ function agentLine({ instance, agent, knownSecondsAgo }: StatusView): string {
   const { running, pid } = agent
   if (running) return `instance ${instance}: agent runs${pid === undefined ? '' : ` (pid ${pid})`}`
   const known = `names, conditions and the agent's problems are those of ${agoOf(knownSecondsAgo)}`
-  return `instance ${instance}: no agent runs; the programs go on with what they know; ${known}`
+  return `instance ${instance}: no agent runs; XDP programs stay attached and keep translating; ${known}`
 }
 
 function deviceLine({ device, role, mode, attached }: DeviceRow): string {

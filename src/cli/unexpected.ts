@@ -10,7 +10,7 @@ export const EXIT_UNEXPECTED = 70
 export function endOn(log: Logger, error: unknown): never {
   log.fatal(
     { err: error },
-    `unexpected, please report it: ${messageOf(error)}; the programs go on with what they know until natgw is started again`,
+    `unexpected, please report it: ${messageOf(error)}; XDP programs stay attached and keep translating; start natgw again`,
   )
   return exitNow(EXIT_UNEXPECTED)
 }

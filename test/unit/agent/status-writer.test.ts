@@ -4,6 +4,7 @@ import type { ProgrammedState } from '../../../src/desired/record.ts'
 import { StatusWriter } from '../../../src/agent/status-writer.ts'
 import { NatGwError } from '../../../src/errors/errors.ts'
 import { ProblemList } from '../../../src/problems/problem-list.ts'
+import { systemClock } from '../../../src/time/clock.ts'
 import { MemoryStore } from '../../../src/store/memory.ts'
 import { networkInterface } from '../desired/world.ts'
 
@@ -29,6 +30,7 @@ function start(objects: NetworkInterface[], commit?: () => Promise<void>): void 
     store,
     programmedState: (key) => states.get(key),
     problems,
+    clock: systemClock,
     log: { debug() {}, info() {}, error() {}, warn: (_fields, message) => warnings.push(message) },
   })
 }
@@ -172,6 +174,7 @@ test('after a conflict the store itself is read: a cache that trails costs one m
     },
     programmedState: () => GOOD,
     problems,
+    clock: systemClock,
     log: { debug() {}, info() {}, warn() {}, error() {} },
   })
   writer.enqueue(['default/vm'])
