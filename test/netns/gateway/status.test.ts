@@ -110,6 +110,20 @@ describe('natgw status of a host that changes while natgw runs', () => {
     expect(await pings()).toBe(0)
   })
 
+  test('says in one line that addresses of the host find no room in a map, until they do', async () => {
+    const batch = join(gateway().lab.folder, 'addresses')
+    const lines = Array.from({ length: 4_200 }, (_, n) => `address add 172.20.${n >> 8}.${n & 255}/32 dev many`)
+    writeFileSync(batch, ['link add many type bridge', ...lines, ''].join('\n'))
+    await host().run('ip', '-batch', batch)
+    await expectProblem('map host_addresses', 'ERR_MAP_FULL')
+    const [problem, ...others] = await readProblems(gateway())
+    expect(others).toEqual([])
+    expect(problem?.detail).toMatch(/does not fit into map host_addresses, .* and \d+ more$/)
+    expect(await pings()).toBe(0)
+    await host().ip('link del many')
+    await expectNone()
+  })
+
   test.for([
     ['an uplink', () => gateway().lab.internet, 'up0', 'error'],
     ['a private device', () => gateway().lab.machine(2).host, 'p2', 'warning'],
