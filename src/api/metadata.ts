@@ -51,7 +51,7 @@ function annotations(kind: string, own: OwnAnnotations) {
         // Kubernetes looks at them in lower case.
         refuseKey(refuse, 'an annotation', key, value, key.toLowerCase())
         if (typeof value !== 'string') continue
-        const problem = own[key]?.(value) ?? unknownAnnotation(key, kind, Object.keys(own))
+        const problem = Object.hasOwn(own, key) ? own[key]?.(value) : unknownAnnotation(key, kind, Object.keys(own))
         if (problem !== undefined) refuse([key], value, problem)
         size += Buffer.byteLength(key) + Buffer.byteLength(value)
       }

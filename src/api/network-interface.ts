@@ -117,7 +117,7 @@ export const networkInterfaceSpec = titled(
     },
     {
       unsupported: { prefixes: 'remove it: routed prefixes of an interface are not realised' },
-      emptyIsAbsent: ['providerID', 'ips'],
+      emptyIsAbsent: { providerID: '', ips: [] },
     },
   ).check(familiesFit, z.overwrite(withFamilies)),
   'networkRef and ips',

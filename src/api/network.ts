@@ -39,7 +39,7 @@ const peering = fields(
     ),
     prefixes: described(z.exactOptional(list(prefix, 'prefixes')), 'what is shared; all where absent'),
   },
-  { emptyIsAbsent: ['prefixes'] },
+  { emptyIsAbsent: { prefixes: [] } },
 )
 
 const incomingPeering = fields({
@@ -58,7 +58,7 @@ export const networkSpec = z.prefault(
         'Networks that peer with this one; written by a controller',
       ),
     },
-    { emptyIsAbsent: ['providerID', 'peerings', 'incomingPeerings'] },
+    { emptyIsAbsent: { providerID: '', peerings: [], incomingPeerings: [] } },
   ),
   {},
 )

@@ -63,19 +63,21 @@ export function converted<T>(title: string, convert: (text: string) => Converted
 }
 
 export interface FieldsOptions extends Pick<Wording, 'unsupported' | 'ignored'> {
-  /** Fields that are absent where they are `""` or `[]`. */
-  emptyIsAbsent?: readonly string[]
+  /** Fields that are absent where they have this empty value. */
+  emptyIsAbsent?: Readonly<Record<string, '' | readonly never[]>>
 }
 
 /** A map of fields as the Kubernetes API reads it: a field that is `null` is absent. */
 export function fields<S extends z.core.$ZodLooseShape>(
   shape: S,
-  { emptyIsAbsent = [], unsupported = {}, ignored = [] }: FieldsOptions = {},
+  { emptyIsAbsent = {}, unsupported = {}, ignored = [] }: FieldsOptions = {},
 ) {
   const object = z.strictObject(shape)
   wordings.add(object, { unsupported, ignored })
   const isAbsent = (name: string, value: unknown) =>
-    value === null || ignored.includes(name) || (isEmpty(value) && emptyIsAbsent.includes(name))
+    (value === null && Object.hasOwn(shape, name)) ||
+    ignored.includes(name) ||
+    (Object.hasOwn(emptyIsAbsent, name) && isSameEmpty(value, emptyIsAbsent[name]))
   const present = z.transform((value: unknown): unknown => {
     if (!isMap(value) || !Object.keys(value).some((name) => isAbsent(name, value[name]))) return value
     return Object.fromEntries(Object.entries(value).filter(([name, each]) => !isAbsent(name, each)))
@@ -83,8 +85,8 @@ export function fields<S extends z.core.$ZodLooseShape>(
   return z.pipe(present, object)
 }
 
-function isEmpty(value: unknown): boolean {
-  return value === '' || (Array.isArray(value) && value.length === 0)
+function isSameEmpty(value: unknown, empty: unknown): boolean {
+  return Array.isArray(empty) ? Array.isArray(value) && value.length === 0 : value === empty
 }
 
 export interface NumberRule {

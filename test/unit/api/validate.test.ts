@@ -133,7 +133,11 @@ describe('metadata', () => {
 
   it('has labels and annotations as Kubernetes has them', () => {
     const labels = { 'app.kubernetes.io/name': 'a-b_c.D9', plain: '', [`b.example/${'k'.repeat(63)}`]: 'v'.repeat(63) }
-    const annotations = { 'Upper.Example/Key': 'any text\n, of "any" shape', note: 'x'.repeat(200_000) }
+    const annotations = {
+      'Upper.Example/Key': 'any text\n, of "any" shape',
+      constructor: 'x',
+      note: 'x'.repeat(200_000),
+    }
     const metadata = JSON.stringify({ name: 'a', labels, annotations })
     expect(read(document('Network', '{}', metadata)).metadata).toMatchObject({ labels, annotations })
   })

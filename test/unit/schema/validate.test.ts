@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import * as z from 'zod/mini'
-import { across, list, text, titled, wholeNumber } from '../../../src/schema/fields.ts'
+import { across, converted, fields, list, text, titled, wholeNumber } from '../../../src/schema/fields.ts'
 import { describeIssue } from '../../../src/schema/issue.ts'
 import { validate } from '../../../src/schema/validate.ts'
 
@@ -121,4 +121,49 @@ describe('a document by its schema', () => {
 it('one schema in two places keeps what each of them means', () => {
   const pair = z.strictObject({ first: titled(short, 'the first'), second: titled(short, 'the second') })
   expect(validate(pair, {}, about).issues?.map(({ remedy }) => remedy)).toEqual(['give the first', 'give the second'])
+})
+
+describe('a map of fields as the Kubernetes API reads it', () => {
+  const spec = fields(
+    {
+      id: z.exactOptional(z.string()),
+      ports: z.exactOptional(list(z.int(), 'ports')),
+      size: wholeNumber({ min: 1, max: 9 }, 3),
+      name: converted('a name', (name) =>
+        name === '' ? { message: 'is empty', remedy: 'give one' } : { value: name.toLowerCase() },
+      ),
+    },
+    {
+      emptyIsAbsent: { id: '', ports: [] },
+      unsupported: { template: 'write the fields themselves' },
+      ignored: ['uid'],
+    },
+  ).check(
+    across<{ name: unknown }>(({ name }, refuse) => {
+      if (name === 'a') refuse(['name'], name, { message: 'is taken', remedy: 'give another' })
+    }),
+  )
+  const lines = (document: unknown) =>
+    validate(spec, document, about).issues?.map(({ field, message, remedy }) => `${field}: ${message}; ${remedy}`)
+
+  it('takes null, and an empty value where it means nothing, for absent', () => {
+    const document = { id: '', ports: [], size: null, name: 'B', uid: { any: 1 } }
+    expect(validate(spec, document, about).value).toEqual({ size: 3, name: 'b' })
+  })
+
+  it('refuses an empty value of another type, and fields that are not known whatever they are', () => {
+    expect(lines({ name: 'b', ports: '', other: null })).toEqual([
+      'other: is not a known field; known are id, ports, size, name',
+      'ports: "" is not a list; put each element on a line of its own that begins with "- "',
+    ])
+  })
+
+  it('says what to do in the place of a field that is not supported', () => {
+    expect(lines({ name: 'b', template: {} })).toEqual(['template: is not supported here; write the fields themselves'])
+  })
+
+  it('asks rules between fields of converted values only', () => {
+    expect(lines({ name: 'A' })).toEqual(['name: is taken; give another'])
+    expect(lines({ name: '' })).toEqual(['name: is empty; give one'])
+  })
 })
