@@ -2,18 +2,21 @@
 /*
  * How words that several CPUs use at once are read and written. Every such access goes through one of these names.
  *
- * The life of a claim, the first word of a slot or a further session. Only the holder of a BUSY claim may write what
- * the claim covers; everybody else leaves it alone until it is LIVE again.
+ * States of a slot's owner word (types.h, enum word_constants). Only the CPU that made it BUSY may write what it
+ * covers; all others leave that alone until the word is LIVE again. The lock of the slice is held for each change to
+ * BUSY but the one that frees a mapping that is not chained.
  *
- *              compare_exchange (lock of the slice held)
- *      FREE ───────────────────────────────────────────────▶ BUSY ── store_release ──▶ LIVE
- *       ▲                                                     ▲ │                        │
- *       │                  store_release                      │ │                        │
- *       └─────────────────────────────────────────────────────┼─┘                        │
- *                                                             └── compare_exchange ──────┘
- *                                             (to renew it, or to take it away: expired, or flushed)
+ *              compare_exchange
+ *      FREE ──────────────────────▶ BUSY ── store_release ──▶ LIVE
+ *       ▲                           ▲ │                        │
+ *       └────── store_release ──────┼─┘                        │
+ *                                   └──── compare_exchange ────┘
+ *                                    (to renew it, or to free it: expired, or flushed)
  *
- * Whoever loses a compare_exchange has changed nothing.
+ * The mapping word of an entry of `sessions` has the same states, and each change is made by a holder of the slice's
+ * lock. Other slices take free entries at the same time, so a free one is had by compare_exchange.
+ *
+ * A CPU that loses a compare_exchange has changed nothing.
  */
 #ifndef NATGW_ATOMIC_H
 #define NATGW_ATOMIC_H

@@ -16,7 +16,7 @@
 struct flow_request {
 	__u32 slice;
 	__u32 protocol;
-	__be32 source;
+	__u32 epoch; /* of the slice's owner, when the slice was looked up */
 	__be32 destination;
 	__be16 source_port;
 	__be16 destination_port;
@@ -37,19 +37,33 @@ struct new_flow {
 	struct slice_state *state;
 };
 
-/* Fills a slot that this CPU holds by a BUSY claim, and lets everyone see it. Its mapping has no further sessions yet.
- */
-static __always_inline void slot_publish(struct new_flow *flow, struct slot *slot, __u16 flags)
+static __always_inline __u64 request_endpoint(const struct flow_request *request)
 {
-	__u16 generation = (slot->generation + 1) & GENERATION_MASK;
+	return endpoint_make(request->epoch, request->source_port);
+}
 
-	WRITE_ONCE(slot->spilled, 0);
-	WRITE_ONCE(slot->generation, generation);
-	WRITE_ONCE(slot->flags, flags);
-	session_init(&slot->session, flow->request->destination, flow->request->destination_port,
-		     flow->request->protocol, flow->settings, flow->request->next_hop, flow->request->now);
-	store_release(&slot->claim,
-		      claim_make(flow->request->source, flow->request->source_port, generation, CLAIM_LIVE));
+static __always_inline __u64 request_remote(const struct flow_request *request)
+{
+	return remote_make(request->destination, request->destination_port);
+}
+
+/* A session begins: in its mapping's slot with the slot's flags, or in an entry of `sessions` with none. */
+static __always_inline void flow_session_init(const struct new_flow *flow, struct session *session, __u32 *created,
+					      __u16 flags)
+{
+	const struct flow_request *request = flow->request;
+
+	*created = request->now;
+	session_init(session, request_remote(request), request->protocol, flags, flow->settings, request->next_hop,
+		     request->now);
+}
+
+/* Fills a slot whose owner word this CPU made BUSY, and makes it visible. The mapping has no further sessions yet. */
+static __always_inline void slot_publish(struct new_flow *flow, struct slot *slot, __u32 generation, __u16 flags)
+{
+	WRITE_ONCE(slot->further, 0);
+	flow_session_init(flow, &slot->session, &slot->created, flags);
+	store_release(&slot->owner, owner_make(request_endpoint(flow->request), generation, WORD_LIVE));
 	count(COUNTER_MAPPINGS_CREATED, 1);
 }
 
@@ -66,10 +80,10 @@ static __always_inline void usage_raise(struct slice_state *state, __u32 protoco
 static __always_inline int mapping_make(struct new_flow *flow, const struct slot_range *range)
 {
 	struct slice_state *state = flow->state;
-	__u64 busy = claim_make(flow->request->source, flow->request->source_port, 0, CLAIM_BUSY);
 	__u32 protocol = flow->request->protocol;
 	__u16 flags = 0;
 	struct slot *slot;
+	__u64 owner;
 	__u16 *port;
 	__s32 free, distance;
 
@@ -90,8 +104,11 @@ static __always_inline int mapping_make(struct new_flow *flow, const struct slot
 	}
 	slot = range_slot(range, free);
 	port = range_port(range, free);
-	/* Only holders of the lock claim free slots, so this one cannot be lost. */
-	if (!slot || !port || compare_exchange(&slot->claim, CLAIM_FREE, busy) != CLAIM_FREE)
+	if (!slot || !port)
+		return DROP_CONTENDED;
+	/* Only holders of the lock take free slots, so this one cannot be lost. */
+	owner = READ_ONCE(slot->owner);
+	if (word_state(owner) != WORD_FREE || compare_exchange(&slot->owner, owner, word_busy(owner)) != owner)
 		return DROP_CONTENDED;
 	*port = bpf_ntohs(flow->request->source_port);
 	if (flags & SLOT_OVERFLOW) {
@@ -100,111 +117,103 @@ static __always_inline int mapping_make(struct new_flow *flow, const struct slot
 	}
 	slot_mark_taken(range, free);
 	usage_raise(state, protocol);
-	slot_publish(flow, slot, flags);
+	slot_publish(flow, slot, word_generation(owner) + 1, flags);
 	flow->request->offset = free;
 	return DROP_NONE;
-}
-
-static __always_inline void flow_session_init(const struct new_flow *flow, struct session_data *data)
-{
-	const struct flow_request *request = flow->request;
-
-	session_init(data, request->destination, request->destination_port, request->protocol, flow->settings,
-		     request->next_hop, request->now);
 }
 
 /* The expired session at `index` of `sessions`, whose remote is asked for again, lives again. Caller holds the lock. */
 static __always_inline int session_renew(struct new_flow *flow, __u32 index, __u64 live)
 {
-	struct session *session = bpf_map_lookup_elem(&sessions, &index);
+	struct session_entry *entry = bpf_map_lookup_elem(&sessions, &index);
 
-	if (!session)
+	if (!entry)
 		return DROP_CONTENDED;
 	flow->request->session = index;
-	if (session_alive(&session->session, flow->request->now))
+	if (session_alive(&entry->session, flow->request->now))
 		return DROP_NONE; /* another CPU was first */
-	if (compare_exchange(&session->claim, live, (live & ~3ull) | CLAIM_BUSY) != live)
-		return DROP_CONTENDED; /* the sweep was first */
-	flow_session_init(flow, &session->session);
-	store_release(&session->claim, live);
+	if (compare_exchange(&entry->mapping, live, word_busy(live)) != live)
+		return DROP_CONTENDED;
+	flow_session_init(flow, &entry->session, &entry->created, 0);
+	store_release(&entry->mapping, live);
 	return DROP_NONE;
 }
 
 /* One more entry of `sessions` for the mapping in `slot`. Caller holds the lock; other slices take entries at the same
  * time. */
-static __always_inline int session_add(struct new_flow *flow, struct slot *slot, __u32 slot_index, __u64 live)
+static __always_inline int session_add(struct new_flow *flow, struct slot *slot, __u32 slot_number, __u64 live)
 {
 	struct flow_request *request = flow->request;
 	__u32 zero = 0, *total = bpf_map_lookup_elem(&session_use, &zero), index;
-	struct session *session;
-	__u16 flags = SLOT_SPILLED;
+	__u64 remote = request_remote(request);
+	struct session_entry *entry;
+	__u16 flags = 0;
 	int found;
 
 	if (!session_allowed(flow->settings, flow->state))
 		return DROP_SESSION_LIMIT;
-	found = session_search_free(slot_index, request->destination, request->destination_port, 0);
+	found = session_find_free(slot_number, remote, 0);
 	if (found < 0) {
-		flags |= SLOT_SECOND;
-		found = session_search_free(slot_index, request->destination, request->destination_port, 1);
+		flags = SLOT_SECOND_HASH;
+		found = session_find_free(slot_number, remote, 1);
 	}
 	index = found;
-	session = found < 0 ? NULL : bpf_map_lookup_elem(&sessions, &index);
-	if (!session || !total)
+	entry = found < 0 ? NULL : bpf_map_lookup_elem(&sessions, &index);
+	if (!entry || !total)
 		return DROP_SESSION_TABLE_FULL;
-	if (compare_exchange(&session->claim, CLAIM_FREE, (live & ~3ull) | CLAIM_BUSY) != CLAIM_FREE)
+	if (compare_exchange(&entry->mapping, WORD_FREE, word_busy(live)) != WORD_FREE)
 		return DROP_CONTENDED;
-	/* Counted before it is seen: no mapping or slice has more than is counted. */
-	slot->flags |= flags;
-	fetch_add(&slot->spilled, 1);
+	/* Counted before it is visible: no mapping or slice has more than is counted. */
+	slot->session.flags |= flags;
+	WRITE_ONCE(slot->further, slot->further + 1);
 	fetch_add(&flow->state->sessions, 1);
 	fetch_add(total, 1);
-	session->slice = request->slice;
-	flow_session_init(flow, &session->session);
-	store_release(&session->claim, live);
+	entry->slice = request->slice;
+	flow_session_init(flow, &entry->session, &entry->created, 0);
+	store_release(&entry->mapping, live);
 	request->session = index;
 	return DROP_NONE;
 }
 
 /*
- * A session of the living mapping in `slot` with a remote that has none alive. The lock is held, and every place is
- * looked at in which the remote may have one already, so that it never has two.
+ * A session of the living mapping in `slot` with a remote that has none alive. Caller holds the lock. The slot and all
+ * entries where the remote may have a session are looked at first, so that it never has two.
  */
-static __always_inline int session_make(struct new_flow *flow, struct slot *slot, __u32 slot_index)
+static __always_inline int session_make(struct new_flow *flow, struct slot *slot, __u32 slot_number)
 {
-	__u64 live = session_claim(slot_index, slot->generation, CLAIM_LIVE);
-	struct flow_request *request = flow->request;
-	int own_alive = session_alive(&slot->session, request->now), found;
+	__u64 live = word_make(slot_number, word_generation(READ_ONCE(slot->owner)), WORD_LIVE);
+	__u64 remote = request_remote(flow->request);
+	int own_alive = session_alive(&slot->session, flow->request->now), found;
 
-	if (session_is(&slot->session, request->destination, request->destination_port)) {
+	if (slot->session.remote == remote) {
 		if (!own_alive)
-			flow_session_init(flow, &slot->session);
+			flow_session_init(flow, &slot->session, &slot->created, slot->session.flags);
 		return DROP_NONE;
 	}
-	found = session_search(slot, slot_index, request->destination, request->destination_port);
+	found = session_lookup_further(slot, slot_number, remote);
 	if (found >= 0)
 		return session_renew(flow, found, live);
 	if (own_alive)
-		return session_add(flow, slot, slot_index, live);
-	flow_session_init(flow, &slot->session);
+		return session_add(flow, slot, slot_number, live);
+	flow_session_init(flow, &slot->session, &slot->created, slot->session.flags);
 	return DROP_NONE;
 }
 
 static __always_inline int flow_make_locked(struct new_flow *flow)
 {
 	struct flow_request *request = flow->request;
-	__u64 endpoint = claim_endpoint(claim_make(request->source, request->source_port, 0, 0));
+	__u64 endpoint = request_endpoint(request);
 	struct slot *slot;
 	struct slot_range range;
 	__s32 offset;
-	__u64 claim;
+	__u64 owner;
 
 	/* The slice may have changed hands since it was looked up. */
-	if (!(flow->slice->flags & SLICE_ACTIVE) || flow->slice->inside_address != flow->request->source)
+	if (!(flow->slice->flags & SLICE_ACTIVE) || READ_ONCE(flow->slice->epoch) != request->epoch)
 		return DROP_NO_SLICE;
 	if (!range_open(&range, flow->slice, flow->request->protocol))
 		return DROP_NO_SLICE;
-	offset =
-	    slot_lookup_slow(request->slice, request->protocol, request->source, request->source_port, request->bucket);
+	offset = slot_lookup_slow(request->slice, request->protocol, endpoint, request->bucket);
 	if (offset == CHAIN_FULL) {
 		fetch_add(&flow->state->refused, 1);
 		return DROP_SLICE_FULL;
@@ -215,16 +224,16 @@ static __always_inline int flow_make_locked(struct new_flow *flow)
 	if (!slot)
 		return DROP_NO_SLICE;
 
-	claim = READ_ONCE(slot->claim);
-	if (claim_endpoint(claim) != endpoint || claim_state(claim) != CLAIM_LIVE)
+	owner = READ_ONCE(slot->owner);
+	if (owner_endpoint(owner) != endpoint || word_state(owner) != WORD_LIVE)
 		return DROP_CONTENDED;
 	flow->request->offset = offset;
 	if (slot_alive(slot, request->now))
 		return session_make(flow, slot, slice_first_slot(flow->slice, request->protocol) + offset);
-	/* Expired, not swept yet: the same port serves its old owner again. */
-	if (compare_exchange(&slot->claim, claim, (claim & ~3ull) | CLAIM_BUSY) != claim)
+	/* Expired, not freed yet: the same port serves its endpoint again. */
+	if (compare_exchange(&slot->owner, owner, word_busy(owner)) != owner)
 		return DROP_CONTENDED;
-	slot_publish(flow, slot, slot->flags & SLOT_OVERFLOW);
+	slot_publish(flow, slot, word_generation(owner) + 1, slot->session.flags & SLOT_OVERFLOW);
 	return DROP_NONE;
 }
 

@@ -12,7 +12,7 @@
 struct landing {
 	struct slice *slice;
 	struct slot *slot;
-	__u32 slot_index;
+	__u32 slot_number;
 };
 
 /* What is not NAT's: for a shared address the host's, else dropped. */
@@ -33,7 +33,7 @@ static __always_inline int landing_find(const struct address *address, __be32 pu
 	struct slice *slice;
 	struct slot *slot;
 	struct slot_range range;
-	__u64 claim;
+	__u64 owner;
 
 	if (port < address->first_port || port > address->last_port || !size)
 		return DROP_NOT_A_SLICE;
@@ -47,13 +47,13 @@ static __always_inline int landing_find(const struct address *address, __be32 pu
 	slot = range_slot(&range, offset);
 	if (!slot)
 		return DROP_NO_MAPPING;
-	claim = READ_ONCE(slot->claim);
-	slot = load_acquire(slot, claim);
-	if (!slot_alive(slot, now) || claim_address(claim) != slice->inside_address)
+	owner = READ_ONCE(slot->owner);
+	slot = load_acquire(slot, owner);
+	if (!slot_alive(slot, now) || owner_epoch(owner) != slice->epoch)
 		return DROP_NO_MAPPING;
 	found->slice = slice;
 	found->slot = slot;
-	found->slot_index = slice_first_slot(slice, protocol) + offset;
+	found->slot_number = slice_first_slot(slice, protocol) + offset;
 	return DROP_NONE;
 }
 
@@ -81,7 +81,7 @@ static __always_inline int in_flow(const struct settings *s, const struct addres
 				   const void *data_end)
 {
 	__u32 now = now_jiffies();
-	struct session_data *session;
+	struct session *session;
 	struct landing landing = {};
 	struct link_layer link;
 	int reason;
@@ -96,15 +96,15 @@ static __always_inline int in_flow(const struct settings *s, const struct addres
 		return not_nat(address, reason);
 	if (reason != DROP_NONE || !landing.slot || !landing.slice)
 		return drop(reason);
-	session = session_lookup(landing.slot, landing.slot_index, p->ip->saddr,
-				 p->protocol == NAT_PROTOCOL_ICMP ? 0 : p->source, now);
+	session = session_lookup(landing.slot, landing.slot_number,
+				 remote_make(p->ip->saddr, p->protocol == NAT_PROTOCOL_ICMP ? 0 : p->source), now);
 	if (!session)
 		return drop(DROP_FILTERED);
 	reason = way_in(p, landing.slice, &link);
 	if (reason != DROP_NONE)
 		return drop(reason);
 	session_touch(s, session, p, data_end, now, 0);
-	destination_rewrite(p, landing.slice->inside_address, claim_port(landing.slot->claim));
+	destination_rewrite(p, landing.slice->inside_address, owner_port(landing.slot->owner));
 	return in_deliver(p, landing.slice, &link);
 }
 
@@ -122,13 +122,14 @@ static __noinline int in_icmp_error(const struct address *address, struct packet
 	reason = landing_find(address, quote.ip->saddr, quote.source, quote.protocol, now, &landing);
 	if (reason != DROP_NONE || !landing.slot || !landing.slice)
 		return not_nat(address, DROP_ICMP_NO_SESSION);
-	if (!session_lookup(landing.slot, landing.slot_index, quote.ip->daddr,
-			    quote.protocol == NAT_PROTOCOL_ICMP ? 0 : quote.destination, now))
+	if (!session_lookup(landing.slot, landing.slot_number,
+			    remote_make(quote.ip->daddr, quote.protocol == NAT_PROTOCOL_ICMP ? 0 : quote.destination),
+			    now))
 		return drop(DROP_ICMP_NO_SESSION);
 	reason = way_in(p, landing.slice, &link);
 	if (reason != DROP_NONE)
 		return drop(reason);
-	quote_rewrite_source(p, &quote, data_end, landing.slice->inside_address, claim_port(landing.slot->claim));
+	quote_rewrite_source(p, &quote, data_end, landing.slice->inside_address, owner_port(landing.slot->owner));
 	error_destination_rewrite(p, landing.slice->inside_address);
 	count(COUNTER_ICMP_ERRORS, 1);
 	return in_deliver(p, landing.slice, &link);

@@ -118,7 +118,7 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 262144);
 	__type(key, __u32);
-	__type(value, struct session);
+	__type(value, struct session_entry);
 } sessions SEC(".maps");
 
 /* How many entries of `sessions` are taken. */

@@ -34,14 +34,14 @@ __noinline int way_out(__be32 remote, __u32 slice_index)
  * routes changed, or what an address is; nothing but their remote decides. One whose remote is not outside any more
  * ends.
  */
-static __always_inline struct next_hop *session_next_hop(const struct settings *s, struct session_data *session,
+static __always_inline struct next_hop *session_next_hop(const struct settings *s, struct session *session,
 							 __u32 slice_index, struct link_layer *link, int *reason)
 {
 	__u32 generation = s->route_generation, word = READ_ONCE(session->route), index;
 	struct next_hop *hop;
 
 	if (!likely(route_is_current(word, generation))) {
-		int found = way_out(session->remote, slice_index);
+		int found = way_out(remote_address(session->remote), slice_index);
 
 		if (found < 0) {
 			if (found == -WAY_TO_HOST || found == -DROP_DESTINATION)
@@ -64,7 +64,7 @@ static __always_inline struct next_hop *session_next_hop(const struct settings *
 /* A session and where it is. */
 struct outgoing {
 	const struct slice *slice;
-	struct session_data *session;
+	struct session *session;
 	__u32 slice_index;
 	__u32 offset; /* of its mapping's slot in its range */
 };
@@ -95,7 +95,7 @@ static __always_inline int out_flow(struct settings *s, struct packet *p, const 
 	__be16 remote_port = p->protocol == NAT_PROTOCOL_ICMP ? 0 : p->destination;
 	struct outgoing out = {.slice = slice, .slice_index = slice_index};
 	struct flow_request request = {};
-	__u32 now = now_jiffies(), bucket;
+	__u32 now = now_jiffies(), bucket, epoch;
 	struct slot *slot;
 	struct slot_range range;
 	int verdict;
@@ -104,11 +104,12 @@ static __always_inline int out_flow(struct settings *s, struct packet *p, const 
 		return drop(DROP_NO_SLICE);
 	if (p->ip->ttl <= 1)
 		return host_or_drop(p->ip->saddr, p->ip->daddr, slice->ifindex, DROP_TTL_EXPIRED);
-	bucket = bucket_of(&range, slice->secret, p->ip->saddr, p->source, p->protocol);
-	slot = slot_lookup(&range, slice_index, p->protocol, p->ip->saddr, p->source, bucket, &out.offset);
+	epoch = READ_ONCE(slice->epoch);
+	bucket = bucket_of(&range, slice->secret, p->source, p->protocol);
+	slot = slot_lookup(&range, slice_index, p->protocol, endpoint_make(epoch, p->source), bucket, &out.offset);
 	if (likely(slot && slot_alive(slot, now))) {
-		out.session = session_lookup(slot, slice_first_slot(slice, p->protocol) + out.offset, p->ip->daddr,
-					     remote_port, now);
+		out.session = session_lookup(slot, slice_first_slot(slice, p->protocol) + out.offset,
+					     remote_make(p->ip->daddr, remote_port), now);
 		if (likely(out.session))
 			return out_translate(s, p, data_end, &out, now);
 	}
@@ -118,7 +119,7 @@ static __always_inline int out_flow(struct settings *s, struct packet *p, const 
 		return drop(verdict);
 	request.slice = slice_index;
 	request.protocol = p->protocol;
-	request.source = p->ip->saddr;
+	request.epoch = epoch;
 	request.destination = p->ip->daddr;
 	request.source_port = p->source;
 	request.destination_port = remote_port;
@@ -138,11 +139,11 @@ static __always_inline int out_flow(struct settings *s, struct packet *p, const 
 	out.session = &slot->session;
 	if (request.session >= 0) {
 		__u32 index = request.session;
-		struct session *spilled = bpf_map_lookup_elem(&sessions, &index);
+		struct session_entry *entry = bpf_map_lookup_elem(&sessions, &index);
 
-		if (!spilled)
+		if (!entry)
 			return drop(DROP_LEAK_PREVENTED);
-		out.session = &spilled->session;
+		out.session = &entry->session;
 	}
 	return out_translate(s, p, data_end, &out, now);
 }
@@ -154,7 +155,7 @@ static __noinline int out_icmp_error(const struct settings *s, struct packet *p,
 	struct link_layer link;
 	struct quote quote;
 	__u32 now = now_jiffies(), bucket, offset;
-	struct session_data *session;
+	struct session *session;
 	struct next_hop *hop;
 	struct slot *slot;
 	struct slot_range range;
@@ -164,15 +165,17 @@ static __noinline int out_icmp_error(const struct settings *s, struct packet *p,
 		return host_or_drop(p->ip->saddr, p->ip->daddr, slice->ifindex, DROP_ICMP_NO_SESSION);
 	if (!range_open(&range, slice, quote.protocol))
 		return drop(DROP_NO_SLICE);
-	bucket = bucket_of(&range, slice->secret, quote.ip->daddr, quote.destination, quote.protocol);
-	slot = slot_lookup(&range, slice_index, quote.protocol, quote.ip->daddr, quote.destination, bucket, &offset);
+	bucket = bucket_of(&range, slice->secret, quote.destination, quote.protocol);
+	slot = slot_lookup(&range, slice_index, quote.protocol, endpoint_make(slice->epoch, quote.destination), bucket,
+			   &offset);
 	if (!slot || !slot_alive(slot, now))
 		return host_or_drop(p->ip->saddr, p->ip->daddr, slice->ifindex, DROP_ICMP_NO_SESSION);
-	session = session_lookup(slot, slice_first_slot(slice, quote.protocol) + offset, quote.ip->saddr,
-				 quote.protocol == NAT_PROTOCOL_ICMP ? 0 : quote.source, now);
+	session =
+	    session_lookup(slot, slice_first_slot(slice, quote.protocol) + offset,
+			   remote_make(quote.ip->saddr, quote.protocol == NAT_PROTOCOL_ICMP ? 0 : quote.source), now);
 	if (!session)
 		return host_or_drop(p->ip->saddr, p->ip->daddr, slice->ifindex, DROP_ICMP_NO_SESSION);
-	if (p->ip->daddr != session->remote)
+	if (p->ip->daddr != remote_address(session->remote))
 		return host_or_drop(p->ip->saddr, p->ip->daddr, slice->ifindex, DROP_ICMP_DESTINATION);
 	if (p->ip->ttl <= 1)
 		return drop(DROP_TTL_EXPIRED);

@@ -5,11 +5,12 @@
  * bucket that it hashes to.
  *
  * Concurrency. Look-ups take no lock. A mapping is made under the slice's lock, so an inside endpoint never gets two.
- * The sweep takes it away by compare-and-swap of `claim` (atomic.h has the states), and only `settings.grace` after its
- * last session expired: whoever found it alive is done with it by then. Where it is chained or has had several sessions
- * the sweep holds the lock as well, so that no session is added to it meanwhile. An expired mapping that is asked for
- * again is renewed in place, which competes with the sweep for the same compare-and-swap. A slot's inside port and its
- * links are only changed by the holder of its BUSY claim.
+ * The expiry frees it by compare-and-swap of the owner word (atomic.h has the states), and only
+ * `settings.port_reuse_delay` after its last session expired: a program that found it alive has ended by then. Further
+ * sessions are added, renewed and removed under the lock, so a mapping that has one stays while the lock is held. A
+ * chained mapping is freed under the lock too. An expired mapping that is asked for again is renewed in place, which
+ * competes with the expiry for the same compare-and-swap. Only the CPU that made the owner word BUSY changes the slot's
+ * inside port and its chain node.
  */
 #ifndef NATGW_SLOTS_H
 #define NATGW_SLOTS_H
@@ -21,7 +22,6 @@
 #include "counters.h"
 #include "maps.h"
 
-#define GENERATION_MASK 0x3fff
 #define CHAIN_LENGTH 32 /* mappings in the chain of one bucket; more are refused */
 #define CHAIN_FULL -2
 #define LOCK_SPINS 4096
@@ -29,36 +29,57 @@
 #define LANES 0x0001000100010001ull
 #define LANES_HIGH 0x8000800080008000ull
 
-static __always_inline __u64 claim_make(__be32 address, __be16 port, __u16 generation, __u64 state)
+static __always_inline __u64 word_state(__u64 word)
 {
-	return (__u64)bpf_ntohl(address) << 32 | (__u64)bpf_ntohs(port) << 16 |
-	       (__u64)(generation & GENERATION_MASK) << 2 | state;
+	return word & WORD_STATE;
 }
 
-static __always_inline __u64 claim_endpoint(__u64 claim)
+static __always_inline __u32 word_generation(__u64 word)
 {
-	return claim >> 16;
+	return word >> WORD_GENERATION_SHIFT & WORD_GENERATION;
 }
 
-static __always_inline __u64 claim_state(__u64 claim)
+static __always_inline __u64 word_make(__u32 high, __u32 generation, __u64 state)
 {
-	return claim & 3;
+	return (__u64)high << 32 | (generation & WORD_GENERATION) << WORD_GENERATION_SHIFT | state;
 }
 
-static __always_inline __be32 claim_address(__u64 claim)
+/* The same word, held by this CPU. */
+static __always_inline __u64 word_busy(__u64 word)
 {
-	return bpf_htonl(claim >> 32);
+	return (word & ~(__u64)WORD_STATE) | WORD_BUSY;
 }
 
-static __always_inline __be16 claim_port(__u64 claim)
+/* What the owner word of an inside endpoint's slot begins with: epoch and port. */
+static __always_inline __u64 endpoint_make(__u32 epoch, __be16 port)
 {
-	return bpf_htons(claim >> 16);
+	return (__u64)epoch << (OWNER_EPOCH_SHIFT - OWNER_PORT_SHIFT) | bpf_ntohs(port);
+}
+
+static __always_inline __u64 owner_make(__u64 endpoint, __u32 generation, __u64 state)
+{
+	return endpoint << OWNER_PORT_SHIFT | word_make(0, generation, state);
+}
+
+static __always_inline __u64 owner_endpoint(__u64 owner)
+{
+	return owner >> OWNER_PORT_SHIFT;
+}
+
+static __always_inline __u32 owner_epoch(__u64 owner)
+{
+	return owner >> OWNER_EPOCH_SHIFT;
+}
+
+static __always_inline __be16 owner_port(__u64 owner)
+{
+	return bpf_htons(owner >> OWNER_PORT_SHIFT);
 }
 
 /* A 64-bit multiply-xorshift mix over the slice's own secret: a tenant learns only about its own slice. */
-static __always_inline __u32 slot_hash(__u64 secret, __be32 address, __be16 port, __u32 protocol)
+static __always_inline __u32 slot_hash(__u64 secret, __be16 port, __u32 protocol)
 {
-	__u64 h = ((__u64)address << 32 | (__u64)port << 8 | protocol) ^ secret;
+	__u64 h = ((__u64)port << 8 | protocol) ^ secret;
 
 	h *= 0x9fb21c651e98df25ull;
 	h ^= h >> 32;
@@ -67,20 +88,19 @@ static __always_inline __u32 slot_hash(__u64 secret, __be32 address, __be16 port
 }
 
 /* Offset at which the window of an endpoint begins. Windows end with the range. */
-static __always_inline __u32 bucket_of(const struct slot_range *range, __u64 secret, __be32 address, __be16 port,
-				       __u32 protocol)
+static __always_inline __u32 bucket_of(const struct slot_range *range, __u64 secret, __be16 port, __u32 protocol)
 {
 	__u32 buckets = range->size - range_window(range) + 1;
 
-	return ((__u64)slot_hash(secret, address, port, protocol) * buckets) >> 32;
+	return ((__u64)slot_hash(secret, port, protocol) * buckets) >> 32;
 }
 
 /* `slot`, if its mapping is this inside endpoint's, else NULL. */
 static __always_inline struct slot *slot_if_of(struct slot *slot, __u64 endpoint)
 {
-	__u64 claim = READ_ONCE(slot->claim);
+	__u64 owner = READ_ONCE(slot->owner);
 
-	return claim_endpoint(claim) == endpoint ? load_acquire(slot, claim) : NULL;
+	return owner_endpoint(owner) == endpoint ? load_acquire(slot, owner) : NULL;
 }
 
 /* Offset of the endpoint's slot within its window or a little beyond, or -1. Compares four inside ports at a time. */
@@ -175,9 +195,8 @@ static __always_inline void chain_remove(const struct slot_range *range, __u32 b
  * Offset of the inside endpoint's slot, dead or alive, or -1, or CHAIN_FULL. Verified apart from its callers, so that
  * its paths do not multiply with theirs.
  */
-__noinline int slot_lookup_slow(__u32 slice_index, __u32 protocol, __be32 address, __u32 port, __u32 bucket)
+__noinline int slot_lookup_slow(__u32 slice_index, __u32 protocol, __u64 endpoint, __u32 bucket)
 {
-	__u64 endpoint = claim_endpoint(claim_make(address, port, 0, 0));
 	struct slice *slice = bpf_map_lookup_elem(&slices, &slice_index);
 	struct slot_range range;
 	__s32 offset;
@@ -190,33 +209,32 @@ __noinline int slot_lookup_slow(__u32 slice_index, __u32 protocol, __be32 addres
 
 /* The slot of an inside endpoint and its offset, or NULL. Most are in their bucket: others cost a call. */
 static __always_inline struct slot *slot_lookup(const struct slot_range *range, __u32 slice_index, __u32 protocol,
-						__be32 address, __be16 port, __u32 bucket, __u32 *offset)
+						__u64 endpoint, __u32 bucket, __u32 *offset)
 {
-	__u64 endpoint = claim_endpoint(claim_make(address, port, 0, 0));
 	struct slot_group *group = range_group(range, bucket);
 	__u32 index = range->first + bucket;
 	struct slot *slot;
 	int found;
 
 	*offset = bucket;
-	if (likely(group && READ_ONCE(*group_port(group, index)) == bpf_ntohs(port))) {
+	if (likely(group && READ_ONCE(*group_port(group, index)) == (endpoint & 0xffff))) {
 		slot = slot_if_of(group_slot(group, index), endpoint);
 		if (slot)
 			return slot;
 	}
-	found = slot_lookup_slow(slice_index, protocol, address, port, bucket);
+	found = slot_lookup_slow(slice_index, protocol, endpoint, bucket);
 	if (found < 0)
 		return NULL;
 	*offset = found;
 	return range_slot(range, found);
 }
 
-/* A mapping lives as long as one of its sessions: the one in the slot, or those in `sessions` until the sweep takes
- * them. */
+/* A mapping lives as long as one of its sessions: the one in the slot, or an entry of `sessions` until it is removed.
+ */
 static __always_inline int slot_alive(const struct slot *slot, __u32 now)
 {
-	return claim_state(READ_ONCE(slot->claim)) == CLAIM_LIVE &&
-	       (!time_reached(now, READ_ONCE(slot->session.expires)) || READ_ONCE(slot->spilled));
+	return word_state(READ_ONCE(slot->owner)) == WORD_LIVE &&
+	       (!time_reached(now, READ_ONCE(slot->session.expires)) || READ_ONCE(slot->further));
 }
 
 /* ---- the lock of a slice ---- */

@@ -41,33 +41,29 @@ static __always_inline void count_down(__u32 counts[NAT_PROTOCOLS], __u32 protoc
 		__sync_fetch_and_sub(&counts[protocol], 1);
 }
 
-/* Nothing leads to the mapping in the slot any more. The slot is held by a BUSY claim, and by the lock where it is
- * chained. */
-static __always_inline void slot_forget(const struct place *place, const struct slot *slot, __u64 claim)
+/* Removes what leads to the mapping in the slot. The owner word is BUSY; caller holds the lock for a chained mapping.
+ */
+static __always_inline void slot_forget(const struct place *place, const struct slot *slot, __u64 owner)
 {
 	const struct slot_range *range = &place->range;
 	__u16 *port = range_port(range, place->offset);
 
 	if (port)
 		WRITE_ONCE(*port, 0);
-	if (slot->flags & SLOT_OVERFLOW) {
-		chain_remove(
-		    range,
-		    bucket_of(range, place->slice->secret, claim_address(claim), claim_port(claim), place->protocol),
-		    place->offset);
+	if (slot->session.flags & SLOT_OVERFLOW) {
+		chain_remove(range, bucket_of(range, place->slice->secret, owner_port(owner), place->protocol),
+			     place->offset);
 		count_down(place->state->overflow, place->protocol);
 	}
 }
 
-/* Frees a slot whose claim was `claim`; it lost a race when that is no longer so. */
-static __always_inline int slot_free(const struct place *place, struct slot *slot, __u64 claim)
+/* Frees a slot whose owner word was `owner`. @returns 0 where it is another by now */
+static __always_inline int slot_free(const struct place *place, struct slot *slot, __u64 owner)
 {
-	__u64 busy = (claim & ~3ull) | CLAIM_BUSY;
-
-	if (compare_exchange(&slot->claim, claim, busy) != claim)
+	if (compare_exchange(&slot->owner, owner, word_busy(owner)) != owner)
 		return 0;
-	slot_forget(place, slot, claim);
-	store_release(&slot->claim, CLAIM_FREE);
+	slot_forget(place, slot, owner);
+	store_release(&slot->owner, word_make(0, word_generation(owner), WORD_FREE));
 	slot_mark_free(&place->range, place->offset); /* from here on it may be taken */
 	/* After the slot: a full slice may refuse one packet too many, never find no slot where the count says there is
 	 * one. */
@@ -76,24 +72,28 @@ static __always_inline int slot_free(const struct place *place, struct slot *slo
 	return 1;
 }
 
-/* Nothing of the mapping lives, nor is anybody under way who saw something of it alive. */
-static __always_inline int slot_over(const struct sweep *sweep, const struct slot *slot)
+/* Whether it expired so long ago that no program is running that found it alive. */
+static __always_inline int session_over(const struct sweep *sweep, const struct session *session)
 {
-	return !READ_ONCE(slot->spilled) &&
-	       time_reached(sweep->now, READ_ONCE(slot->session.expires) + sweep->settings->grace);
+	return time_reached(sweep->now, READ_ONCE(session->expires) + sweep->settings->grace);
 }
 
-/* The lock is only tried for: a mapping for which it is not had goes in the next pass. */
+static __always_inline int slot_over(const struct sweep *sweep, const struct slot *slot)
+{
+	return !READ_ONCE(slot->further) && session_over(sweep, &slot->session);
+}
+
+/* The lock is tried once: a mapping for which it is not had is freed in the next pass. */
 static __always_inline int slot_expire(const struct sweep *sweep, const struct place *place, struct slot *slot,
-				       __u64 claim)
+				       __u64 owner)
 {
 	int freed;
 
-	if (!(READ_ONCE(slot->flags) & (SLOT_OVERFLOW | SLOT_SPILLED)))
-		return slot_free(place, slot, claim);
+	if (!(READ_ONCE(slot->session.flags) & SLOT_OVERFLOW))
+		return slot_free(place, slot, owner);
 	if (!slice_lock_if_free(place->state))
 		return 0;
-	freed = slot_over(sweep, slot) && slot_free(place, slot, claim);
+	freed = slot_over(sweep, slot) && slot_free(place, slot, owner);
 	slice_unlock(place->state);
 	return freed;
 }
@@ -114,15 +114,15 @@ static __always_inline void slot_session_stays_dead(const struct sweep *sweep, s
  * Two CPUs that meet on a session may leave it in the state that the one saw and with the time that the other set. What
  * is opening, closing or reset must not stay for hours. Whoever sets another time at this moment wins.
  */
-static __always_inline void session_time_bound(const struct sweep *sweep, struct session_data *data)
+static __always_inline void session_time_bound(const struct sweep *sweep, struct session *session)
 {
-	__u32 state = READ_ONCE(data->tcp) & SESSION_TCP_STATE, expires = READ_ONCE(data->expires);
+	__u32 state = READ_ONCE(session->tcp) & SESSION_TCP_STATE, expires = READ_ONCE(session->expires);
 	__u32 longest = sweep->now + sweep->settings->tcp_transitory;
 
 	if (state == TCP_NONE || state == TCP_ESTABLISHED || state == TCP_FIN_OUT || state == TCP_FIN_IN)
 		return;
 	if (!time_reached(longest, expires))
-		compare_exchange(&data->expires, expires, longest);
+		compare_exchange(&session->expires, expires, longest);
 }
 
 /* @returns whether the slot need not be looked at again before `at->earliest` */
@@ -130,15 +130,15 @@ static __always_inline int sweep_slot(struct sweep *sweep, const struct place *p
 {
 	struct slot *slot = range_slot(&place->range, place->offset);
 	__u32 due;
-	__u64 claim;
+	__u64 owner;
 
 	if (!slot)
 		return 1;
-	claim = READ_ONCE(slot->claim);
-	if (claim_state(claim) == CLAIM_FREE)
+	owner = READ_ONCE(slot->owner);
+	if (word_state(owner) == WORD_FREE)
 		return 1;
-	if (claim_state(claim) == CLAIM_LIVE && slot_over(sweep, slot)) {
-		if (!slot_expire(sweep, place, slot, claim))
+	if (word_state(owner) == WORD_LIVE && slot_over(sweep, slot)) {
+		if (!slot_expire(sweep, place, slot, owner))
 			return 0;
 		sweep->freed++;
 		return 1;
@@ -191,79 +191,65 @@ static __always_inline void sweep_run_on(struct sweep *sweep, const struct slice
 		group->due = at->earliest;
 }
 
-/* The slot of the mapping that a spilled session belongs to, or NULL where that is gone or another one by now. */
-static __always_inline struct slot *session_slot(__u64 claim)
+/* The slot of the mapping that an entry of `sessions` belongs to, or NULL where that is gone or another one by now. */
+static __always_inline struct slot *mapping_slot(__u64 mapping)
 {
-	__u32 number = claim >> 32, index = number & (BLOCK_SLOTS - 1);
+	__u32 number = mapping >> MAPPING_SLOT_SHIFT, index = number & (BLOCK_SLOTS - 1);
 	void *block = block_lookup(number);
 	struct slot_group *group = block ? block_group(block, index) : NULL;
 	struct slot *slot = group ? group_slot(group, index) : NULL;
+	__u64 owner = slot ? READ_ONCE(slot->owner) : 0;
 
-	if (!slot || claim_state(READ_ONCE(slot->claim)) == CLAIM_FREE)
-		return NULL;
-	return READ_ONCE(slot->generation) == ((claim >> 2) & GENERATION_MASK) ? slot : NULL;
+	return word_state(owner) != WORD_FREE && word_generation(owner) == word_generation(mapping) ? slot : NULL;
 }
 
-/* `spilled`, `flags` and `generation` of a slot in one word, `spilled` in its low half. */
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the halves of the word change places");
-
-/* One session less, of this generation of the mapping and no other. Returns 0 where that was not had. */
-static __always_inline int slot_session_gone(struct slot *slot, __u64 claim)
+/*
+ * Gives back an entry that expired long enough ago, with what counts it. Caller holds the lock of its slice, so the
+ * mapping can be neither flushed nor given another session, and the entry not renewed.
+ */
+static __always_inline int session_remove(const struct sweep *sweep, struct session_entry *entry, __u64 mapping,
+					  struct slice_state *state)
 {
-	__u64 *word = (__u64 *)&slot->spilled;
+	__u32 zero = 0, *total = bpf_map_lookup_elem(&session_use, &zero);
+	struct slot *slot = mapping_slot(mapping);
 
-	for (int i = 0; i < 8; i++) {
-		__u64 old = READ_ONCE(*word);
-
-		if (!(__u32)old || old >> 48 != ((claim >> 2) & GENERATION_MASK))
-			return 1;
-		if (compare_exchange(word, old, old - 1) == old)
-			return 1;
-	}
-	return 0;
-}
-
-/* Takes back a session that this CPU holds by a BUSY claim: `claim` before that. Returns 0 where it has to stay. */
-static __always_inline int session_take_back(struct session *session, __u64 claim)
-{
-	__u32 zero = 0, index = session->slice, *total = bpf_map_lookup_elem(&session_use, &zero);
-	struct slice_state *state = bpf_map_lookup_elem(&slice_states, &index);
-	struct slot *slot = session_slot(claim);
-
-	if (slot && !slot_session_gone(slot, claim))
+	if (!session_over(sweep, &entry->session) || READ_ONCE(entry->mapping) != mapping)
 		return 0;
-	if (state)
-		__sync_fetch_and_sub(&state->sessions, 1);
+	if (slot && slot->further)
+		WRITE_ONCE(slot->further, slot->further - 1);
+	__sync_fetch_and_sub(&state->sessions, 1);
 	if (total)
 		__sync_fetch_and_sub(total, 1);
+	store_release(&entry->mapping, WORD_FREE);
 	return 1;
 }
 
+/* The lock is tried once: an entry for which it is not had is removed in the next pass. */
 static __always_inline void sweep_session(struct sweep *sweep)
 {
-	__u32 index = sweep->at->session;
-	struct session *session = bpf_map_lookup_elem(&sessions, &index);
-	__u64 claim, busy;
-	int gone;
+	__u32 index = sweep->at->session, slice;
+	struct session_entry *entry = bpf_map_lookup_elem(&sessions, &index);
+	struct slice_state *state;
+	__u64 mapping;
+	int removed;
 
-	if (!session)
+	if (!entry)
 		return;
-	claim = READ_ONCE(session->claim);
-	if (claim_state(claim) != CLAIM_LIVE)
+	mapping = READ_ONCE(entry->mapping);
+	if (word_state(mapping) != WORD_LIVE)
 		return;
-	session_time_bound(sweep, &session->session);
-	/* Its mapping was flushed. Whoever found it alive may still be under way: it dies now and goes after the grace.
-	 */
-	if (session_alive(&session->session, sweep->now) && !session_slot(claim))
-		WRITE_ONCE(session->session.expires, sweep->now);
-	if (!time_reached(sweep->now, READ_ONCE(session->session.expires) + sweep->settings->grace))
+	session_time_bound(sweep, &entry->session);
+	/* Its mapping was flushed. A program that found it alive may still be running: it dies now and is removed after
+	 * the delay. */
+	if (session_alive(&entry->session, sweep->now) && !mapping_slot(mapping))
+		WRITE_ONCE(entry->session.expires, sweep->now);
+	slice = entry->slice;
+	state = bpf_map_lookup_elem(&slice_states, &slice);
+	if (!session_over(sweep, &entry->session) || !state || !slice_lock_if_free(state))
 		return;
-	busy = (claim & ~3ull) | CLAIM_BUSY;
-	if (compare_exchange(&session->claim, claim, busy) != claim)
-		return;
-	gone = session_take_back(session, claim);
-	store_release(&session->claim, gone ? CLAIM_FREE : claim);
-	if (!gone)
+	removed = session_remove(sweep, entry, mapping, state);
+	slice_unlock(state);
+	if (!removed)
 		return;
 	sweep->freed++;
 	count(COUNTER_SESSIONS_EXPIRED, 1);
@@ -363,13 +349,13 @@ static long flush_step(__u32 offset, struct flush *flush)
 {
 	struct slot *slot = range_slot(&flush->place.range, offset);
 	struct chain_node *node = range_chain_node(&flush->place.range, offset);
-	__u64 claim;
+	__u64 owner;
 
 	if (!slot || !node)
 		return 1;
 	flush->place.offset = offset;
-	claim = READ_ONCE(slot->claim);
-	if (claim_state(claim) == CLAIM_LIVE && slot_free(&flush->place, slot, claim))
+	owner = READ_ONCE(slot->owner);
+	if (word_state(owner) == WORD_LIVE && slot_free(&flush->place, slot, owner))
 		flush->freed++;
 	/* The next owner of the range hashes elsewhere. */
 	if (node->first | node->next) {

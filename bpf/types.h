@@ -150,7 +150,7 @@ struct slice {
 	__u16 flags;		 /* enum slice_flags */
 	__u8 source_mac[6];	 /* of `ifindex` */
 	__u16 mtu;		 /* of `ifindex` */
-	__u32 generation;	 /* raised each time the slice gets another owner */
+	__u32 epoch;		 /* of the owner: raised each time the slice gets another */
 	__u32 reserved;
 };
 
@@ -185,10 +185,36 @@ enum session_tcp {
 	SESSION_TCP_SCALE = 4,	/* shift: window scale of the inside (RFC 7323) */
 };
 
-enum claim_state {
-	CLAIM_FREE = 0,
-	CLAIM_LIVE = 1,
-	CLAIM_BUSY = 2, /* being made, or being taken apart: matches nothing */
+/* State of the first word of a slot or of an entry of `sessions`: bpf/atomic.h. */
+enum word_state {
+	WORD_FREE = 0,
+	WORD_LIVE = 1,
+	WORD_BUSY = 2, /* being made, or being taken apart: matches nothing */
+};
+
+/*
+ * The owner word of a slot: epoch of the slice's owner << OWNER_EPOCH_SHIFT | inside port << OWNER_PORT_SHIFT |
+ * generation << WORD_GENERATION_SHIFT | enum word_state. A slice has one owner, so the epoch stands for its address.
+ * A free slot has only its generation.
+ * The mapping word of an entry of `sessions`: number of the mapping's slot << MAPPING_SLOT_SHIFT | generation <<
+ * WORD_GENERATION_SHIFT | enum word_state; a free entry is 0.
+ * The generation is one more with each mapping in the slot.
+ */
+enum word_constants {
+	WORD_STATE = 3, /* mask */
+	WORD_GENERATION_SHIFT = 2,
+	WORD_GENERATION = 0x3fff, /* mask, shifted down */
+	OWNER_PORT_SHIFT = 16,
+	OWNER_EPOCH_SHIFT = 32,
+	MAPPING_SLOT_SHIFT = 32,
+};
+
+/*
+ * The word `remote` of a session: two remotes of a mapping are the same one where it is the same. IPv4: address, host
+ * order, << REMOTE_ADDRESS_SHIFT | port, 0 for ICMP echo.
+ */
+enum remote_constants {
+	REMOTE_ADDRESS_SHIFT = 16,
 };
 
 /* The word `route` of a session: generation of the routes << ROUTE_HOP_BITS | index into `next_hops`. */
@@ -196,50 +222,41 @@ enum session_route {
 	ROUTE_HOP_BITS = 10,
 };
 
-/* One peer of a mapping and what is known of the flow: RFC 4787's session. */
-struct session_data {
-	__be32 remote;
-	__be16 remote_port; /* 0 for ICMP echo */
-	__u8 tcp;	    /* enum session_tcp */
-	__u8 window;	    /* last advertised by the inside, unscaled, in units of 256 bytes */
-	__u32 expires;	    /* jiffies */
-	__u32 created;	    /* jiffies */
-	__u32 route;	    /* enum session_route; one word, so that no CPU sees half of an update */
-	__u32
-	    sequence; /* of the outside, as last acknowledged by the inside; until HALF_OPEN that of the inside's SYN */
-	__u32 out_packets;
-	__u32 in_packets;
+/* One remote of a mapping and what is known of the flow: RFC 4787's session. No address, so both families fit. */
+struct session {
+	__u64 remote; /* enum remote_constants */
 	__u64 out_bytes;
 	__u64 in_bytes;
+	__u32 out_packets;
+	__u32 in_packets;
+	__u32 expires; /* jiffies */
+	__u32 route;   /* enum session_route; one word, so that no CPU sees half of an update */
+	__u32
+	    sequence; /* of the outside, as last acknowledged by the inside; until HALF_OPEN that of the inside's SYN */
+	__u8 tcp;     /* enum session_tcp */
+	__u8 window;  /* last advertised by the inside, unscaled, in units of 256 bytes */
+	__u16 flags;  /* enum slot_flags, of a session in its slot */
 };
 
 enum slot_flags {
-	SLOT_OVERFLOW = 1, /* outside its probe window: found by the links */
-	SLOT_SPILLED = 2,  /* has had more than one session: only a holder of the slice's lock may take it away */
-	SLOT_SECOND = 4, /* one of them is where the second hash points, since there was no room where the first does */
+	SLOT_OVERFLOW = 1,    /* outside its probe window: found by the chain of its bucket */
+	SLOT_SECOND_HASH = 2, /* a further session is where the second hash points: there was no room at the first */
 };
 
-/*
- * One external (address, protocol, port): the mapping and its first session.
- * claim = inside address (host order) << 32 | inside port << 16 | generation << 2 | enum claim_state; 0 is free.
- */
+/* One external (address, protocol, port): the mapping and its first session. */
 struct slot {
-	__u64 claim;
-	__u32 spilled;	  /* entries of `sessions` that are this mapping's; it lives as long as it has one */
-	__u16 flags;	  /* enum slot_flags */
-	__u16 generation; /* of the latest mapping here; outlives it */
-	struct session_data session;
+	__u64 owner;   /* enum word_constants */
+	__u32 further; /* entries of `sessions` that are this mapping's; it lives as long as it has one */
+	__u32 created; /* of `session`; jiffies */
+	struct session session;
 };
 
-/*
- * A further session of a mapping. Entries of an open-addressed table, index = hash.
- * claim = slot << 32 | generation of the slot << 2 | enum claim_state; 0 is free.
- */
-struct session {
-	__u64 claim;
-	__u32 slice; /* index of the slice that it counts for */
-	__u32 reserved;
-	struct session_data session;
+/* A further session of a mapping. Entries of an open-addressed table, index = hash. */
+struct session_entry {
+	__u64 mapping; /* enum word_constants */
+	__u32 slice;   /* index of the slice that it counts for */
+	__u32 created; /* jiffies */
+	struct session session;
 };
 
 /*

@@ -21,7 +21,7 @@ static __always_inline int stages(struct xdp_md *ctx, int last)
 {
 	__u32 zero = 0, ifindex = ctx->ingress_ifindex, now, bucket, offset;
 	struct traffic *t = bpf_map_lookup_elem(&traffic, &zero);
-	struct session_data *session;
+	struct session *session;
 	struct settings *settings;
 	struct next_hop *hop;
 	void *data, *data_end;
@@ -61,13 +61,15 @@ static __always_inline int stages(struct xdp_md *ctx, int last)
 	now = now_jiffies();
 	if (!range_open(&range, slice, p.protocol) || p.ip->ttl <= 1)
 		return XDP_ABORTED;
-	bucket = bucket_of(&range, slice->secret, p.ip->saddr, p.source, p.protocol);
-	slot = slot_lookup(&range, source.slice_index, p.protocol, p.ip->saddr, p.source, bucket, &offset);
+	bucket = bucket_of(&range, slice->secret, p.source, p.protocol);
+	slot =
+	    slot_lookup(&range, source.slice_index, p.protocol, endpoint_make(slice->epoch, p.source), bucket, &offset);
 	if (!slot || !slot_alive(slot, now))
 		return XDP_ABORTED;
 	CUT(4, offset);
 
-	session = session_lookup(slot, slice_first_slot(slice, p.protocol) + offset, p.ip->daddr, p.destination, now);
+	session = session_lookup(slot, slice_first_slot(slice, p.protocol) + offset,
+				 remote_make(p.ip->daddr, p.destination), now);
 	if (!session)
 		return XDP_ABORTED;
 	CUT(5, session->expires);

@@ -50,7 +50,8 @@ export function planChanges(
   if (change === undefined || change.added.length * LARGE_CHANGE > desired.interfaces.length) {
     slices.planAll(desired.interfaces)
   } else needsFullCompare = slices.planChange(change, gone).needsFullCompare
-  if (plan.has('flush')) plan.add({ kind: 'synchronize' })
+  // A program that saw a slice active for one owner has ended before slots are flushed or another owner is written.
+  if (plan.has('flush') || plan.has('disable-slices')) plan.add({ kind: 'synchronize' })
   const rerouted = planRoutes(
     image,
     supportedNextHops(desired.nextHops, plan),

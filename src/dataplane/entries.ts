@@ -123,16 +123,16 @@ export function interfaceEntry(desired: SupportedInterface, slice: number | unde
 }
 
 /** What a slice keeps for as long as it has one owner. */
-export type SliceIdentity = Pick<Slice, 'secret' | 'generation'> & { firstSlots: FirstSlots; size: number }
+export type SliceIdentity = Pick<Slice, 'secret' | 'epoch'> & { firstSlots: FirstSlots; size: number }
 
 export function sliceEntry(
   { address, vni, owner }: SupportedInterface,
   { publicAddress, firstPort }: NonNullable<DesiredInterface['slice']>,
-  { secret, generation, firstSlots, size }: SliceIdentity,
+  { secret, epoch, firstSlots, size }: SliceIdentity,
 ): Slice {
   return {
     secret,
-    generation,
+    epoch,
     firstSlots,
     size,
     publicAddress: ipv4Word(publicAddress),
@@ -157,11 +157,11 @@ export function disabledSlice(slice: Slice): Slice {
   return { ...slice, flags: 0 }
 }
 
-/** Without owner and slots. The generation stays: the next owner's must be another. */
-export function emptySlice({ generation }: Pick<Slice, 'generation'>): Slice {
+/** Without owner and slots. The epoch stays: the next owner's must be another. */
+export function emptySlice({ epoch }: Pick<Slice, 'epoch'>): Slice {
   return {
     secret: 0n,
-    generation,
+    epoch,
     firstSlots: [0, 0, 0],
     size: 0,
     publicAddress: 0,

@@ -27,7 +27,7 @@ interface Wanted {
 }
 
 const { NO_SLICE } = SliceConstants
-const NEVER_USED = emptySlice({ generation: 0 })
+const NEVER_USED = emptySlice({ epoch: 0 })
 
 export class SlicePlanner {
   readonly #image: MapImage
@@ -193,7 +193,7 @@ export class SlicePlanner {
       current.size === size
     let identity: SliceIdentity = {
       secret: current.secret,
-      generation: current.generation,
+      epoch: current.epoch,
       firstSlots: current.firstSlots,
       size,
     }
@@ -212,7 +212,7 @@ export class SlicePlanner {
         }
         firstSlots = allocated
       }
-      identity = { firstSlots, size, secret: this.#randomSecret(), generation: (current.generation + 1) >>> 0 }
+      identity = { firstSlots, size, secret: this.#randomSecret(), epoch: (current.epoch + 1) >>> 0 }
     }
     for (const first of identity.firstSlots) this.#needSlotBlock(blockOf(first))
     const value = sliceEntry(desired, slice, identity)

@@ -3,14 +3,14 @@ import { BpfMap } from '../native/load-native.ts'
 import type { ReadOnlyView } from '../native/load-native.ts'
 import { decodeOne, encodeOne, u32Codec } from '../dataplane/codec.ts'
 import {
-  ClaimState,
   SessionTcp,
   natProtocolNames,
-  sessionCodec,
+  sessionEntryCodec,
   slotCodec,
   tcpStateNames,
 } from '../dataplane/generated/layouts.ts'
-import type { SessionData, Slice, Slot } from '../dataplane/generated/layouts.ts'
+import type { Session, Slice, Slot } from '../dataplane/generated/layouts.ts'
+import { generationOf, isLive, ownerOf, remoteOf, slotOf } from '../dataplane/session-words.ts'
 import { blockOf, memberOffset } from '../dataplane/slot-numbers.ts'
 import type { DataplaneMaps, PinnedDataplane } from './pinned-maps.ts'
 import { activeSlices } from './readers.ts'
@@ -43,10 +43,6 @@ interface Owner {
   firstSlot: number
 }
 
-/** Two low bits of a claim: enum claim_state; the 14 above: generation (bpf/types.h, struct slot). */
-const STATE_MASK = 3
-const GENERATION_MASK = 0x3fff
-
 /** Every session that is alive: first those in slots, slice by slice, then the further ones of their mappings. */
 export function* readSessions({ maps, readClock }: PinnedDataplane): Generator<SessionRow> {
   const hz = maps.settings.get(0)?.hz ?? 0
@@ -62,13 +58,12 @@ export function* readSessions({ maps, readClock }: PinnedDataplane): Generator<S
         owners.push(owner)
         for (let offset = 0; offset < slice.size; offset++) {
           const slot = readSlot(blocks, firstSlot + offset)
-          if (slot !== undefined && isAlive(slot.session, clock.now))
-            yield rowOf(owner, offset, slot, slot.session, clock)
+          if (slot !== undefined && isAlive(slot.session, clock.now)) yield rowOf(owner, offset, slot, slot, clock)
         }
       }
     }
     owners.sort((a, b) => a.firstSlot - b.firstSlot)
-    yield* spilledSessions(maps.sessions.native.readOnlyView(), owners, blocks, clock)
+    yield* furtherSessions(maps.sessions.native.readOnlyView(), owners, blocks, clock)
   } finally {
     for (const { map } of blocks.values()) map.close()
   }
@@ -77,16 +72,16 @@ export function* readSessions({ maps, readClock }: PinnedDataplane): Generator<S
 type Clock = { now: number; hz: number }
 type Blocks = Map<number, { map: BpfMap; view: ReadOnlyView }>
 
-function* spilledSessions(table: ReadOnlyView, owners: Owner[], blocks: Blocks, clock: Clock): Generator<SessionRow> {
-  for (let at = 0; at < table.byteLength; at += sessionCodec.size) {
-    if ((table.getUint32(at, true) & STATE_MASK) !== ClaimState.CLAIM_LIVE) continue
-    const { claim, session } = sessionCodec.decode(table, at)
-    if (!isAlive(session, clock.now)) continue
-    const number = Number(claim >> 32n)
-    const owner = ownerOf(owners, number)
+function* furtherSessions(table: ReadOnlyView, owners: Owner[], blocks: Blocks, clock: Clock): Generator<SessionRow> {
+  for (let at = 0; at < table.byteLength; at += sessionEntryCodec.size) {
+    if (!isLive(table.getUint32(at, true))) continue
+    const entry = sessionEntryCodec.decode(table, at)
+    if (!isAlive(entry.session, clock.now)) continue
+    const number = slotOf(entry.mapping)
+    const owner = ownerAt(owners, number)
     const slot = readSlot(blocks, number)
-    if (owner === undefined || slot?.generation !== ((Number(claim & 0xffffn) >>> 2) & GENERATION_MASK)) continue
-    yield rowOf(owner, number - owner.firstSlot, slot, session, clock)
+    if (owner === undefined || slot === undefined || generationOf(slot.owner) !== generationOf(entry.mapping)) continue
+    yield rowOf(owner, number - owner.firstSlot, slot, entry, clock)
   }
 }
 
@@ -111,14 +106,14 @@ function openBlocks(maps: DataplaneMaps): Blocks {
 function readSlot(blocks: Blocks, number: number): Slot | undefined {
   const view = blocks.get(blockOf(number))?.view
   const at = memberOffset(number)
-  if (view === undefined || (view.getUint32(at, true) & STATE_MASK) !== ClaimState.CLAIM_LIVE) return undefined
+  if (view === undefined || !isLive(view.getUint32(at, true))) return undefined
   const copy = view.copy(at, slotCodec.size)
   const slot = decodeOne(slotCodec, copy)
-  return slot.claim === view.getBigUint64(at, true) ? slot : undefined
+  return slot.owner === view.getBigUint64(at, true) ? slot : undefined
 }
 
 /** @param owners in ascending order of their slots */
-function ownerOf(owners: Owner[], number: number): Owner | undefined {
+function ownerAt(owners: Owner[], number: number): Owner | undefined {
   let low = 0
   let high = owners.length
   while (low < high) {
@@ -134,20 +129,21 @@ function rowOf(
   { slice, protocol }: Owner,
   offset: number,
   slot: Slot,
-  session: SessionData,
+  { created, session }: { created: number; session: Session },
   { now, hz }: Clock,
 ): SessionRow {
+  const remote = remoteOf(session.remote)
   return {
     protocol: natProtocolNames[protocol] ?? String(protocol),
     vni: slice.vni,
-    insideAddress: Number(slot.claim >> 32n),
-    insidePort: Number((slot.claim >> 16n) & 0xffffn),
+    insideAddress: slice.insideAddress,
+    insidePort: ownerOf(slot.owner).insidePort,
     publicAddress: slice.publicAddress,
     publicPort: slice.firstPort + offset,
-    remoteAddress: session.remote,
-    remotePort: session.remotePort,
+    remoteAddress: remote.address,
+    remotePort: remote.port,
     state: stateOf(session),
-    ageSeconds: ((now - session.created) >>> 0) / hz,
+    ageSeconds: ((now - created) >>> 0) / hz,
     expiresInSeconds: jiffiesBetween(now, session.expires) / hz,
     outPackets: session.outPackets,
     outBytes: session.outBytes,
@@ -156,12 +152,12 @@ function rowOf(
   }
 }
 
-function stateOf({ tcp }: SessionData): string {
+function stateOf({ tcp }: Session): string {
   const state = tcp & SessionTcp.SESSION_TCP_STATE
   return tcpStateNames[state] ?? String(state)
 }
 
-function isAlive(session: SessionData, now: number): boolean {
+function isAlive(session: Session, now: number): boolean {
   return jiffiesBetween(now, session.expires) > 0
 }
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { SettingsFlags, TcpState } from '../../src/dataplane/generated/layouts.ts'
+import { generationOf, remoteOf } from '../../src/dataplane/session-words.ts'
 import { frame, icmpEcho, tcp, TCP, udp } from '../support/packet.ts'
 import { PacketGateway, PUBLIC, XDP } from '../support/packet-gateway.ts'
 
@@ -102,7 +103,7 @@ describe('a mapping lives as long as the longest living of its sessions', () => 
     }
     const ends: (() => void)[] = []
     for (let port = 1; port <= 64; port++) ends.push(connection(port, 80), connection(port, 443))
-    expect(gateway.spilled()).toHaveLength(64)
+    expect(gateway.furtherSessions()).toHaveLength(64)
     for (const end of ends) end()
     const another = frame({ from: A, to: SERVER }, tcp(65, 80, SYN))
     expect(gateway.fromPrivate(another).verdict).toBe(XDP.DROP)
@@ -111,7 +112,7 @@ describe('a mapping lives as long as the longest living of its sessions', () => 
     await sleep(300)
     gateway.sweep()
     expect(gateway.used(0, 0)).toBe(0)
-    expect(gateway.spilled()).toEqual([])
+    expect(gateway.furtherSessions()).toEqual([])
     expect(gateway.plane.maps.sliceStates.get(0)!.sessions).toBe(0)
     expect(gateway.plane.maps.sessionUse.get(0)).toBe(0)
     expect(gateway.fromPrivate(another).verdict).toBe(XDP.REDIRECT)
@@ -126,9 +127,9 @@ describe('a mapping lives as long as the longest living of its sessions', () => 
     openAndClose(82)
     await sleep(200)
     for (const remote of [80, 82, 80, 82]) outTcp(SYN, remote)
-    const remotes = [theSlot(0), ...gateway.spilled()].map(({ session }) => session.remotePort)
+    const remotes = [theSlot(0), ...gateway.furtherSessions()].map(({ session }) => remoteOf(session.remote).port)
     expect(remotes.sort()).toEqual([80, 81, 82])
-    expect(theSlot(0).spilled).toBe(2)
+    expect(theSlot(0).further).toBe(2)
   })
 
   it('a session that two CPUs left reset with the time of an established one ends after the transitory time', async () => {
@@ -146,7 +147,7 @@ describe('a mapping lives as long as the longest living of its sessions', () => 
     await sleep(50)
     gateway.sweep()
     expect(secondsLeft(0)).toBe(240)
-    const [further] = gateway.spilled()
+    const [further] = gateway.furtherSessions()
     expect(gateway.secondsLeft(further!.session)).toBeGreaterThan(7400)
   })
 
@@ -184,10 +185,10 @@ describe('expiry', () => {
   it('an expired mapping that is asked for again keeps its port and begins a new life', async () => {
     gateway.settings({ udpTimeout: Math.ceil(hz / 10), grace: 3600 * hz })
     const external = open().read.sourcePort
-    const generation = theSlot(1).generation
+    const generation = generationOf(theSlot(1).owner)
     await sleep(200)
     expect(gateway.fromPrivate(frame({ from: A, to: SERVER }, udp(40000, 54))).read.sourcePort).toBe(external)
-    expect(theSlot(1).generation).toBe(generation + 1)
+    expect(generationOf(theSlot(1).owner)).toBe(generation + 1)
     expect(answer(external).verdict).toBe(XDP.DROP)
     expect(gateway.used(0, 1)).toBe(1)
   })
@@ -219,7 +220,7 @@ describe('expiry', () => {
     expect(theSlot(1).session.expires).not.toBe(before)
   })
 
-  it('the sweep gives ports, bitmap, overflow entries and spilled sessions back', async () => {
+  it('the sweep gives ports, bitmap, chains and further sessions back', async () => {
     gateway.settings({ udpTimeout: 1, grace: 1 })
     for (let port = 1; port <= 64; port++) gateway.fromPrivate(frame({ from: A, to: SERVER }, udp(port, 53)))
     gateway.settings({ udpTimeout: 2 * hz })
@@ -233,7 +234,7 @@ describe('expiry', () => {
     expect(gateway.occupied(0, 1)).toEqual([])
     expect(gateway.chained(0, 1)).toEqual([])
     expect(gateway.plane.maps.sliceStates.get(0)!.overflow).toEqual([0, 0, 0])
-    expect(gateway.spilled()).toEqual([])
+    expect(gateway.furtherSessions()).toEqual([])
     const created = gateway.counter('COUNTER_MAPPINGS_CREATED')
     expect(gateway.counter('COUNTER_MAPPINGS_EXPIRED')).toBeGreaterThanOrEqual(64)
     expect(created).toBeGreaterThanOrEqual(64)

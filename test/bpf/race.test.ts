@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { SlotFlags } from '../../src/dataplane/generated/layouts.ts'
+import { generationOf, isLive, ownerOf, remoteOf, slotOf } from '../../src/dataplane/session-words.ts'
 import { frame, udp } from '../support/packet.ts'
 import { PacketGateway, PUBLIC } from '../support/packet-gateway.ts'
 
@@ -41,19 +43,19 @@ async function runWorker(name: string, ...numbers: number[]): Promise<unknown> {
   return JSON.parse(text)
 }
 
-const endpointOf = (claim: bigint): number => Number((claim >> 16n) & 0xffffn)
+const endpointOf = (owner: bigint): number => ownerOf(owner).insidePort
 
-/** Inside endpoints that have two mappings at the same moment: both claims are there before and after both were seen. */
+/** Inside endpoints that have two mappings at the same moment: both owner words are there before and after both were seen. */
 function doubleMappings(): number {
-  const claims = gateway.claims(0, UDP)
+  const owners = gateway.owners(0, UDP)
   const seen = new Map<number, number>()
   let doubles = 0
   for (let offset = 0; offset < SIZE; offset++) {
-    const claim = claims(offset)
-    if ((claim & 3n) !== 1n) continue
-    const first = seen.get(endpointOf(claim))
-    if (first !== undefined && endpointOf(claims(first)) === endpointOf(claim) && claims(offset) === claim) doubles++
-    seen.set(endpointOf(claim), offset)
+    const owner = owners(offset)
+    if (!isLive(Number(BigInt.asUintN(32, owner)))) continue
+    const first = seen.get(endpointOf(owner))
+    if (first !== undefined && endpointOf(owners(first)) === endpointOf(owner) && owners(offset) === owner) doubles++
+    seen.set(endpointOf(owner), offset)
   }
   return doubles
 }
@@ -89,13 +91,13 @@ it('two CPUs create, find, expire and delete the same mappings at once: no port 
   await sleep(300)
   gateway.sweep()
   const slots = [...gateway.slots(0, UDP)]
-  const endpoints = slots.map(([, slot]) => endpointOf(slot.claim))
+  const endpoints = slots.map(([, slot]) => endpointOf(slot.owner))
   expect(new Set(endpoints).size).toBe(endpoints.length)
   expect(gateway.used(0, UDP)).toBe(slots.length)
   expect(gateway.occupied(0, UDP)).toEqual(slots.map(([offset]) => offset))
-  const outside = slots.filter(([, slot]) => (slot.flags & 1) !== 0)
+  const outside = slots.filter(([, slot]) => (slot.session.flags & SlotFlags.SLOT_OVERFLOW) !== 0)
   expect(gateway.plane.maps.sliceStates.get(0)!.overflow[UDP]).toBe(outside.length)
-  expect(gateway.chained(0, UDP).sort()).toEqual(outside.map(([, slot]) => endpointOf(slot.claim)).sort())
+  expect(gateway.chained(0, UDP).sort()).toEqual(outside.map(([, slot]) => endpointOf(slot.owner)).sort())
   expect(gateway.plane.maps.sliceStates.get(0)!.lock).toBe(0)
 
   // And all of it comes back.
@@ -111,12 +113,13 @@ function sessions(): { all: string[]; duplicates: string[]; perMapping: Map<numb
   const first = gateway.plane.maps.slices.get(0)!.firstSlots[UDP]
   const slots = gateway.slots(0, UDP)
   const perMapping = new Map<number, number>()
-  const all = [...slots].map(([offset, { session }]) => `${offset}:${session.remotePort}`)
-  for (const { claim, session } of gateway.spilled()) {
-    const offset = Number(claim >> 32n) - first
-    if (((Number(claim & 0xffffn) >>> 2) & 0x3fff) !== slots.get(offset)?.generation) continue
+  const all = [...slots].map(([offset, { session }]) => `${offset}:${remoteOf(session.remote).port}`)
+  for (const { mapping, session } of gateway.furtherSessions()) {
+    const offset = slotOf(mapping) - first
+    const slot = slots.get(offset)
+    if (slot === undefined || generationOf(mapping) !== generationOf(slot.owner)) continue
     perMapping.set(offset, (perMapping.get(offset) ?? 0) + 1)
-    all.push(`${offset}:${session.remotePort}`)
+    all.push(`${offset}:${remoteOf(session.remote).port}`)
   }
   return { all, duplicates: all.filter((each, i) => all.indexOf(each) !== i), perMapping }
 }
@@ -154,11 +157,11 @@ it('sessions that are made, renewed and taken away at once are counted right, an
   gateway.sweep()
   const { duplicates, perMapping } = sessions()
   expect(duplicates).toEqual([])
-  for (const [offset, { spilled }] of gateway.slots(0, UDP)) expect(spilled).toBe(perMapping.get(offset) ?? 0)
-  const spilled = gateway.spilled().length
-  expect(spilled).toBeGreaterThan(0)
-  expect(gateway.plane.maps.sliceStates.get(0)).toMatchObject({ sessions: spilled, lock: 0 })
-  expect(gateway.plane.maps.sessionUse.get(0)).toBe(spilled)
+  for (const [offset, { further }] of gateway.slots(0, UDP)) expect(further).toBe(perMapping.get(offset) ?? 0)
+  const further = gateway.furtherSessions().length
+  expect(further).toBeGreaterThan(0)
+  expect(gateway.plane.maps.sliceStates.get(0)).toMatchObject({ sessions: further, lock: 0 })
+  expect(gateway.plane.maps.sessionUse.get(0)).toBe(further)
 
   // What a flush leaves behind is counted until it is taken back, and then all of it comes back.
   gateway.settings({ grace: 1 })
@@ -166,7 +169,7 @@ it('sessions that are made, renewed and taken away at once are counted right, an
   gateway.sweep()
   await sleep(100)
   gateway.sweep()
-  expect(gateway.spilled()).toEqual([])
+  expect(gateway.furtherSessions()).toEqual([])
   expect(gateway.plane.maps.sliceStates.get(0)!.sessions).toBe(0)
   expect(gateway.plane.maps.sessionUse.get(0)).toBe(0)
 })

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { parseIpv4 } from '../../src/net/ipv4.ts'
 import { frame, icmpEcho, tcp, TCP, udp } from '../support/packet.ts'
 import { slotNumber } from '../../src/dataplane/slot-numbers.ts'
-import { PacketGateway, PUBLIC, XDP } from '../support/packet-gateway.ts'
+import { LO, PacketGateway, PUBLIC, VNI, XDP } from '../support/packet-gateway.ts'
 
 const A = '10.0.0.1'
 const SERVER = '203.0.113.5'
@@ -100,23 +100,42 @@ it('slices with other secrets give the same inside port other places', () => {
   expect(same).toBeLessThan(10)
 })
 
-describe('inside ports that hash to one place of a slice of 128', () => {
-  /** run_start() of bpf/slots.h: windows of 16 end with the run. */
-  const placeOf = (port: number): number => {
+describe('a slice that gets another owner', () => {
+  it('has none of the former one’s mappings, even where they were not flushed', () => {
+    slices(64, 1024)
+    const before = send(4711).port
+    const answer = (port: number) => gateway.fromUplink(frame({ from: SERVER, to: PUBLIC }, udp(53, port)))
+    expect(answer(before).verdict).toBe(XDP.REDIRECT)
+    const { slices: table, interfaces } = gateway.plane.maps
+    const slice = table.get(1)!
+    table.set(1, { ...slice, insideAddress: parseIpv4('10.0.0.77'), epoch: slice.epoch + 1 })
+    interfaces.set({ vni: VNI, address: parseIpv4('10.0.0.77') }, { slice: 1, ifindex: LO, flags: 0 })
+    expect(answer(before).verdict).toBe(XDP.DROP)
+    expect(gateway.drops('DROP_NO_MAPPING')).toBe(1)
+    const after = gateway.fromPrivate(frame({ from: '10.0.0.77', to: SERVER }, udp(4711, 53))).read.sourcePort
+    expect(after).not.toBe(before)
+    expect(gateway.used(1, 1)).toBe(2)
+    expect(send(4711).verdict).toBe(XDP.DROP)
+  })
+})
+
+describe('inside ports that hash to one bucket of a slice of 128', () => {
+  /** bucket_of() of bpf/slots.h: windows of 16 end with the range. */
+  const bucketOf = (port: number): number => {
     const { secret } = gateway.plane.maps.slices.get(1)!
     const u64 = (value: bigint): bigint => BigInt.asUintN(64, value)
     const littleEndian = (value: number, bytes: number): bigint =>
       BigInt(Buffer.from(value.toString(16).padStart(bytes * 2, '0'), 'hex').readUIntLE(0, bytes))
-    let hash = ((littleEndian(parseIpv4(A), 4) << 32n) | (littleEndian(port, 2) << 8n) | BigInt(UDP)) ^ secret
+    let hash = ((littleEndian(port, 2) << 8n) | BigInt(UDP)) ^ secret
     hash = u64(hash * 0x9fb21c651e98df25n)
     hash ^= hash >> 32n
     hash = u64(hash * (secret | 1n))
     return Number(((hash >> 32n) * 113n) >> 32n)
   }
   const alike = (count: number): number[] => {
-    const place = placeOf(1)
+    const bucket = bucketOf(1)
     return Array.from({ length: 65535 }, (_, n) => n + 1)
-      .filter((port) => placeOf(port) === place)
+      .filter((port) => bucketOf(port) === bucket)
       .slice(0, count)
   }
 

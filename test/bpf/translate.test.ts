@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { formatIpv4 } from '../../src/net/ipv4.ts'
+import { ownerOf } from '../../src/dataplane/session-words.ts'
 import {
   arpRequest,
   ethernet,
@@ -58,7 +59,7 @@ describe('from inside to outside', () => {
     gateway.fromPrivate(frame({ from: A, to: SERVER }, udp(40200, 53)))
     gateway.fromPrivate(frame({ from: A, to: SERVER }, tcp(40200, 53, TCP.SYN)))
     const ofPort = (protocol: number): number[] =>
-      [...gateway.slots(0, protocol).values()].map((slot) => Number((slot.claim >> 16n) & 0xffffn))
+      [...gateway.slots(0, protocol).values()].map((slot) => ownerOf(slot.owner).insidePort)
     expect(ofPort(0)).toContain(40200)
     expect(ofPort(1)).toContain(40200)
   })

@@ -11,13 +11,14 @@ import {
   flushArgsCodec,
   chainNodeCodec,
   maps,
-  sessionCodec,
+  sessionEntryCodec,
   slotCodec,
   slotGroupLayout,
   sweepArgsCodec,
 } from '../../src/dataplane/generated/layouts.ts'
-import type { Session, Settings, Slot } from '../../src/dataplane/generated/layouts.ts'
+import type { SessionEntry, Settings, Slot } from '../../src/dataplane/generated/layouts.ts'
 import { decodeOne, encodeOne, viewOf } from '../../src/dataplane/codec.ts'
+import { isFree, ownerOf } from '../../src/dataplane/session-words.ts'
 import { blockOf, groupOffset, indexInBlock, memberOffset } from '../../src/dataplane/slot-numbers.ts'
 import { deviceEntry, hostFilter } from '../../src/dataplane/entries.ts'
 import { parseAddress } from '../../src/net/address.ts'
@@ -157,7 +158,7 @@ export class PacketGateway {
       sourceMac: mac(OWN_MAC),
       flags: spec.reachable === false ? 1 : 3,
       mtu: 1500,
-      generation: 1,
+      epoch: 1,
     })
     this.plane.maps.interfaces.set({ vni, address: parseIpv4(spec.inside) }, { slice: spec.index, ifindex, flags: 0 })
   }
@@ -221,7 +222,7 @@ export class PacketGateway {
     const view = this.#blocks[blockOf(first)]!.readOnlyView()
     for (let offset = 0; offset < slice.size; offset++) {
       const slot = slotCodec.decode(view, memberOffset(first + offset))
-      if (slot.claim !== 0n) found.set(offset, slot)
+      if (!isFree(slot.owner)) found.set(offset, slot)
     }
     return found
   }
@@ -246,8 +247,8 @@ export class PacketGateway {
     block.update(key, group)
   }
 
-  /** Reads the claim word of a slot as it is now, by offset. */
-  claims(index: number, protocol: number): (offset: number) => bigint {
+  /** Reads the owner word of a slot as it is now, by offset. */
+  owners(index: number, protocol: number): (offset: number) => bigint {
     const first = this.plane.maps.slices.get(index)!.firstSlots[protocol]!
     const view = this.#blocks[blockOf(first)]!.readOnlyView()
     return (offset) => view.getBigUint64(memberOffset(first + offset), true)
@@ -273,22 +274,23 @@ export class PacketGateway {
     const first = slice.firstSlots[protocol]!
     const view = this.#blocks[blockOf(first)]!.readOnlyView()
     const nodeAt = (offset: number) => chainNodeCodec.decode(view, memberOffset(first + offset, 'chain'))
-    const claims = this.claims(index, protocol)
+    const owners = this.owners(index, protocol)
     const found: number[] = []
     for (let bucket = 0; bucket < slice.size; bucket++) {
       for (let at = nodeAt(bucket).first; at !== 0; at = nodeAt(at - 1).next) {
-        found.push(Number((claims(at - 1) >> 16n) & 0xffffn))
+        found.push(ownerOf(owners(at - 1)).insidePort)
         if (found.length > slice.size) throw new Error(`the chain of slot ${bucket} has no end`)
       }
     }
     return found
   }
 
-  spilled(): Session[] {
+  /** Entries of `sessions` that are in use. */
+  furtherSessions(): SessionEntry[] {
     const { values, count } = this.plane.maps.sessions.native.entries()
     const view = viewOf(values)
-    return Array.from({ length: count }, (_, i) => sessionCodec.decode(view, i * sessionCodec.size)).filter(
-      (s) => s.claim !== 0n,
+    return Array.from({ length: count }, (_, i) => sessionEntryCodec.decode(view, i * sessionEntryCodec.size)).filter(
+      ({ mapping }) => !isFree(mapping),
     )
   }
 

@@ -111,17 +111,32 @@ export const sessionTcpNames: Readonly<Record<number, string>> = {
   4: 'scale',
 }
 
-export const ClaimState = {
-  CLAIM_FREE: 0,
-  CLAIM_LIVE: 1,
-  CLAIM_BUSY: 2,
+export const WordState = {
+  WORD_FREE: 0,
+  WORD_LIVE: 1,
+  WORD_BUSY: 2,
 } as const
-export type ClaimState = (typeof ClaimState)[keyof typeof ClaimState]
-export const claimStateNames: Readonly<Record<number, string>> = {
+export type WordState = (typeof WordState)[keyof typeof WordState]
+export const wordStateNames: Readonly<Record<number, string>> = {
   0: 'free',
   1: 'live',
   2: 'busy',
 }
+
+export const WordConstants = {
+  WORD_STATE: 3,
+  WORD_GENERATION_SHIFT: 2,
+  WORD_GENERATION: 16383,
+  OWNER_PORT_SHIFT: 16,
+  OWNER_EPOCH_SHIFT: 32,
+  MAPPING_SLOT_SHIFT: 32,
+} as const
+export type WordConstants = (typeof WordConstants)[keyof typeof WordConstants]
+
+export const RemoteConstants = {
+  REMOTE_ADDRESS_SHIFT: 16,
+} as const
+export type RemoteConstants = (typeof RemoteConstants)[keyof typeof RemoteConstants]
 
 export const SessionRoute = {
   ROUTE_HOP_BITS: 10,
@@ -133,8 +148,7 @@ export const sessionRouteNames: Readonly<Record<number, string>> = {
 
 export const SlotFlags = {
   SLOT_OVERFLOW: 1,
-  SLOT_SPILLED: 2,
-  SLOT_SECOND: 4,
+  SLOT_SECOND_HASH: 2,
 } as const
 export type SlotFlags = (typeof SlotFlags)[keyof typeof SlotFlags]
 
@@ -458,7 +472,7 @@ export interface Slice {
   flags: number
   sourceMac: Uint8Array
   mtu: number
-  generation: number
+  epoch: number
 }
 export const sliceCodec: Codec<Slice> = {
   size: 64,
@@ -477,7 +491,7 @@ export const sliceCodec: Codec<Slice> = {
     view.setUint16(at + 46, value.flags, true)
     setBytes(view, at + 48, 6, value.sourceMac)
     view.setUint16(at + 54, value.mtu, true)
-    view.setUint32(at + 56, value.generation, true)
+    view.setUint32(at + 56, value.epoch, true)
     view.setUint32(at + 60, 0, true)
   },
   decode(view, at) {
@@ -494,7 +508,7 @@ export const sliceCodec: Codec<Slice> = {
       flags: view.getUint16(at + 46, true),
       sourceMac: getBytes(view, at + 48, 6),
       mtu: view.getUint16(at + 54, true),
-      generation: view.getUint32(at + 56, true),
+      epoch: view.getUint32(at + 56, true),
     }
   },
 }
@@ -542,99 +556,95 @@ export const sliceStateCodec: Codec<SliceState> = {
   },
 }
 
-export interface SessionData {
-  remote: number
-  remotePort: number
-  tcp: number
-  window: number
-  expires: number
-  created: number
-  route: number
-  sequence: number
-  outPackets: number
-  inPackets: number
+export interface Session {
+  remote: bigint
   outBytes: number
   inBytes: number
+  outPackets: number
+  inPackets: number
+  expires: number
+  route: number
+  sequence: number
+  tcp: number
+  window: number
+  flags: number
 }
-export const sessionDataCodec: Codec<SessionData> = {
+export const sessionCodec: Codec<Session> = {
   size: 48,
   encode(view, at, value) {
-    view.setUint32(at, value.remote, false)
-    view.setUint16(at + 4, value.remotePort, false)
-    view.setUint8(at + 6, value.tcp)
-    view.setUint8(at + 7, value.window)
-    view.setUint32(at + 8, value.expires, true)
-    view.setUint32(at + 12, value.created, true)
-    view.setUint32(at + 16, value.route, true)
-    view.setUint32(at + 20, value.sequence, true)
+    view.setBigUint64(at, value.remote, true)
+    setCount(view, at + 8, value.outBytes)
+    setCount(view, at + 16, value.inBytes)
     view.setUint32(at + 24, value.outPackets, true)
     view.setUint32(at + 28, value.inPackets, true)
-    setCount(view, at + 32, value.outBytes)
-    setCount(view, at + 40, value.inBytes)
+    view.setUint32(at + 32, value.expires, true)
+    view.setUint32(at + 36, value.route, true)
+    view.setUint32(at + 40, value.sequence, true)
+    view.setUint8(at + 44, value.tcp)
+    view.setUint8(at + 45, value.window)
+    view.setUint16(at + 46, value.flags, true)
   },
   decode(view, at) {
     return {
-      remote: view.getUint32(at, false),
-      remotePort: view.getUint16(at + 4, false),
-      tcp: view.getUint8(at + 6),
-      window: view.getUint8(at + 7),
-      expires: view.getUint32(at + 8, true),
-      created: view.getUint32(at + 12, true),
-      route: view.getUint32(at + 16, true),
-      sequence: view.getUint32(at + 20, true),
+      remote: view.getBigUint64(at, true),
+      outBytes: getCount(view, at + 8),
+      inBytes: getCount(view, at + 16),
       outPackets: view.getUint32(at + 24, true),
       inPackets: view.getUint32(at + 28, true),
-      outBytes: getCount(view, at + 32),
-      inBytes: getCount(view, at + 40),
+      expires: view.getUint32(at + 32, true),
+      route: view.getUint32(at + 36, true),
+      sequence: view.getUint32(at + 40, true),
+      tcp: view.getUint8(at + 44),
+      window: view.getUint8(at + 45),
+      flags: view.getUint16(at + 46, true),
     }
   },
 }
 
 export interface Slot {
-  claim: bigint
-  spilled: number
-  flags: number
-  generation: number
-  session: SessionData
+  owner: bigint
+  further: number
+  created: number
+  session: Session
 }
 export const slotCodec: Codec<Slot> = {
   size: 64,
   encode(view, at, value) {
-    view.setBigUint64(at, value.claim, true)
-    view.setUint32(at + 8, value.spilled, true)
-    view.setUint16(at + 12, value.flags, true)
-    view.setUint16(at + 14, value.generation, true)
-    sessionDataCodec.encode(view, at + 16, value.session)
+    view.setBigUint64(at, value.owner, true)
+    view.setUint32(at + 8, value.further, true)
+    view.setUint32(at + 12, value.created, true)
+    sessionCodec.encode(view, at + 16, value.session)
   },
   decode(view, at) {
     return {
-      claim: view.getBigUint64(at, true),
-      spilled: view.getUint32(at + 8, true),
-      flags: view.getUint16(at + 12, true),
-      generation: view.getUint16(at + 14, true),
-      session: sessionDataCodec.decode(view, at + 16),
+      owner: view.getBigUint64(at, true),
+      further: view.getUint32(at + 8, true),
+      created: view.getUint32(at + 12, true),
+      session: sessionCodec.decode(view, at + 16),
     }
   },
 }
 
-export interface Session {
-  claim: bigint
+export interface SessionEntry {
+  mapping: bigint
   slice: number
-  session: SessionData
+  created: number
+  session: Session
 }
-export const sessionCodec: Codec<Session> = {
+export const sessionEntryCodec: Codec<SessionEntry> = {
   size: 64,
   encode(view, at, value) {
-    view.setBigUint64(at, value.claim, true)
+    view.setBigUint64(at, value.mapping, true)
     view.setUint32(at + 8, value.slice, true)
-    view.setUint32(at + 12, 0, true)
-    sessionDataCodec.encode(view, at + 16, value.session)
+    view.setUint32(at + 12, value.created, true)
+    sessionCodec.encode(view, at + 16, value.session)
   },
   decode(view, at) {
     return {
-      claim: view.getBigUint64(at, true),
+      mapping: view.getBigUint64(at, true),
       slice: view.getUint32(at + 8, true),
-      session: sessionDataCodec.decode(view, at + 16),
+      created: view.getUint32(at + 12, true),
+      session: sessionCodec.decode(view, at + 16),
     }
   },
 }
@@ -908,7 +918,7 @@ export const maps = {
   nextHops: { name: 'next_hops', type: 2, keySize: 4, valueSize: 24, maxEntries: 1024, flags: 0, key: u32Codec, value: nextHopCodec } satisfies MapLayout<number, NextHop>,
   routes: { name: 'routes', type: 11, keySize: 8, valueSize: 8, maxEntries: 65536, flags: 1, key: routeKeyCodec, value: routeCodec } satisfies MapLayout<RouteKey, Route>,
   sessionUse: { name: 'session_use', type: 2, keySize: 4, valueSize: 4, maxEntries: 1, flags: 0, key: u32Codec, value: u32Codec } satisfies MapLayout<number, number>,
-  sessions: { name: 'sessions', type: 2, keySize: 4, valueSize: 64, maxEntries: 262144, flags: 1024, key: u32Codec, value: sessionCodec } satisfies MapLayout<number, Session>,
+  sessions: { name: 'sessions', type: 2, keySize: 4, valueSize: 64, maxEntries: 262144, flags: 1024, key: u32Codec, value: sessionEntryCodec } satisfies MapLayout<number, SessionEntry>,
   settings: { name: 'settings', type: 2, keySize: 4, valueSize: 80, maxEntries: 1, flags: 0, key: u32Codec, value: settingsCodec } satisfies MapLayout<number, Settings>,
   sliceHints: { name: 'slice_hints', type: 2, keySize: 4, valueSize: 4, maxEntries: 65536, flags: 0, key: u32Codec, value: u32Codec } satisfies MapLayout<number, number>,
   sliceStates: { name: 'slice_states', type: 2, keySize: 4, valueSize: 64, maxEntries: 65536, flags: 1024, key: u32Codec, value: sliceStateCodec } satisfies MapLayout<number, SliceState>,
@@ -931,11 +941,11 @@ export const laidOut: Readonly<Record<string, LaidOut>> = {
   next_hops: {"type":2,"keySize":4,"valueSize":24,"flags":0,"version":1,"contents":["key 0 u32 key","value 0 u8[6] destination_mac","value 6 u16 flags","value 8 u8[6] source_mac","value 14 u16 mtu","value 16 u32 ifindex","value 20 be32 address"],"meanings":{"next_hop_flags":{"NEXT_HOP_RESOLVED":1}}},
   routes: {"type":11,"keySize":8,"valueSize":8,"flags":1,"version":1,"contents":["key 0 u32 prefix_length","key 4 be32 address","value 0 u16 next_hop","value 2 u16 flags","value 4 u32 ifindex"],"meanings":{"route_flags":{"ROUTE_ON_LINK":1,"ROUTE_REJECT":2,"ROUTE_INSIDE":4}}},
   session_use: {"type":2,"keySize":4,"valueSize":4,"flags":0,"version":1,"contents":["key 0 u32 key","value 0 u32 value"],"meanings":{}},
-  sessions: {"type":2,"keySize":4,"valueSize":64,"flags":1024,"version":1,"contents":["key 0 u32 key","value 0 u64 claim","value 8 u32 slice","value 16 be32 session.remote","value 20 be16 session.remote_port","value 22 u8 session.tcp","value 23 u8 session.window","value 24 u32 session.expires","value 28 u32 session.created","value 32 u32 session.route","value 36 u32 session.sequence","value 40 u32 session.out_packets","value 44 u32 session.in_packets","value 48 u64 session.out_bytes","value 56 u64 session.in_bytes"],"meanings":{"claim_state":{"CLAIM_FREE":0,"CLAIM_LIVE":1,"CLAIM_BUSY":2},"session_route":{"ROUTE_HOP_BITS":10},"session_tcp":{"SESSION_TCP_STATE":15,"SESSION_TCP_SCALE":4},"tcp_state":{"TCP_NONE":0,"TCP_OPENING":1,"TCP_ESTABLISHED":2,"TCP_FIN_OUT":3,"TCP_FIN_IN":4,"TCP_CLOSING":5,"TCP_RESET":6,"TCP_HALF_OPEN":7,"TCP_RESUMING":8}}},
+  sessions: {"type":2,"keySize":4,"valueSize":64,"flags":1024,"version":1,"contents":["key 0 u32 key","value 0 u64 mapping","value 8 u32 slice","value 12 u32 created","value 16 u64 session.remote","value 24 u64 session.out_bytes","value 32 u64 session.in_bytes","value 40 u32 session.out_packets","value 44 u32 session.in_packets","value 48 u32 session.expires","value 52 u32 session.route","value 56 u32 session.sequence","value 60 u8 session.tcp","value 61 u8 session.window","value 62 u16 session.flags"],"meanings":{"remote_constants":{"REMOTE_ADDRESS_SHIFT":16},"session_route":{"ROUTE_HOP_BITS":10},"session_tcp":{"SESSION_TCP_STATE":15,"SESSION_TCP_SCALE":4},"slot_flags":{"SLOT_OVERFLOW":1,"SLOT_SECOND_HASH":2},"tcp_state":{"TCP_NONE":0,"TCP_OPENING":1,"TCP_ESTABLISHED":2,"TCP_FIN_OUT":3,"TCP_FIN_IN":4,"TCP_CLOSING":5,"TCP_RESET":6,"TCP_HALF_OPEN":7,"TCP_RESUMING":8},"word_constants":{"WORD_STATE":3,"WORD_GENERATION_SHIFT":2,"WORD_GENERATION":16383,"OWNER_PORT_SHIFT":16,"OWNER_EPOCH_SHIFT":32,"MAPPING_SLOT_SHIFT":32},"word_state":{"WORD_FREE":0,"WORD_LIVE":1,"WORD_BUSY":2}}},
   settings: {"type":2,"keySize":4,"valueSize":80,"flags":0,"version":1,"contents":["key 0 u32 key","value 0 u32 uplink_ifindex","value 4 u32 hz","value 8 u32 udp_timeout","value 12 u32 tcp_established","value 16 u32 tcp_transitory","value 20 u32 icmp_timeout","value 24 u32 grace","value 28 u32 route_generation","value 32 u32 slice_count","value 36 u32 session_mask","value 40 u32 enabled","value 44 u8[6] uplink_mac","value 50 u16 flags","value 52 u32 new_flow_rate","value 56 u64 session_secret","value 64 u64 host_filter","value 72 u32 session_capacity","value 76 u32 slice_sessions"],"meanings":{}},
   slice_hints: {"type":2,"keySize":4,"valueSize":4,"flags":0,"version":1,"contents":["key 0 u32 key","value 0 u32 value"],"meanings":{}},
   slice_states: {"type":2,"keySize":4,"valueSize":64,"flags":1024,"version":1,"contents":["key 0 u32 key","value 0 u32 lock","value 4 u32[3] used","value 16 u32[3] overflow","value 28 u32[3] peak","value 40 u64 refused","value 48 u64 flow_bucket","value 56 u32 sessions","value 60 u16[2] reported"],"meanings":{"event_type":{"EVENT_NEIGHBOUR_MISSING":1,"EVENT_SLICE_FULL":2},"nat_protocol":{"NAT_PROTOCOL_TCP":0,"NAT_PROTOCOL_UDP":1,"NAT_PROTOCOL_ICMP":2}}},
-  slices: {"type":2,"keySize":4,"valueSize":64,"flags":1024,"version":1,"contents":["key 0 u32 key","value 0 u64 secret","value 8 u32[3] first_slots","value 20 be32 public_address","value 24 be32 inside_address","value 28 u32 vni","value 32 u32 ifindex","value 36 u16 first_port","value 38 u16 size","value 40 u8[6] destination_mac","value 46 u16 flags","value 48 u8[6] source_mac","value 54 u16 mtu","value 56 u32 generation"],"meanings":{"slice_flags":{"SLICE_ACTIVE":1,"SLICE_REACHABLE":2,"SLICE_BOUND":4},"slot_constants":{"SLOT_BLOCK_SHIFT":16,"BLOCK_SLOTS":65536,"GROUP_SLOTS":64,"BLOCK_GROUPS":1024}}},
-  slot_blocks: {"type":12,"keySize":4,"valueSize":4,"flags":0,"version":1,"contents":["key 0 u32 key"],"meanings":{},"inner":{"type":2,"keySize":4,"valueSize":4544,"flags":1024,"version":1,"contents":["key 0 u32 key","value 0 u512[64] slots","value 4096 u16[64] ports","value 4224 u32[64] chain","value 4480 u64 taken","value 4488 u32 due","slot 0 u64 claim","slot 8 u32 spilled","slot 12 u16 flags","slot 14 u16 generation","slot 16 be32 session.remote","slot 20 be16 session.remote_port","slot 22 u8 session.tcp","slot 23 u8 session.window","slot 24 u32 session.expires","slot 28 u32 session.created","slot 32 u32 session.route","slot 36 u32 session.sequence","slot 40 u32 session.out_packets","slot 44 u32 session.in_packets","slot 48 u64 session.out_bytes","slot 56 u64 session.in_bytes","chain_node 0 u16 first","chain_node 2 u16 next"],"meanings":{"claim_state":{"CLAIM_FREE":0,"CLAIM_LIVE":1,"CLAIM_BUSY":2},"session_route":{"ROUTE_HOP_BITS":10},"session_tcp":{"SESSION_TCP_STATE":15,"SESSION_TCP_SCALE":4},"slot_constants":{"SLOT_BLOCK_SHIFT":16,"BLOCK_SLOTS":65536,"GROUP_SLOTS":64,"BLOCK_GROUPS":1024},"slot_flags":{"SLOT_OVERFLOW":1,"SLOT_SPILLED":2,"SLOT_SECOND":4},"tcp_state":{"TCP_NONE":0,"TCP_OPENING":1,"TCP_ESTABLISHED":2,"TCP_FIN_OUT":3,"TCP_FIN_IN":4,"TCP_CLOSING":5,"TCP_RESET":6,"TCP_HALF_OPEN":7,"TCP_RESUMING":8}},"maxEntries":1024}},
+  slices: {"type":2,"keySize":4,"valueSize":64,"flags":1024,"version":1,"contents":["key 0 u32 key","value 0 u64 secret","value 8 u32[3] first_slots","value 20 be32 public_address","value 24 be32 inside_address","value 28 u32 vni","value 32 u32 ifindex","value 36 u16 first_port","value 38 u16 size","value 40 u8[6] destination_mac","value 46 u16 flags","value 48 u8[6] source_mac","value 54 u16 mtu","value 56 u32 epoch"],"meanings":{"slice_flags":{"SLICE_ACTIVE":1,"SLICE_REACHABLE":2,"SLICE_BOUND":4},"slot_constants":{"SLOT_BLOCK_SHIFT":16,"BLOCK_SLOTS":65536,"GROUP_SLOTS":64,"BLOCK_GROUPS":1024}}},
+  slot_blocks: {"type":12,"keySize":4,"valueSize":4,"flags":0,"version":1,"contents":["key 0 u32 key"],"meanings":{},"inner":{"type":2,"keySize":4,"valueSize":4544,"flags":1024,"version":1,"contents":["key 0 u32 key","value 0 u512[64] slots","value 4096 u16[64] ports","value 4224 u32[64] chain","value 4480 u64 taken","value 4488 u32 due","slot 0 u64 owner","slot 8 u32 further","slot 12 u32 created","slot 16 u64 session.remote","slot 24 u64 session.out_bytes","slot 32 u64 session.in_bytes","slot 40 u32 session.out_packets","slot 44 u32 session.in_packets","slot 48 u32 session.expires","slot 52 u32 session.route","slot 56 u32 session.sequence","slot 60 u8 session.tcp","slot 61 u8 session.window","slot 62 u16 session.flags","chain_node 0 u16 first","chain_node 2 u16 next"],"meanings":{"remote_constants":{"REMOTE_ADDRESS_SHIFT":16},"session_route":{"ROUTE_HOP_BITS":10},"session_tcp":{"SESSION_TCP_STATE":15,"SESSION_TCP_SCALE":4},"slot_constants":{"SLOT_BLOCK_SHIFT":16,"BLOCK_SLOTS":65536,"GROUP_SLOTS":64,"BLOCK_GROUPS":1024},"slot_flags":{"SLOT_OVERFLOW":1,"SLOT_SECOND_HASH":2},"tcp_state":{"TCP_NONE":0,"TCP_OPENING":1,"TCP_ESTABLISHED":2,"TCP_FIN_OUT":3,"TCP_FIN_IN":4,"TCP_CLOSING":5,"TCP_RESET":6,"TCP_HALF_OPEN":7,"TCP_RESUMING":8},"word_constants":{"WORD_STATE":3,"WORD_GENERATION_SHIFT":2,"WORD_GENERATION":16383,"OWNER_PORT_SHIFT":16,"OWNER_EPOCH_SHIFT":32,"MAPPING_SLOT_SHIFT":32},"word_state":{"WORD_FREE":0,"WORD_LIVE":1,"WORD_BUSY":2}},"maxEntries":1024}},
   sweepers: {"type":2,"keySize":4,"valueSize":40,"flags":0,"version":1,"contents":["key 0 u32 key","value 16 u32 slice","value 20 u32 protocol","value 24 u32 offset","value 28 u32 session","value 32 u32 passes","value 36 u32 earliest"],"meanings":{}},
 }

@@ -205,8 +205,8 @@ describe('the maps', () => {
               after.firstPort === slice.firstPort &&
               after.size === slice.size
             if (!stays || maps.flushed.includes(index)) continue
-            const { firstSlots, secret, generation } = slice
-            expect(after).toMatchObject({ firstSlots, secret, generation })
+            const { firstSlots, secret, epoch } = slice
+            expect(after).toMatchObject({ firstSlots, secret, epoch })
           }
         })
       }),

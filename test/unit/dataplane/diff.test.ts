@@ -47,7 +47,7 @@ describe('the order of operations', () => {
     maps.apply(oneSlice())
     const plan = maps.apply(stateOf({ addresses: [addressOf(PUBLIC)] }))
     expect(outline(plan)).toEqual(['remove interfaces', 'put slices', 'synchronize', 'flush', 'put slices'])
-    expect(maps.image.slices.get(0)).toMatchObject({ flags: 0, size: 0, secret: 0n, generation: 1 })
+    expect(maps.image.slices.get(0)).toMatchObject({ flags: 0, size: 0, secret: 0n, epoch: 1 })
   })
 
   it('disables translation first and enables it last', () => {
@@ -96,7 +96,7 @@ describe('a list with a derivation', () => {
 })
 
 describe('a slice', () => {
-  it('keeps secret, generation and slots when only the next hop of its owner changes', () => {
+  it('keeps secret, epoch and slots when only the next hop of its owner changes', () => {
     maps.apply(oneSlice())
     const before = maps.image.slices.get(0)
     const unreachable = { ...interfaceOf(1), slice: { publicAddress: PUBLIC, firstPort: 1024 } }
@@ -105,21 +105,34 @@ describe('a slice', () => {
     expect(after?.flags).toBe(SliceFlags.SLICE_ACTIVE)
     expect(after).toMatchObject({
       secret: before?.secret,
-      generation: before?.generation,
+      epoch: before?.epoch,
       firstSlots: before?.firstSlots,
     })
     expect(maps.flushed).toEqual([])
   })
 
-  it('is flushed and gets a new secret and generation when it changes hands', () => {
+  it('is flushed and gets a new secret and epoch when it changes hands', () => {
     maps.apply(oneSlice())
     const before = maps.image.slices.get(0)!
     maps.apply({ ...oneSlice(), interfaces: [interfaceOf(2, 1024)] })
     const after = maps.image.slices.get(0)!
     expect(maps.flushed).toEqual([0])
     expect(after.secret).not.toBe(before.secret)
-    expect(after.generation).toBe(before.generation + 1)
+    expect(after.epoch).toBe(before.epoch + 1)
     expect(after.insideAddress).toBe(0x0a000002)
+  })
+
+  it('is given to another owner only when no program runs that saw the former one, flushed or not', () => {
+    const two = stateOf({ interfaces: [interfaceOf(1, 1024), interfaceOf(2, 1088)], addresses: [addressOf(PUBLIC)] })
+    maps.apply(two)
+    // Slots that are another slice's are not flushed.
+    const [first, second] = [maps.image.slices.get(0)!, maps.image.slices.get(1)!]
+    maps.carryOut({ kind: 'put', map: 'slices', key: 1, value: { ...second, firstSlots: first.firstSlots } })
+    maps.restart()
+    const plan = maps.apply({ ...two, interfaces: [two.interfaces[0]!, interfaceOf(3, 1088)] })
+    expect(maps.flushed).toEqual([])
+    expect(outline(plan)).toEqual(expect.arrayContaining(['synchronize']))
+    expect(maps.image.slices.get(1)).toMatchObject({ insideAddress: 0x0a000003, epoch: second.epoch + 1 })
   })
 
   it('is not given to a second interface: the first keeps it, and the second is reported', () => {
@@ -140,7 +153,7 @@ describe('a slice', () => {
     maps.restart()
     maps.apply(oneSlice())
     expect(maps.flushed).toEqual([0])
-    expect(maps.image.slices.get(0)).toMatchObject({ generation: 2, flags: 3 })
+    expect(maps.image.slices.get(0)).toMatchObject({ epoch: 2, flags: 3 })
   })
 })
 
