@@ -106,7 +106,7 @@ static __always_inline int mapping_make(struct new_flow *flow, const struct slot
 	port = range_port(range, free);
 	if (!slot || !port)
 		return DROP_CONTENDED;
-	/* Only holders of the lock take free slots, so this one cannot be lost. */
+	/* Free slots are taken under the lock only, so this one cannot be lost. */
 	owner = READ_ONCE(slot->owner);
 	if (word_state(owner) != WORD_FREE || compare_exchange(&slot->owner, owner, word_busy(owner)) != owner)
 		return DROP_CONTENDED;

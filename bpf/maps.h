@@ -167,7 +167,7 @@ struct {
 	__type(value, __u32);
 } slice_hints SEC(".maps");
 
-struct sweeper {
+struct expiry_cursor {
 	struct bpf_timer timer;
 	__u32 slice;
 	__u32 protocol;
@@ -177,12 +177,12 @@ struct sweeper {
 	__u32 earliest; /* when something in the word of the bitmap that is under way may expire */
 };
 
-/* 0: the in-kernel sweep; 1: sweeps asked for by nat_sweep. */
+/* 0: the in-kernel expiry; 1: expiry passes asked for by nat_expire. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 2);
 	__type(key, __u32);
-	__type(value, struct sweeper);
-} sweepers SEC(".maps");
+	__type(value, struct expiry_cursor);
+} expiry_cursors SEC(".maps");
 
 #endif

@@ -12,7 +12,7 @@
 #include "arp.h"
 #include "losses.h"
 #include "source.h"
-#include "sweep.h"
+#include "expiry.h"
 
 #define CLOCK_MONOTONIC 1
 
@@ -199,35 +199,35 @@ int nat_pass(struct xdp_md *ctx)
 	return XDP_PASS;
 }
 
-/* Run once after loading: from then on the kernel sweeps by itself, as long as the map is pinned. */
+/* Run once after loading: from then on the kernel expires by itself, as long as the map is pinned. */
 SEC("xdp")
-int nat_start_sweep(struct xdp_md *ctx)
+int nat_start_expiry(struct xdp_md *ctx)
 {
 	__u32 zero = 0;
-	struct sweeper *sweeper = bpf_map_lookup_elem(&sweepers, &zero);
+	struct expiry_cursor *cursor = bpf_map_lookup_elem(&expiry_cursors, &zero);
 
 	(void)ctx;
-	if (!sweeper)
+	if (!cursor)
 		return XDP_ABORTED;
-	bpf_timer_init(&sweeper->timer, &sweepers, CLOCK_MONOTONIC); /* fails where an earlier load did it: fine */
-	if (bpf_timer_set_callback(&sweeper->timer, sweep_tick) || bpf_timer_start(&sweeper->timer, 0, 0))
+	bpf_timer_init(&cursor->timer, &expiry_cursors, CLOCK_MONOTONIC); /* fails where an earlier load did it: fine */
+	if (bpf_timer_set_callback(&cursor->timer, expiry_tick) || bpf_timer_start(&cursor->timer, 0, 0))
 		return XDP_ABORTED;
 	return XDP_PASS;
 }
 
 SEC("syscall")
-int nat_sweep(struct sweep_args *args)
+int nat_expire(struct expire_args *args)
 {
-	struct sweep sweep = {.settings = settings_get()};
+	struct expiry expiry = {.settings = settings_get()};
 	__u32 one = 1;
 
-	sweep.at = bpf_map_lookup_elem(&sweepers, &one);
-	if (!sweep.settings || !sweep.at)
+	expiry.at = bpf_map_lookup_elem(&expiry_cursors, &one);
+	if (!expiry.settings || !expiry.at)
 		return 1;
-	sweep_run(&sweep, args->steps);
-	args->visited = sweep.visited;
-	args->freed = sweep.freed;
-	args->passes = sweep.at->passes;
+	expiry_advance(&expiry, args->steps);
+	args->visited = expiry.visited;
+	args->freed = expiry.freed;
+	args->passes = expiry.at->passes;
 	return 0;
 }
 
@@ -246,7 +246,7 @@ int nat_flush(struct flush_args *args)
 	flush.place.range.size = args->size;
 	if (!flush.place.range.block || !slice || !state || protocol >= NAT_PROTOCOLS)
 		return 1;
-	/* The slice is closed, so that only the sweep may hold it, and that for a moment. */
+	/* The slice is closed, so that only the expiry may hold it, and that for a moment. */
 	if (!slice_lock(state))
 		return 2;
 	bpf_loop(args->size, flush_step, &flush, 0);

@@ -146,9 +146,9 @@ static __always_inline int tcp_advance(struct session *session, const struct pac
 		next = tcp_next_inside(state, flags, sequence, session->sequence);
 	} else {
 		/* A FIN is behind its payload. */
-		__u32 position = flags & TCP_FLAG_RST_BIT ? sequence : sequence + payload;
+		__u32 end = flags & TCP_FLAG_RST_BIT ? sequence : sequence + payload;
 
-		next = tcp_next_outside(state, flags, position - session->sequence <= session_window_size(session),
+		next = tcp_next_outside(state, flags, end - session->sequence <= session_window_size(session),
 					bpf_ntohl(tcp->ack_seq) - session->sequence - 1 <= TCP_SYN_DATA);
 	}
 	state = next & SESSION_TCP_STATE;

@@ -258,7 +258,7 @@ static __always_inline int slice_lock_if_free(struct slice_state *state)
 	return compare_exchange(&state->lock, 0, 1) == 0;
 }
 
-/* Bounded: a holder whose virtual CPU was taken away costs this packet, not this CPU. */
+/* Bounded: a virtual CPU that lost its turn while it has the lock costs this packet, not this CPU. */
 static __always_inline int slice_lock(struct slice_state *state)
 {
 	struct lock_attempt attempt = {.lock = &state->lock};

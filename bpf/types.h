@@ -55,12 +55,13 @@ enum layout_versions {
 /* One per host; index 0 of the map `settings`. Written by the agent only. */
 struct settings {
 	__u32 uplink_ifindex;
-	__u32 hz;	       /* jiffies a second */
-	__u32 udp_timeout;     /* jiffies; RFC 4787 REQ-5 */
-	__u32 tcp_established; /* jiffies; RFC 5382 REQ-5 */
-	__u32 tcp_transitory;  /* jiffies; RFC 5382 REQ-5 */
-	__u32 icmp_timeout;    /* jiffies; RFC 5508 REQ-2 */
-	__u32 grace; /* jiffies from expiry to the port being free: longer than any packet is under way in a program */
+	__u32 hz;		/* jiffies a second */
+	__u32 udp_timeout;	/* jiffies; RFC 4787 REQ-5 */
+	__u32 tcp_established;	/* jiffies; RFC 5382 REQ-5 */
+	__u32 tcp_transitory;	/* jiffies; RFC 5382 REQ-5 */
+	__u32 icmp_timeout;	/* jiffies; RFC 5508 REQ-2 */
+	__u32 port_reuse_delay; /* jiffies from expiry to the port being free: longer than any packet is under way in a
+				   program */
 	__u32 route_generation; /* raised when `routes` changed, or what an address is: sessions are judged again */
 	__u32 slice_count;	/* slices[0 … slice_count − 1] may be in use */
 	__u32 session_mask;	/* entries of `sessions` − 1; a power of two less one */
@@ -261,7 +262,7 @@ struct session_entry {
 
 /*
  * One per slot. A mapping that did not fit its probe window is in the chain of the bucket that it hashes to. Offsets in
- * the range plus one, 0 for none. Only holders of the slice's lock change them.
+ * the range plus one, 0 for none. Changed under the slice's lock only.
  */
 struct chain_node {
 	__u16 first; /* of the chain of the bucket at this slot */
@@ -334,7 +335,7 @@ enum counter {
 	COUNTER_MAPPINGS_EXPIRED,
 	COUNTER_SESSIONS_CREATED,
 	COUNTER_SESSIONS_EXPIRED,
-	COUNTER_SWEEP_PASSES,
+	COUNTER_EXPIRY_PASSES,
 	COUNTERS,
 };
 
@@ -417,13 +418,13 @@ struct slot_blocks_args {
 	__u64 present; /* out; bit 0: `first` */
 };
 
-/* Argument of nat_clock and nat_sweep: what time it is for the programs, and what a sweep found. */
+/* Argument of nat_clock and nat_expire: what time it is for the programs, and what an expiry pass found. */
 struct clock_args {
 	__u64 jiffies;	    /* out */
 	__u64 monotonic_ns; /* out; CLOCK_MONOTONIC */
 };
 
-struct sweep_args {
+struct expire_args {
 	__u32 steps;   /* in: slots to visit at most */
 	__u32 visited; /* out */
 	__u32 freed;   /* out */

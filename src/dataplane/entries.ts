@@ -203,7 +203,7 @@ export function hostFilter(addresses: Iterable<IpAddress>): bigint {
  * How long an expired mapping still holds its port. Programs that found it alive must be done with it by then; they take
  * microseconds, but a virtual CPU can lose its turn in between.
  */
-export const GRACE_SECONDS = 1
+export const PORT_REUSE_DELAY_SECONDS = 1
 
 export function settingsEntry(desired: DesiredSettings, context: SettingsContext): Settings {
   const jiffies = (seconds: number) => Math.max(1, Math.round(seconds * context.hz))
@@ -215,7 +215,7 @@ export function settingsEntry(desired: DesiredSettings, context: SettingsContext
     tcpEstablished: jiffies(desired.timers.tcpEstablished),
     tcpTransitory: jiffies(desired.timers.tcpTransitory),
     icmpTimeout: jiffies(desired.timers.icmp),
-    grace: jiffies(GRACE_SECONDS),
+    portReuseDelay: jiffies(PORT_REUSE_DELAY_SECONDS),
     routeGeneration: context.routeGeneration,
     sliceCount: context.sliceCount,
     sessionMask: context.sessions - 1,

@@ -46,10 +46,10 @@ export const PROGRAMS = [
   'nat_from_private',
   'nat_from_uplink',
   'nat_pass',
-  'nat_start_sweep',
+  'nat_start_expiry',
   'nat_flush',
   'nat_clock',
-  'nat_sweep',
+  'nat_expire',
   'nat_slot_blocks',
   ...LOSS_PROGRAMS,
 ] as const
@@ -121,7 +121,7 @@ export function openDataplane(options: OpenOptions): Dataplane {
   ) as Record<ProgramName, BpfProgram>
   const attachments = new Attachments(instance, programs)
   const replacedPrograms = attachments.replacePrograms()
-  startSweep(programs.nat_start_sweep)
+  startExpiry(programs.nat_start_expiry)
   countLosses(instance, maps, programs)
   const known = maps.settings.get(0)?.hz ?? 0
 
@@ -311,14 +311,14 @@ function countLosses(instance: string, maps: DataplaneMaps, programs: Readonly<R
   }
 }
 
-/** Arms the kernel's own sweep timer. Doing it again makes the timer call the new programs' code. */
-function startSweep(program: BpfProgram): void {
+/** Arms the kernel's own expiry timer. Doing it again makes the timer call the new programs' code. */
+function startExpiry(program: BpfProgram): void {
   const XDP_PASS = 2
   const { retval } = program.testRun({ data: new Uint8Array(64) })
   if (retval !== XDP_PASS) {
     throw new NatGwError(
       'ERR_BPF_LOAD',
-      `the sweep of expired sessions could not be started: nat_start_sweep returned ${retval}`,
+      `the expiry of sessions could not be started: nat_start_expiry returned ${retval}`,
     )
   }
 }

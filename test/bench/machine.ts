@@ -16,7 +16,7 @@ export function describeMachine({ scale, cpu }: Bench): Machine {
       `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC, commit ${commit()}`,
       `kernel ${release()}; ${cpus().length} × ${model}, ${(totalmem() / 2 ** 30).toFixed(0)} GB`,
       `veth in native XDP mode; generator, router and sink on CPU ${cpu} (serial mode), frames as 64 B with FCS`,
-      `gateway: natgw run, default configuration (2,048 ports an interface, counters on, sweep and drift check running)`,
+      `gateway: natgw run, default configuration (2,048 ports an interface, counters on, expiry and drift check running)`,
       `${scale.name} run: ${scale.repetitions} repetitions, interleaved; medians of ratios within a repetition`,
       ...(load > 1 ? [`other work on this machine while it ran: load ${load.toFixed(1)} at the start`] : []),
     ],

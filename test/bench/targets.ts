@@ -21,7 +21,7 @@ export const TARGETS = {
   /** Bytes. */
   memoryPerSession: less(200, 100),
   /** Microseconds. */
-  sweepStop: less(1000, 100),
+  expiryStop: less(1000, 100),
   /** Megabytes. */
   agentMemory: less(200, 120),
   controllerMemory: less(600, 300),

@@ -71,7 +71,7 @@ describe('timers by protocol and state', () => {
 
 describe('a mapping lives as long as the longest living of its sessions', () => {
   it('and does not end with one of them', async () => {
-    gateway.settings({ tcpTransitory: Math.ceil(hz / 10), grace: 1 })
+    gateway.settings({ tcpTransitory: Math.ceil(hz / 10), portReuseDelay: 1 })
     const external = outTcp(SYN).read.sourcePort
     inTcp(SYN | ACK, external)
     outTcp(ACK)
@@ -80,7 +80,7 @@ describe('a mapping lives as long as the longest living of its sessions', () => 
     outTcp(ACK, 81)
     outTcp(RST)
     await sleep(300)
-    gateway.sweep()
+    gateway.expire()
     expect(inTcp(ACK, external).verdict).toBe(XDP.DROP)
     expect(inTcp(ACK, external, 81).verdict).toBe(XDP.REDIRECT)
     // A third remote, and the first one again, still see the same port.
@@ -90,7 +90,7 @@ describe('a mapping lives as long as the longest living of its sessions', () => 
   })
 
   it('nor longer: a full slice of connections that all closed serves again after the transitory time', async () => {
-    gateway.settings({ tcpTransitory: Math.ceil(hz / 5), grace: 1 })
+    gateway.settings({ tcpTransitory: Math.ceil(hz / 5), portReuseDelay: 1 })
     const connection = (port: number, remote: number) => {
       const out = (flags: number) => gateway.fromPrivate(frame({ from: A, to: SERVER }, tcp(port, remote, flags)))
       const external = out(SYN).read.sourcePort
@@ -108,9 +108,9 @@ describe('a mapping lives as long as the longest living of its sessions', () => 
     const another = frame({ from: A, to: SERVER }, tcp(65, 80, SYN))
     expect(gateway.fromPrivate(another).verdict).toBe(XDP.DROP)
     await sleep(500)
-    gateway.sweep() // takes the further sessions, which come after the slots in a pass
+    gateway.expire() // takes the further sessions, which come after the slots in a pass
     await sleep(300)
-    gateway.sweep()
+    gateway.expire()
     expect(gateway.used(0, 0)).toBe(0)
     expect(gateway.furtherSessions()).toEqual([])
     expect(gateway.plane.maps.sliceStates.get(0)!.sessions).toBe(0)
@@ -119,7 +119,7 @@ describe('a mapping lives as long as the longest living of its sessions', () => 
   })
 
   it('a remote whose session ended gets one again, not a second one beside it', async () => {
-    gateway.settings({ tcpTransitory: Math.ceil(hz / 10), grace: 3600 * hz })
+    gateway.settings({ tcpTransitory: Math.ceil(hz / 10), portReuseDelay: 3600 * hz })
     openAndClose(80)
     outTcp(SYN, 81)
     inTcp(SYN | ACK, theSlotPort(), 81)
@@ -133,26 +133,26 @@ describe('a mapping lives as long as the longest living of its sessions', () => 
   })
 
   it('a session that two CPUs left reset with the time of an established one ends after the transitory time', async () => {
-    gateway.settings({ icmpTimeout: 1 }) // so that the sweep looks at everything in every pass
+    gateway.settings({ icmpTimeout: 1 }) // so that the expiry looks at everything in every pass
     const external = outTcp(SYN).read.sourcePort
     inTcp(SYN | ACK, external)
     outTcp(ACK)
     outTcp(SYN, 81)
     inTcp(SYN | ACK, external, 81)
     outTcp(ACK, 81)
-    gateway.sweep()
+    gateway.expire()
     expect(gateway.secondsLeft(theSlot(0).session)).toBeGreaterThan(7400)
     const slot = theSlot(0)
     gateway.setSlot(0, 0, external - 1024, { ...slot, session: { ...slot.session, tcp: TcpState.TCP_RESET } })
     await sleep(50)
-    gateway.sweep()
+    gateway.expire()
     expect(secondsLeft(0)).toBe(240)
     const [further] = gateway.furtherSessions()
     expect(gateway.secondsLeft(further!.session)).toBeGreaterThan(7400)
   })
 
   it('a session that died in the slot of a living mapping stays dead when jiffies wrap', async () => {
-    gateway.settings({ grace: 1 })
+    gateway.settings({ portReuseDelay: 1 })
     const external = gateway.fromPrivate(frame({ from: A, to: SERVER }, udp(40000, 53))).read.sourcePort
     gateway.fromPrivate(frame({ from: A, to: SERVER }, udp(40000, 54)))
     const answer = () => gateway.fromUplink(frame({ from: SERVER, to: PUBLIC }, udp(53, external)))
@@ -161,7 +161,7 @@ describe('a mapping lives as long as the longest living of its sessions', () => 
     const session = { ...slot.session, expires: (gateway.now() - 2 ** 31 + hz / 5) >>> 0 }
     gateway.setSlot(0, 1, external - 1024, { ...slot, session })
     expect(answer().verdict).toBe(XDP.DROP)
-    gateway.sweep()
+    gateway.expire()
     await sleep(400)
     expect(answer().verdict).toBe(XDP.DROP)
     expect(gateway.used(0, 1)).toBe(1)
@@ -172,8 +172,8 @@ describe('expiry', () => {
   const open = () => gateway.fromPrivate(frame({ from: A, to: SERVER }, udp(40000, 53)))
   const answer = (external: number) => gateway.fromUplink(frame({ from: SERVER, to: PUBLIC }, udp(53, external)))
 
-  it('a mapping is gone the moment it expires, swept or not', async () => {
-    gateway.settings({ udpTimeout: Math.ceil(hz / 10), grace: 3600 * hz })
+  it('a mapping is gone the moment it expires, freed or not', async () => {
+    gateway.settings({ udpTimeout: Math.ceil(hz / 10), portReuseDelay: 3600 * hz })
     const external = open().read.sourcePort
     expect(answer(external).verdict).toBe(XDP.REDIRECT)
     await sleep(200)
@@ -183,7 +183,7 @@ describe('expiry', () => {
   })
 
   it('an expired mapping that is asked for again keeps its port and begins a new life', async () => {
-    gateway.settings({ udpTimeout: Math.ceil(hz / 10), grace: 3600 * hz })
+    gateway.settings({ udpTimeout: Math.ceil(hz / 10), portReuseDelay: 3600 * hz })
     const external = open().read.sourcePort
     const generation = generationOf(theSlot(1).owner)
     await sleep(200)
@@ -220,15 +220,15 @@ describe('expiry', () => {
     expect(theSlot(1).session.expires).not.toBe(before)
   })
 
-  it('the sweep gives ports, bitmap, chains and further sessions back', async () => {
-    gateway.settings({ udpTimeout: 1, grace: 1 })
+  it('the expiry gives ports, bitmap, chains and further sessions back', async () => {
+    gateway.settings({ udpTimeout: 1, portReuseDelay: 1 })
     for (let port = 1; port <= 64; port++) gateway.fromPrivate(frame({ from: A, to: SERVER }, udp(port, 53)))
     gateway.settings({ udpTimeout: 2 * hz })
     gateway.fromPrivate(frame({ from: A, to: SERVER }, udp(1, 53)))
     for (let remote = 1; remote <= 20; remote++) gateway.fromPrivate(frame({ from: A, to: SERVER }, udp(1, remote)))
     gateway.settings({ udpTimeout: 1 })
     await sleep(2300)
-    gateway.sweep()
+    gateway.expire()
     expect(gateway.used(0, 1)).toBe(0)
     expect(gateway.slots(0, 1).size).toBe(0)
     expect(gateway.occupied(0, 1)).toEqual([])
@@ -240,20 +240,20 @@ describe('expiry', () => {
     expect(created).toBeGreaterThanOrEqual(64)
   })
 
-  it('the sweep does not look at what lives in every pass, but at once when timers get shorter', async () => {
+  it('the expiry does not look at what lives in every pass, but at once when timers get shorter', async () => {
     for (let port = 1; port <= 63; port++) gateway.fromPrivate(frame({ from: A, to: SERVER }, udp(port, 53)))
-    gateway.sweep()
+    gateway.expire()
     const others = gateway.plane.maps.sessions.limit + gateway.plane.maps.settings.get(0)!.sliceCount
-    expect(gateway.sweep().visited).toBeLessThan(others + 10)
-    gateway.settings({ udpTimeout: 1, grace: 1 })
+    expect(gateway.expire().visited).toBeLessThan(others + 10)
+    gateway.settings({ udpTimeout: 1, portReuseDelay: 1 })
     gateway.fromPrivate(frame({ from: A, to: SERVER }, udp(64, 53)))
     await sleep(50)
-    gateway.sweep()
+    gateway.expire()
     expect(gateway.used(0, 1)).toBe(63)
   })
 
-  it('the kernel sweeps by itself, with nobody asking', async () => {
-    gateway.settings({ udpTimeout: 1, grace: 1 })
+  it('the kernel expires by itself, with nobody asking', async () => {
+    gateway.settings({ udpTimeout: 1, portReuseDelay: 1 })
     open()
     expect(gateway.used(0, 1)).toBe(1)
     await sleep(1000)
@@ -263,9 +263,9 @@ describe('expiry', () => {
 
   it('a full slice serves again as soon as one of its mappings expired', async () => {
     for (let port = 1; port <= 63; port++) gateway.fromPrivate(frame({ from: A, to: SERVER }, udp(port, 53)))
-    gateway.settings({ udpTimeout: 1, grace: 1 })
+    gateway.settings({ udpTimeout: 1, portReuseDelay: 1 })
     gateway.fromPrivate(frame({ from: A, to: SERVER }, udp(64, 53)))
-    // The sweep looks again at what lives after the least of the timeouts, so that stays short until it has been.
+    // The expiry looks again at what lives after the least of the timeouts, so that stays short until it has been.
     await sleep(1000)
     gateway.settings({ udpTimeout: 300 * hz })
     expect(gateway.fromPrivate(frame({ from: A, to: SERVER }, udp(65, 53))).verdict).toBe(XDP.REDIRECT)

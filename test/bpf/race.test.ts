@@ -62,12 +62,12 @@ function doubleMappings(): number {
 
 it('two CPUs create, find, expire and delete the same mappings at once: no port is shared, none is lost', async () => {
   // Lives of a few milliseconds, so that every mapping is made and taken away hundreds of times.
-  gateway.settings({ udpTimeout: 2, grace: 2 })
+  gateway.settings({ udpTimeout: 2, portReuseDelay: 2 })
   let running = true
-  const sweeping = (async () => {
+  const expiring = (async () => {
     let doubles = 0
     while (running) {
-      gateway.sweep(4096)
+      gateway.expire(4096)
       for (let look = 0; look < 50; look++) doubles += doubleMappings()
       await sleep(1)
     }
@@ -75,7 +75,7 @@ it('two CPUs create, find, expire and delete the same mappings at once: no port 
   })()
   const results = await Promise.all([worker(0, 6000), worker(1, 6000)])
   running = false
-  expect(await sweeping, 'inside endpoints with two mappings').toBe(0)
+  expect(await expiring, 'inside endpoints with two mappings').toBe(0)
 
   const sum = (field: keyof Result): number => results.reduce((total, result) => total + result[field], 0)
   expect(sum('shared')).toBe(0)
@@ -89,7 +89,7 @@ it('two CPUs create, find, expire and delete the same mappings at once: no port 
   for (let i = 0; i < ENDPOINTS; i++)
     gateway.fromPrivate(frame({ from: '10.0.0.1', to: '203.0.113.5' }, udp(1000 + i, 53)))
   await sleep(300)
-  gateway.sweep()
+  gateway.expire()
   const slots = [...gateway.slots(0, UDP)]
   const endpoints = slots.map(([, slot]) => endpointOf(slot.owner))
   expect(new Set(endpoints).size).toBe(endpoints.length)
@@ -134,17 +134,17 @@ it('two CPUs that meet on the first packet of a flow make one session of it, not
 })
 
 it('sessions that are made, renewed and taken away at once are counted right, and none is there twice', async () => {
-  gateway.settings({ udpTimeout: 2, grace: 2 })
+  gateway.settings({ udpTimeout: 2, portReuseDelay: 2 })
   let running = true
-  const sweeping = (async () => {
+  const expiring = (async () => {
     while (running) {
-      gateway.sweep(2048)
+      gateway.expire(2048)
       await sleep(0)
     }
   })()
   const results = await Promise.all([worker(0, 5000, 4, 40), worker(1, 5000, 4, 40)])
   running = false
-  await sweeping
+  await expiring
   expect(results.reduce((total, { shared }) => total + shared, 0)).toBe(0)
   expect(gateway.counter('COUNTER_SESSIONS_EXPIRED')).toBeGreaterThan(500)
 
@@ -154,7 +154,7 @@ it('sessions that are made, renewed and taken away at once are counted right, an
       gateway.fromPrivate(frame({ from: '10.0.0.1', to: '203.0.113.5' }, udp(1000 + i, 53 + remote)))
   }
   await sleep(300)
-  gateway.sweep()
+  gateway.expire()
   const { duplicates, perMapping } = sessions()
   expect(duplicates).toEqual([])
   for (const [offset, { further }] of gateway.slots(0, UDP)) expect(further).toBe(perMapping.get(offset) ?? 0)
@@ -164,11 +164,11 @@ it('sessions that are made, renewed and taken away at once are counted right, an
   expect(gateway.plane.maps.sessionUse.get(0)).toBe(further)
 
   // What a flush leaves behind is counted until it is taken back, and then all of it comes back.
-  gateway.settings({ grace: 1 })
+  gateway.settings({ portReuseDelay: 1 })
   gateway.flush(0, UDP)
-  gateway.sweep()
+  gateway.expire()
   await sleep(100)
-  gateway.sweep()
+  gateway.expire()
   expect(gateway.furtherSessions()).toEqual([])
   expect(gateway.plane.maps.sliceStates.get(0)!.sessions).toBe(0)
   expect(gateway.plane.maps.sessionUse.get(0)).toBe(0)

@@ -14,7 +14,7 @@ import {
   sessionEntryCodec,
   slotCodec,
   slotGroupLayout,
-  sweepArgsCodec,
+  expireArgsCodec,
 } from '../../src/dataplane/generated/layouts.ts'
 import type { SessionEntry, Settings, Slot } from '../../src/dataplane/generated/layouts.ts'
 import { decodeOne, encodeOne, viewOf } from '../../src/dataplane/codec.ts'
@@ -95,7 +95,7 @@ export class PacketGateway {
       tcpEstablished: 7440 * hz,
       tcpTransitory: 240 * hz,
       icmpTimeout: 60 * hz,
-      grace: hz,
+      portReuseDelay: hz,
       routeGeneration: 1,
       sliceCount: 64,
       sessionMask: this.plane.maps.sessions.limit - 1,
@@ -194,11 +194,11 @@ export class PacketGateway {
     return this.plane.maps.counters.sums()[Counter[name]]!
   }
 
-  sweep(steps = 1_000_000): { visited: number; freed: number; passes: number } {
-    const { ctx } = this.plane.programs.nat_sweep.testRun({
-      ctx: encodeOne(sweepArgsCodec, { steps, visited: 0, freed: 0, passes: 0 }),
+  expire(steps = 1_000_000): { visited: number; freed: number; passes: number } {
+    const { ctx } = this.plane.programs.nat_expire.testRun({
+      ctx: encodeOne(expireArgsCodec, { steps, visited: 0, freed: 0, passes: 0 }),
     })
-    return decodeOne(sweepArgsCodec, ctx)
+    return decodeOne(expireArgsCodec, ctx)
   }
 
   flush(index: number, protocol: number): number {

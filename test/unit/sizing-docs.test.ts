@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { GRACE_SECONDS } from '../../src/dataplane/entries.ts'
+import { PORT_REUSE_DELAY_SECONDS } from '../../src/dataplane/entries.ts'
 import { parseConfig } from '../../src/config/load.ts'
 import { gatewayJsonSchema, keysOf } from '../../scripts/docs/json-schemas.ts'
 import { SlotConstants, maps } from '../../src/dataplane/generated/layouts.ts'
@@ -21,7 +21,7 @@ it('the rates in docs/sizing.md follow from ports and timers', () => {
     const [ports = 0, ...rates] = cells(row).map(number)
     expect(rates).toHaveLength(seconds.length)
     rates.forEach((rate, column) => {
-      const exact = ports / (seconds[column]! + GRACE_SECONDS)
+      const exact = ports / (seconds[column]! + PORT_REUSE_DELAY_SECONDS)
       expect(Math.abs(rate - exact)).toBeLessThan(0.05 * exact)
     })
   }

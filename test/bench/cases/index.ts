@@ -6,7 +6,7 @@ import { mix } from './mix.ts'
 import { newFlows } from './new-flows.ts'
 import { twoCpus } from './two-cpus.ts'
 import { tcpEnds } from './tcp.ts'
-import { sweep } from './sweep.ts'
+import { expiry } from './expiry.ts'
 
 /** In the order of the report. */
-export const CASES: readonly Case[] = [established, newFlows, mix, memory, sweep, twoCpus, tcpEnds, control]
+export const CASES: readonly Case[] = [established, newFlows, mix, memory, expiry, twoCpus, tcpEnds, control]

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { decodeOne, encodeOne } from '../../../src/dataplane/codec.ts'
-import { sweepArgsCodec } from '../../../src/dataplane/generated/layouts.ts'
+import { expireArgsCodec } from '../../../src/dataplane/generated/layouts.ts'
 import { instanceFolder } from '../../../src/kernel/pins.ts'
 import { BpfProgram } from '../../../src/native/load-native.ts'
 import type { Bench, Case } from '../bench.ts'
@@ -14,16 +14,16 @@ import type { Row } from '../rows.ts'
 import { TARGETS } from '../targets.ts'
 import { undisturbed } from '../traffic.ts'
 
-/** Slots a step of the sweep visits: SWEEP_STEPS of bpf/sweep.h. */
+/** Slots a step of the expiry visits: EXPIRY_STEPS of bpf/expiry.h. */
 const STEPS = 256
 /** Interfaces whose flows are a million. */
 const HOSTS = 1024
 /** Seconds: expired flows are to be there within the time of a bench. */
 const UDP_TIMEOUT = 8
 
-export const sweep: Case = {
-  name: 'sweep',
-  title: 'Sweep',
+export const expiry: Case = {
+  name: 'expiry',
+  title: 'Expiry',
   quick: false,
   async run(bench) {
     const rows: Row[] = []
@@ -40,10 +40,10 @@ export const sweep: Case = {
 
 async function measure(bench: Bench, rig: Rig, millions: number): Promise<Row[]> {
   const slots = millions * HOSTS * FLOWS_PER_HOST
-  const program = BpfProgram.openPinned(join(instanceFolder(rig.lab.instance), 'programs', 'nat_sweep'))
+  const program = BpfProgram.openPinned(join(instanceFolder(rig.lab.instance), 'programs', 'nat_expire'))
   const alive: number[] = []
   const dead: number[] = []
-  const p99: { quiet: number[]; sweeping: number[] } = { quiet: [], sweeping: [] }
+  const p99: { quiet: number[]; expiring: number[] } = { quiet: [], expiring: [] }
   const plan = { flows: slots }
   try {
     for (let repetition = 0; repetition < bench.scale.repetitions; repetition++) {
@@ -57,36 +57,36 @@ async function measure(bench: Bench, rig: Rig, millions: number): Promise<Row[]>
       dead.push(longestStop(program))
       rig.traffic.send(plan, slots)
       await delay((UDP_TIMEOUT + 1) * 1000)
-      p99.sweeping.push(busyFlow(rig))
+      p99.expiring.push(busyFlow(rig))
       await delay(2000)
     }
   } finally {
     program.close()
   }
-  const note = 'the kernel’s own sweep takes a part of them meanwhile'
+  const note = 'the kernel’s own expiry takes a part of them meanwhile'
   return [
     row(
-      `sweep of ${millions}M slots: longest single stop`,
+      `expiry of ${millions}M slots: longest single stop`,
       'µs',
       alive.map((stop, index) => Math.max(stop, dead[index] ?? stop)),
-      millions === 1 ? TARGETS.sweepStop : undefined,
+      millions === 1 ? TARGETS.expiryStop : undefined,
     ),
-    row(`sweep of ${millions}M slots alive: longest step of 256`, 'µs', alive),
-    row(`sweep of ${millions}M slots expired: longest step of 256`, 'µs', dead, undefined, note),
+    row(`expiry of ${millions}M slots alive: longest step of 256`, 'µs', alive),
+    row(`expiry of ${millions}M slots expired: longest step of 256`, 'µs', dead, undefined, note),
     row(`64 packets of one flow, p99, before ${millions}M flows`, 'µs', p99.quiet),
-    row(`64 packets of one flow, p99, while ${millions}M flows are swept`, 'µs', p99.sweeping),
+    row(`64 packets of one flow, p99, while ${millions}M flows are expired`, 'µs', p99.expiring),
   ]
 }
 
 /** A whole pass in steps. @returns microseconds of the longest */
 function longestStop(program: BpfProgram): number {
   const step = (): { passes: number; microseconds: number } => {
-    const ctx = encodeOne(sweepArgsCodec, { steps: STEPS, visited: 0, freed: 0, passes: 0 })
+    const ctx = encodeOne(expireArgsCodec, { steps: STEPS, visited: 0, freed: 0, passes: 0 })
     const begin = process.hrtime.bigint()
     const result = program.testRun({ ctx })
     return {
       microseconds: Number(process.hrtime.bigint() - begin) / 1000,
-      passes: decodeOne(sweepArgsCodec, result.ctx).passes,
+      passes: decodeOne(expireArgsCodec, result.ctx).passes,
     }
   }
   return undisturbed(() => {
