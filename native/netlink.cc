@@ -16,8 +16,85 @@ namespace
 {
 
 constexpr size_t kDatagramSize = 256 << 10;
-// Leaves the loop to others now and then when events pour in.
+// Bounds how long a stream of events keeps the loop from its other work.
 constexpr int kDatagramsPerWakeUp = 64;
+
+/** A copy of the argument. @throws EARG for a message that is cut or that the kernel would not answer */
+std::vector<uint8_t> RequestArg(const Napi::Value &value)
+{
+	Napi::Env env = value.Env();
+	Bytes bytes = BytesArg(value, "message");
+	nlmsghdr header{};
+	if (bytes.size >= sizeof(header))
+		memcpy(&header, bytes.data, sizeof(header));
+	if (bytes.size < sizeof(header) || header.nlmsg_len != bytes.size)
+		ThrowArg(env, "message has " + std::to_string(bytes.size) + " bytes, its header says " +
+				  std::to_string(header.nlmsg_len));
+	bool get = (header.nlmsg_type & 3) == 2;
+	if ((header.nlmsg_flags & NLM_F_REQUEST) == 0 || (!get && (header.nlmsg_flags & (NLM_F_ACK | NLM_F_ECHO)) == 0))
+		ThrowArg(env, "message needs NLM_F_REQUEST, and NLM_F_ACK when it is not a GET");
+	return {bytes.data, bytes.data + bytes.size};
+}
+
+uint16_t TypeOf(const std::vector<uint8_t> &message)
+{
+	nlmsghdr header;
+	memcpy(&header, message.data(), sizeof(header));
+	return header.nlmsg_type;
+}
+
+/** @throws the failure of a result that has one */
+void RequireSuccess(Napi::Env env, const NetlinkResult &result, uint16_t type)
+{
+	if (result.error == 0)
+		return;
+	std::string what = "netlink request of type " + std::to_string(type);
+	if (!result.message.empty())
+		what += " (" + result.message + ")";
+	ThrowErrno(env, result.error, result.syscall, what);
+}
+
+/** Runs one dump on a thread of libuv's pool. */
+class DumpWorker : public Napi::AsyncWorker
+{
+      public:
+	DumpWorker(Napi::Env env, std::shared_ptr<DumpChannel> channel, std::vector<uint8_t> message)
+	    : Napi::AsyncWorker(env, "natgw.NetlinkDump"), deferred_(Napi::Promise::Deferred::New(env)),
+	      channel_(std::move(channel)), message_(std::move(message)), sequence_(++channel_->sequence)
+	{
+		channel_->busy = true;
+	}
+
+	Napi::Promise Promise() const
+	{
+		return deferred_.Promise();
+	}
+
+      protected:
+	void Execute() override
+	{
+		result_ = RunRequest(channel_->fd.Get(), message_, sequence_);
+	}
+
+	void OnOK() override
+	{
+		channel_->busy = false;
+		Napi::Env env = Env();
+		try {
+			RequireSuccess(env, result_, TypeOf(message_));
+			deferred_.Resolve(NewBytes(env, result_.answers.data(), result_.answers.size()));
+		} catch (const Napi::Error &error) {
+			deferred_.Reject(error.Value());
+		}
+	}
+
+      private:
+	Napi::Promise::Deferred deferred_;
+	std::shared_ptr<DumpChannel> channel_;
+	std::vector<uint8_t> message_;
+	uint32_t sequence_;
+	NetlinkResult result_;
+};
 
 } // namespace
 
@@ -26,6 +103,7 @@ Napi::Function NetlinkSocket::Define(Napi::Env env)
 	return DefineClass(env, "NetlinkSocket",
 			   {
 			       InstanceMethod<&NetlinkSocket::Request>("request"),
+			       InstanceMethod<&NetlinkSocket::Dump>("dump"),
 			       InstanceMethod<&NetlinkSocket::RefLoop>("ref"),
 			       InstanceMethod<&NetlinkSocket::UnrefLoop>("unref"),
 			       InstanceMethod<&NetlinkSocket::Close>("close"),
@@ -45,14 +123,16 @@ NetlinkSocket::NetlinkSocket(const Napi::CallbackInfo &info)
 		on_overrun_ = std::make_unique<LoopCallback>(FunctionArg(info[2], "onOverrun"), "natgw.Netlink");
 	if (!info[3].IsUndefined())
 		protocol_ = static_cast<int>(Uint32Arg(info[3], "protocol", MAX_LINKS - 1));
-	requests_ = OpenNetlinkSocket(protocol_, false);
-	if (!requests_.Valid())
-		ThrowErrno(env, errno, "socket", "open a netlink socket");
+	for (UniqueFd *fd : {&requests_, &dumps_->fd}) {
+		*fd = OpenNetlinkSocket(protocol_, false);
+		if (!fd->Valid())
+			ThrowErrno(env, errno, "socket", "open a netlink socket");
+	}
 	if (groups.Length() == 0)
 		return;
 	Join(groups);
 	poll_.Start(env, registry_, events_.Get(), [this] { OnReadable(); });
-	// An open socket is in use by the loop even when JavaScript has dropped it.
+	// Not collected while the loop watches it, also without a reference from JavaScript.
 	Ref();
 }
 
@@ -80,6 +160,7 @@ void NetlinkSocket::Dispose() noexcept
 	poll_.Stop();
 	events_.Reset();
 	requests_.Reset();
+	dumps_ = std::make_shared<DumpChannel>();
 }
 
 void NetlinkSocket::RequireOpen() const
@@ -92,35 +173,36 @@ Napi::Value NetlinkSocket::Request(const Napi::CallbackInfo &info)
 {
 	Napi::Env env = info.Env();
 	RequireOpen();
-	Bytes bytes = BytesArg(info[0], "message");
-	nlmsghdr header{};
-	if (bytes.size >= sizeof(header))
-		memcpy(&header, bytes.data, sizeof(header));
-	if (bytes.size < sizeof(header) || header.nlmsg_len != bytes.size)
-		ThrowArg(env, "message has " + std::to_string(bytes.size) + " bytes, its header says " +
-				  std::to_string(header.nlmsg_len));
-	// Without an answer to come, the wait for one would end in a timeout.
-	bool get = (header.nlmsg_type & 3) == 2;
-	if ((header.nlmsg_flags & NLM_F_REQUEST) == 0 || (!get && (header.nlmsg_flags & (NLM_F_ACK | NLM_F_ECHO)) == 0))
-		ThrowArg(env, "message needs NLM_F_REQUEST, and NLM_F_ACK when it is not a GET");
-	NetlinkResult result = RunRequest(requests_.Get(), {bytes.data, bytes.data + bytes.size}, ++sequence_);
-	if (result.error != 0) {
-		std::string what = "netlink request of type " + std::to_string(header.nlmsg_type);
-		if (!result.message.empty())
-			what += " (" + result.message + ")";
-		ThrowErrno(env, result.error, result.syscall, what);
-	}
-	Napi::Array answers = Napi::Array::New(env, result.answers.size());
-	for (uint32_t i = 0; i < result.answers.size(); i++)
-		answers.Set(i, NewBytes(env, result.answers[i].data(), result.answers[i].size()));
+	std::vector<uint8_t> message = RequestArg(info[0]);
+	NetlinkResult result = RunRequest(requests_.Get(), message, ++sequence_);
+	RequireSuccess(env, result, TypeOf(message));
+	Napi::Array answers = Napi::Array::New(env);
+	int left = static_cast<int>(result.answers.size());
+	for (auto *header = reinterpret_cast<nlmsghdr *>(result.answers.data()); NLMSG_OK(header, left);
+	     header = NLMSG_NEXT(header, left))
+		answers.Set(answers.Length(), NewBytes(env, header, header->nlmsg_len));
 	return answers;
+}
+
+Napi::Value NetlinkSocket::Dump(const Napi::CallbackInfo &info)
+{
+	Napi::Env env = info.Env();
+	RequireOpen();
+	std::vector<uint8_t> message = RequestArg(info[0]);
+	// Each would take a thread of the pool only to wait for the one before.
+	if (dumps_->busy)
+		ThrowArg(env, "a dump of this socket is running: wait for its end");
+	auto *worker = new DumpWorker(env, dumps_, std::move(message));
+	Napi::Promise promise = worker->Promise();
+	worker->Queue();
+	return promise;
 }
 
 void NetlinkSocket::OnReadable()
 {
 	Napi::Env env = Env();
 	std::vector<uint8_t> buffer(kDatagramSize);
-	// A callback may close the socket, so it is looked at anew each time.
+	// A callback may close the socket, which ends the loop.
 	for (int i = 0; i < kDatagramsPerWakeUp && events_.Valid(); i++) {
 		Napi::HandleScope scope(env);
 		ssize_t length = recv(events_.Get(), buffer.data(), buffer.size(), MSG_TRUNC);

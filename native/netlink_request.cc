@@ -19,10 +19,10 @@ namespace
 
 constexpr size_t kBufferSize = 64 << 10;
 constexpr int kSocketBuffer = 4 << 20;
-// The kernel does its work while it is asked, so that an answer is there or does not come.
+// The kernel answers while it is asked: an answer that is late does not come.
 constexpr int kSilenceSeconds = 1;
-// Of the whole request, which the event loop waits for. A dump that another change ran into is inconsistent and asked
-// for again, but not for ever.
+// Of the whole request, since a thread waits for it. The kernel marks a dump that a change ran into as inconsistent; it
+// is asked for again within this time.
 constexpr std::chrono::seconds kLongest{3};
 
 using Clock = std::chrono::steady_clock;
@@ -105,7 +105,7 @@ bool Gather(int fd, uint32_t sequence, bool until_end, Clock::time_point end, Ne
 		int left = static_cast<int>(length);
 		for (auto *header = reinterpret_cast<nlmsghdr *>(buffer.data()); NLMSG_OK(header, left);
 		     header = NLMSG_NEXT(header, left)) {
-			// Late answers of a request that timed out.
+			// A late answer to a request that timed out.
 			if (header->nlmsg_seq != sequence)
 				continue;
 			disturbed = disturbed || (header->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
@@ -117,7 +117,8 @@ bool Gather(int fd, uint32_t sequence, bool until_end, Clock::time_point end, Ne
 				return disturbed && *end == 0;
 			}
 			auto *bytes = reinterpret_cast<uint8_t *>(header);
-			result.answers.emplace_back(bytes, bytes + header->nlmsg_len);
+			result.answers.insert(result.answers.end(), bytes, bytes + header->nlmsg_len);
+			result.answers.resize(NLMSG_ALIGN(result.answers.size()));
 			if (!until_end)
 				return false;
 		}
@@ -162,7 +163,7 @@ NetlinkResult RunRequest(int fd, std::vector<uint8_t> message, uint32_t sequence
 	bool until_end = dump || (header.nlmsg_flags & NLM_F_ACK) != 0;
 	NetlinkResult result;
 	const Clock::time_point end = Clock::now() + kLongest;
-	// Once at least, and again only while a dump as long as the one before would still be in time.
+	// At least once. Again only if a dump as long as the longest so far would still be in time.
 	Clock::duration longest{};
 	do {
 		const Clock::time_point begin = Clock::now();

@@ -10,18 +10,19 @@
 namespace natgw
 {
 
-/** What a request failed with; error is 0 when it did not. */
+/** The answers of a request, or its failure; error is 0 without one. */
 struct NetlinkResult {
 	int error = 0;
 	const char *syscall = "";
 	std::string message;
-	std::vector<std::vector<uint8_t>> answers;
+	// Messages back to back, each begins at a multiple of four bytes.
+	std::vector<uint8_t> answers;
 };
 
 /** @param protocol NETLINK_ROUTE, … @returns an invalid descriptor and errno when it cannot be opened */
 UniqueFd OpenNetlinkSocket(int protocol, bool nonblocking);
 
-/** Sends one request and waits for all of its answers. message is at least an nlmsghdr long. */
+/** Sends one request and waits for all of its answers, on whatever thread. message is at least an nlmsghdr long. */
 NetlinkResult RunRequest(int fd, std::vector<uint8_t> message, uint32_t sequence);
 
 } // namespace natgw

@@ -90,7 +90,14 @@ export class Agent {
   static async start(options: AgentOptions): Promise<Agent> {
     // Nothing is written before every kind has been listed: a restart never empties a table.
     await options.store.ready()
-    const agent = new Agent(options)
+    const host = await HostNetwork.open()
+    let agent: Agent
+    try {
+      agent = new Agent(options, host)
+    } catch (error) {
+      host.close()
+      throw error
+    }
     try {
       await agent.#begin(options.store)
     } catch (error) {
@@ -100,7 +107,7 @@ export class Agent {
     return agent
   }
 
-  private constructor(options: AgentOptions) {
+  private constructor(options: AgentOptions, host: HostNetwork) {
     const { config, store, objectPath, acceptFlowLoss = false, log, problems, onHostChange } = options
     this.#config = config
     this.#problems = problems
@@ -109,7 +116,8 @@ export class Agent {
     const now = (): number => performance.now()
     this.#dataplane = openDataplane({ instance: config.instance, limits: config.limits, objectPath, acceptFlowLoss })
     log.info({ instance: config.instance, ...this.#dataplane.report }, 'data plane opened')
-    this.#host = new HostNetwork({
+    this.#host = host
+    host.follow({
       onChange: (change) => this.#hostChanged(change),
       onFailure: (error) => problems.report('host network', [hostUnreadable(error)]),
       onRecovery: () => problems.report('host network', []),
@@ -200,7 +208,7 @@ export class Agent {
     // What was lost before is not news.
     this.#reportLosses()
     await this.#passes.runNow()
-    this.#hostProblems.poll(this.#model.uplink())
+    await this.#hostProblems.poll(this.#model.uplink())
     this.#reportForwarding()
     this.#resolver.releaseLeftovers()
     this.#cleanUps.push(
@@ -256,8 +264,8 @@ export class Agent {
 
   async #bringUpToDate(verify: boolean): Promise<void> {
     if (verify) {
-      this.#host.refresh()
-      this.#hostProblems.poll(this.#model.uplink())
+      await this.#host.refresh()
+      await this.#hostProblems.poll(this.#model.uplink())
     }
     // Maps before programs: a program that is attached for the first time finds the addresses of the host.
     this.#settle()

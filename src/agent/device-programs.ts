@@ -56,7 +56,7 @@ export class DevicePrograms {
   ): Promise<ReadonlyMap<string, string>> {
     const { config, problems } = this.#options
     const ask = verify || links !== this.#askedLinks || this.#devices.retryDue()
-    if (ask) this.#targets.update(readRedirectTargets(), links)
+    if (ask) this.#targets.update(await readRedirectTargets(), links)
     this.#askedLinks = links
     const deaf = deafTargets(devices, this.#targets)
     await this.#devices.ensure(devices, links, deaf)

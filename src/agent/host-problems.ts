@@ -51,19 +51,19 @@ export class HostProblems {
   }
 
   /** Looks at what the kernel does not tell of by itself. */
-  poll(uplink: Link | undefined): void {
+  async poll(uplink: Link | undefined): Promise<void> {
     const { publicPrefixes } = this.#config
     if (!publicPrefixes.some(({ shared }) => shared)) return
     this.#problems.report('local ports', localPortProblems(publicPrefixes, readLocalPorts()))
-    this.#problems.report('source nat', this.#sourceNatProblems(uplink))
+    this.#problems.report('source nat', await this.#sourceNatProblems(uplink))
   }
 
-  #sourceNatProblems(uplink: Link | undefined): Problem[] {
+  async #sourceNatProblems(uplink: Link | undefined): Promise<Problem[]> {
     const { publicPrefixes } = this.#config
     const legacy = hasLegacyNatTable() ? unreadableRules(publicPrefixes, 'iptables-legacy') : []
     if (uplink === undefined) return legacy
     try {
-      return [...sourceNatProblems(publicPrefixes, this.#sourceNat.list(uplink)), ...legacy]
+      return [...sourceNatProblems(publicPrefixes, await this.#sourceNat.list(uplink)), ...legacy]
     } catch (error) {
       this.#log.debug({ err: error }, 'rules of nftables could not be read')
       return [...unreadableRules(publicPrefixes, 'nftables'), ...legacy]

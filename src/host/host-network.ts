@@ -7,7 +7,9 @@ import { messagesOf } from './message.ts'
 import { neighbourKey } from './network-objects.ts'
 import { NUD_FAILED, RTM_DELNEIGH, RTM_NEWNEIGH, readNeighbour } from './neighbours.ts'
 import { RTM_DELROUTE, RTM_NEWROUTE } from './routes.ts'
-import { GROUPS, Rtnetlink } from './rtnetlink.ts'
+import { inSlices } from './in-slices.ts'
+import type { Table } from './rtnetlink.ts'
+import { ADDRESSES, GROUPS, LINKS, NEIGHBOURS, ROUTES, Rtnetlink } from './rtnetlink.ts'
 import { sameMac } from '../net/mac.ts'
 
 /**
@@ -48,26 +50,50 @@ export interface HostNetworkHandlers {
   onRecovery: () => void
 }
 
-/** Follows the kernel's tables: a listing, then the kernel's own notifications; after an overrun a listing again. */
+/**
+ * Follows the kernel's tables: a listing, then the kernel's own notifications; after an overrun a listing again. However
+ * large the tables are, the event loop turns while they are listed.
+ */
 export class HostNetwork {
   readonly rtnetlink: Rtnetlink
   readonly #socket: NetlinkSocket
-  readonly #handlers: HostNetworkHandlers
   readonly #neighbours = new Map<NeighbourKey, Neighbour>()
   readonly #changedNeighbours = new Set<NeighbourKey>()
+  #handlers: HostNetworkHandlers | undefined
   #links: ReadonlyMap<number, Link> = new Map()
   #addresses: readonly InterfaceAddress[] = []
   #routes: readonly Route[] = []
-  #stale = false
-  #overrun = false
+  /** What was reported last. */
+  #reported: Omit<HostSnapshot, 'neighbours'>
+  /** Neighbours of notifications that came during a listing: those are newer than what is listed. */
+  #newerNeighbours: Set<NeighbourKey> | undefined
+  #stale = true
+  #overrun = true
   #timer: NodeJS.Timeout | undefined
+  #flushed: Promise<void> = Promise.resolve()
   #listingMs = 0
   /** Listings that failed in a row. */
   #failures = 0
+  #closed = false
 
-  /** Subscribes before it lists, so that no change is lost in between. @throws ERR_NETLINK */
-  constructor(handlers: HostNetworkHandlers) {
-    this.#handlers = handlers
+  /**
+   * Subscribes before it lists, so that no change is lost in between.
+   * @returns once everything is listed. @throws ERR_NETLINK
+   */
+  static async open(): Promise<HostNetwork> {
+    const network = new HostNetwork()
+    try {
+      const listed = network.#listWhatIsDue()
+      network.#flushed = listed.catch(() => undefined)
+      await listed
+      return network
+    } catch (error) {
+      network.close()
+      throw error
+    }
+  }
+
+  private constructor() {
     this.#socket = new NetlinkSocket(
       GROUPS,
       (datagram) => {
@@ -79,22 +105,28 @@ export class HostNetwork {
       },
     )
     this.rtnetlink = new Rtnetlink(this.#socket)
-    this.#list()
-    this.#listNeighbours()
+    this.#reported = this.snapshot()
+  }
+
+  /** Reports what changes from now on; the handlers begin with the present snapshot. */
+  follow(handlers: HostNetworkHandlers): void {
+    this.#reported = this.snapshot()
     this.#changedNeighbours.clear()
+    this.#handlers = handlers
   }
 
   snapshot(): HostSnapshot {
     return { links: this.#links, addresses: this.#addresses, routes: this.#routes, neighbours: this.#neighbours }
   }
 
-  /** Lists everything again and reports what differed, in case a notification was lost unnoticed. */
-  refresh(): void {
+  /** Lists everything again and reports what differed, in case a notification was lost unnoticed; a failure too. */
+  refresh(): Promise<void> {
     this.#overrun = true
-    this.#flush()
+    return this.#flush()
   }
 
   close(): void {
+    this.#closed = true
     clearTimeout(this.#timer)
     this.#socket.close()
   }
@@ -105,7 +137,9 @@ export class HostNetwork {
         case RTM_NEWNEIGH:
         case RTM_DELNEIGH: {
           const neighbour = readNeighbour(message.body)
-          if (neighbour !== undefined) this.#setNeighbour(neighbour, message.type === RTM_NEWNEIGH)
+          if (neighbour === undefined) break
+          this.#newerNeighbours?.add(neighbourKey(neighbour.ifindex, neighbour.address))
+          this.#setNeighbour(neighbour, message.type === RTM_NEWNEIGH)
           break
         }
         // The kernel removes routes without a notification when a device goes down or an address is removed.
@@ -134,9 +168,8 @@ export class HostNetwork {
   }
 
   #schedule(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#flush()
-    }, this.#pause())
+    if (this.#closed) return
+    this.#timer ??= setTimeout(() => void this.#flush(), this.#pause())
   }
 
   #pause(): number {
@@ -144,48 +177,92 @@ export class HostNetwork {
     return this.#stale ? Math.max(DEBOUNCE_MS, this.#listingMs / LISTING_SHARE) : DEBOUNCE_MS
   }
 
-  #flush(): void {
+  /** One at a time. A caller during a flush gets the next one, since the present one may have listed before the change. */
+  #flush(): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    const before = this.snapshot()
+    this.#flushed = this.#flushed.then(() => this.#listAndReport())
+    return this.#flushed
+  }
+
+  async #listAndReport(): Promise<void> {
     try {
-      if (this.#stale || this.#overrun) this.#list()
-      if (this.#overrun) this.#listNeighbours()
-      this.#stale = this.#overrun = false
-      if (this.#failures > 0) this.#handlers.onRecovery()
+      await this.#listWhatIsDue()
+      if (this.#closed) return
+      if (this.#failures > 0) this.#handlers?.onRecovery()
       this.#failures = 0
     } catch (error) {
-      this.#handlers.onFailure(error, ++this.#failures)
+      if (this.#closed) return
+      this.#handlers?.onFailure(error, ++this.#failures)
       this.#schedule()
     }
+    this.#report()
+  }
+
+  #report(): void {
+    if (this.#handlers === undefined) return
     const change = {
-      links: before.links !== this.#links,
-      addresses: before.addresses !== this.#addresses,
-      routes: before.routes !== this.#routes,
+      links: this.#reported.links !== this.#links,
+      addresses: this.#reported.addresses !== this.#addresses,
+      routes: this.#reported.routes !== this.#routes,
       neighbours: new Set(this.#changedNeighbours),
     }
+    this.#reported = this.snapshot()
     this.#changedNeighbours.clear()
     if (change.links || change.addresses || change.routes || change.neighbours.size > 0) this.#handlers.onChange(change)
   }
 
-  #list(): void {
+  /** What changes during a listing is due again after it. */
+  async #listWhatIsDue(): Promise<void> {
+    const overrun = this.#overrun
+    const stale = this.#stale || overrun
+    this.#stale = this.#overrun = false
+    try {
+      if (stale) await this.#list()
+      if (overrun) await this.#listNeighbours()
+    } catch (error) {
+      this.#stale ||= stale
+      this.#overrun ||= overrun
+      throw error
+    }
+  }
+
+  async #list(): Promise<void> {
     const begin = performance.now()
-    const links = new Map(this.rtnetlink.links().map((link) => [link.ifindex, link]))
-    const addresses = this.rtnetlink.addresses()
-    const routes = this.rtnetlink.routes()
-    if (!isDeepStrictEqual(links, this.#links)) this.#links = links
-    if (!isDeepStrictEqual(addresses, this.#addresses)) this.#addresses = addresses
-    if (!isDeepStrictEqual(routes, this.#routes)) this.#routes = routes
+    const before = [...this.#links.values()]
+    const links = await this.#dump(LINKS, before)
+    if (links !== before) this.#links = new Map(links.map((link) => [link.ifindex, link]))
+    this.#addresses = await this.#dump(ADDRESSES, this.#addresses)
+    this.#routes = await this.#dump(ROUTES, this.#routes)
     this.#listingMs = performance.now() - begin
   }
 
-  #listNeighbours(): void {
+  /** @returns `before` itself where nothing changed */
+  async #dump<T>(table: Table<T>, before: readonly T[]): Promise<readonly T[]> {
+    const after: T[] = []
+    let same = true
+    await this.rtnetlink.dump(table, (item) => {
+      same &&= isDeepStrictEqual(item, before[after.length])
+      after.push(item)
+    })
+    return same && after.length === before.length ? before : after
+  }
+
+  async #listNeighbours(): Promise<void> {
     const listed = new Set<NeighbourKey>()
-    for (const neighbour of this.rtnetlink.neighbours()) {
-      listed.add(neighbourKey(neighbour.ifindex, neighbour.address))
-      this.#setNeighbour(neighbour, true)
+    const newer = (this.#newerNeighbours = new Set<NeighbourKey>())
+    try {
+      await this.rtnetlink.dump(NEIGHBOURS, (neighbour) => {
+        const key = neighbourKey(neighbour.ifindex, neighbour.address)
+        listed.add(key)
+        if (!newer.has(key)) this.#setNeighbour(neighbour, true)
+      })
+      await inSlices([...this.#neighbours], ([key, neighbour]) => {
+        if (!listed.has(key) && !newer.has(key)) this.#setNeighbour(neighbour, false)
+      })
+    } finally {
+      this.#newerNeighbours = undefined
     }
-    for (const [key, neighbour] of this.#neighbours) if (!listed.has(key)) this.#setNeighbour(neighbour, false)
   }
 }
 

@@ -1,6 +1,6 @@
 import { NetlinkSocket } from '../native/load-native.ts'
 import { NEIGHBOUR_PROTOCOL } from './neighbours.ts'
-import { Rtnetlink } from './rtnetlink.ts'
+import { NEIGHBOURS, Rtnetlink } from './rtnetlink.ts'
 
 /** Removes the neighbours that agents asked the kernel to keep on these devices. @returns how many. @throws ERR_NETLINK */
 export function removeManagedNeighbours(ifindexes: ReadonlySet<number>): number {
@@ -8,7 +8,7 @@ export function removeManagedNeighbours(ifindexes: ReadonlySet<number>): number 
   try {
     const rtnetlink = new Rtnetlink(socket)
     const ours = rtnetlink
-      .neighbours()
+      .list(NEIGHBOURS)
       .filter(({ ifindex, protocol }) => protocol === NEIGHBOUR_PROTOCOL && ifindexes.has(ifindex))
     for (const { ifindex, address } of ours) rtnetlink.remove(ifindex, address)
     return ours.length

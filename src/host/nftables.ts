@@ -1,6 +1,7 @@
 import type { Link, SourceNatRule } from './network-objects.ts'
 import { addressOfBytes } from '../net/address.ts'
 import { NetlinkSocket } from '../native/load-native.ts'
+import { inSlices } from './in-slices.ts'
 import {
   NLM_F_ACK,
   NLM_F_DUMP,
@@ -21,7 +22,6 @@ const NETLINK_NETFILTER = 12
 const SUBSYSTEM_NFTABLES = 10 << 8
 const NFT_MSG_NEWRULE = SUBSYSTEM_NFTABLES | 6
 const NFT_MSG_GETRULE = SUBSYSTEM_NFTABLES | 7
-const NFT_MSG_NEWGEN = SUBSYSTEM_NFTABLES | 15
 const NFT_MSG_GETGEN = SUBSYSTEM_NFTABLES | 16
 const GENERATION_ID = 1
 /** struct nfgenmsg: family, version, resource. */
@@ -52,14 +52,13 @@ export class SourceNatRules {
   #read: { version: string; rules: SourceNatRule[] } | undefined
 
   /** None where the kernel has no nf_tables. @throws the kernel's errors */
-  list(uplink: Link): SourceNatRule[] {
+  async list(uplink: Link): Promise<SourceNatRule[]> {
     let socket: NetlinkSocket | undefined
     try {
       socket = new NetlinkSocket([], undefined, undefined, NETLINK_NETFILTER)
       const version = [generation(socket), uplink.ifindex, uplink.name].join(' ')
       if (this.#read?.version !== version) {
-        const bodies = ask(socket, NFT_MSG_GETRULE, NLM_F_DUMP, NFT_MSG_NEWRULE)
-        this.#read = { version, rules: bodies.flatMap((body) => readSourceNat(body, uplink) ?? []) }
+        this.#read = { version, rules: await readRules(socket, uplink) }
       }
       return this.#read.rules
     } catch (error) {
@@ -73,13 +72,22 @@ export class SourceNatRules {
 
 /** Grows with each change of the rules. */
 function generation(socket: NetlinkSocket): number | undefined {
-  const [body] = ask(socket, NFT_MSG_GETGEN, 0, NFT_MSG_NEWGEN)
-  return body && numberOf(attributesOf(body, NFGENMSG_BYTES).get(GENERATION_ID))
+  const [answer] = socket.request(question(NFT_MSG_GETGEN, 0))
+  const [found] = answer === undefined ? [] : messagesOf(answer)
+  return found && numberOf(attributesOf(found.body, NFGENMSG_BYTES).get(GENERATION_ID))
 }
 
-function ask(socket: NetlinkSocket, type: number, flags: number, answer: number): Uint8Array[] {
-  const answers = socket.request(request(type, flags | NLM_F_ACK, new Uint8Array(NFGENMSG_BYTES)))
-  return answers.flatMap((bytes) => [...messagesOf(bytes)]).flatMap((each) => (each.type === answer ? [each.body] : []))
+async function readRules(socket: NetlinkSocket, uplink: Link): Promise<SourceNatRule[]> {
+  const rules: SourceNatRule[] = []
+  await inSlices(messagesOf(await socket.dump(question(NFT_MSG_GETRULE, NLM_F_DUMP))), ({ type, body }) => {
+    const rule = type === NFT_MSG_NEWRULE ? readSourceNat(body, uplink) : undefined
+    if (rule !== undefined) rules.push(rule)
+  })
+  return rules
+}
+
+function question(type: number, flags: number): Uint8Array {
+  return request(type, flags | NLM_F_ACK, new Uint8Array(NFGENMSG_BYTES))
 }
 
 /** @returns undefined for a rule that changes no source address of what leaves by the uplink */

@@ -148,7 +148,7 @@ export declare class RingBuffer {
   close(): void
 }
 
-/** NETLINK_ROUTE of the calling thread's network namespace: messages in, messages out, no meaning attached. */
+/** Netlink of the calling thread's network namespace: messages in, messages out, no meaning attached. */
 export declare class NetlinkSocket {
   /**
    * @param groups multicast groups (RTNLGRP_* numbers) whose messages go to onMessage
@@ -163,6 +163,11 @@ export declare class NetlinkSocket {
    * @throws ETIMEDOUT after a second without an answer, or three seconds in all; the kernel's errno with its explanation in the message
    */
   request(message: Uint8Array): Uint8Array[]
+  /**
+   * The same on another thread, while the loop turns. One at a time of a socket, EARG for a second; close() does not end it.
+   * @returns the messages back to back, each begins at a multiple of four bytes
+   */
+  dump(message: Uint8Array): Promise<Uint8Array>
   ref(): void
   unref(): void
   close(): void

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readlinkSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { messagesOf } from '../../src/host/message.ts'
 import type { NativeFailure } from '../../src/native/native.d.ts'
 import { ifIndex, inNetworkNamespace, NetlinkSocket } from '../../src/native/load-native.ts'
 
@@ -122,6 +123,30 @@ describe('requests', () => {
     const answers = open([]).request(message(RTM_GETNEIGH, REQUEST | DUMP, new Uint8Array(12)))
     const seen = new Set(answers.map((answer) => attribute(answer, 12, NDA_DST)!.join('.')))
     expect([...seen].filter((address) => address.startsWith('198.51.'))).toHaveLength(count)
+  })
+
+  test('a dump on another thread gives the same messages, one at a time', async () => {
+    const socket = open([])
+    const question = message(RTM_GETLINK, REQUEST | DUMP, new Uint8Array(16))
+    const running = socket.dump(question)
+    expect(failure(() => socket.dump(question))).toMatchObject({
+      code: 'EARG',
+      message: 'a dump of this socket is running: wait for its end',
+    })
+    expect(socket.request(question)).toHaveLength(3)
+    const links = [...messagesOf(await running)]
+    expect(links.map(({ type }) => type)).toEqual([RTM_NEWLINK, RTM_NEWLINK, RTM_NEWLINK])
+    expect([...messagesOf(await socket.dump(question))]).toHaveLength(3)
+  })
+
+  test('a dump that the kernel refuses rejects with its errno, and one of a closed socket throws', async () => {
+    const socket = open([])
+    const question = message(RTM_GETLINK, REQUEST | DUMP, new Uint8Array(16).fill(1, 2, 3))
+    await expect(socket.dump(question)).rejects.toMatchObject({ code: 'EINVAL', syscall: 'netlink' })
+    const running = socket.dump(message(RTM_GETLINK, REQUEST | DUMP, new Uint8Array(16)))
+    socket.close()
+    expect([...messagesOf(await running)]).toHaveLength(3)
+    expect(failure(() => socket.dump(question)).message).toBe('netlink socket is closed')
   })
 
   const linkOf = (ifindex: number) => {

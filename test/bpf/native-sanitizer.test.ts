@@ -125,13 +125,25 @@ const dump = new Uint8Array(32)
 new DataView(dump.buffer).setUint32(0, 32, true)
 dump.set([18, 0, 1, 3], 4)
 netlink.request(dump)
+await netlink.dump(dump)
+const running = netlink.dump(dump)
+refused(() => netlink.dump(dump))
+await running
 dump[18] = 1
+await netlink.dump(dump).catch(() => undefined)
 refused(() => netlink.request(dump))
 for (const length of range(32)) refused(() => netlink.request(dump.subarray(0, length)))
 const shut = new n.NetlinkSocket([1], () => undefined)
 shut.close()
 shut.close()
 refused(() => shut.request(dump))
+refused(() => shut.dump(dump))
+// The environment ends, or the socket is closed, while a dump runs.
+dump[18] = 0
+new n.NetlinkSocket([]).dump(dump)
+const dropped = new n.NetlinkSocket([])
+dropped.dump(dump)
+dropped.close()
 
 const lock = ${JSON.stringify(join(folder, 'lock'))} + (isMainThread ? '' : '-worker')
 const held = n.lockFile(lock)

@@ -23,6 +23,11 @@ export class Namespaces {
     return execFileSync('ip', ['-n', namespace, ...command.split(' ')], { encoding: 'utf8', stdio: 'pipe' })
   }
 
+  /** Runs many commands of `ip` in a namespace at once. @throws with what `ip` said */
+  batch(namespace: string, commands: readonly string[]): void {
+    execFileSync('ip', ['-n', namespace, '-batch', '-'], { input: commands.join('\n'), stdio: 'pipe' })
+  }
+
   /** Runs a line of shell in a namespace. @throws with what it said */
   exec(namespace: string, line: string): string {
     return execFileSync('ip', ['netns', 'exec', namespace, 'bash', '-c', line], { encoding: 'utf8', stdio: 'pipe' })

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { HostNetwork } from '../../src/host/host-network.ts'
 import type { HostChange } from '../../src/host/host-network.ts'
 import { neighbourKey } from '../../src/host/network-objects.ts'
+import { NEIGHBOURS } from '../../src/host/rtnetlink.ts'
 import type { Rtnetlink } from '../../src/host/rtnetlink.ts'
 import { NeighbourResolver } from '../../src/agent/neighbour-resolver.ts'
 import { inNetworkNamespace } from '../../src/native/load-native.ts'
@@ -24,7 +25,7 @@ describe('the network of a host, by netlink', () => {
   let changes: HostChange[]
   let failures: string[]
 
-  beforeEach(() => {
+  beforeEach(async () => {
     namespaces = new Namespaces('nbr')
     changes = []
     failures = []
@@ -34,15 +35,13 @@ describe('the network of a host, by netlink', () => {
     namespaces.ip(host, 'addr add 192.0.2.1/24 dev up0')
     namespaces.ip(peer, 'addr add 192.0.2.2/24 dev far0')
     namespaces.ip(host, 'route add default via 192.0.2.2')
-    network = inNetworkNamespace(
-      namespaces.path(host),
-      () =>
-        new HostNetwork({
-          onChange: (change) => changes.push(change),
-          onFailure: (error, count) => failures.push(`${count}: ${(error as Error).message}`),
-          onRecovery: () => failures.push('recovered'),
-        }),
-    )
+    const [opened] = inNetworkNamespace(namespaces.path(host), () => [HostNetwork.open()])
+    network = await opened
+    network.follow({
+      onChange: (change) => changes.push(change),
+      onFailure: (error, count) => failures.push(`${count}: ${(error as Error).message}`),
+      onRecovery: () => failures.push('recovered'),
+    })
   })
 
   afterEach(() => {
@@ -62,15 +61,13 @@ describe('the network of a host, by netlink', () => {
 
   test('listings that fail are tried again ever more seldom, and what changed meanwhile is reported after', async () => {
     const { rtnetlink } = network
-    rtnetlink.links = () => {
-      throw new Error('no answer')
-    }
-    network.refresh()
+    rtnetlink.dump = () => Promise.reject(new Error('no answer'))
+    await network.refresh()
     namespaces.ip(host, 'addr add 192.0.2.3/24 dev up0')
     await delay(1_000)
     expect(failures.length).toBeLessThan(8)
     expect(failures.slice(0, 3)).toEqual(['1: no answer', '2: no answer', '3: no answer'])
-    delete (rtnetlink as Partial<Rtnetlink>).links
+    delete (rtnetlink as Partial<Rtnetlink>).dump
     await vi.waitFor(() => expect(failures.at(-1)).toBe('recovered'), { timeout: 5_000 })
     expect(network.snapshot().addresses.map(({ address }) => address)).toContain(parseAddress('192.0.2.3'))
     expect(changes.at(-1)).toMatchObject({ addresses: true })
@@ -222,6 +219,44 @@ describe('the network of a host, by netlink', () => {
     resolver.tick()
     resolver.setInside([], [key])
     expect(namespaces.ip(host, 'neigh show 192.0.2.77 dev up0')).toContain('PERMANENT')
+  })
+
+  test('20,000 routes are listed while timers of the event loop fire', async () => {
+    const routes = Array.from({ length: 20_000 }, (_, i) => `route add 10.${i >> 8}.${i & 255}.0/24 via 192.0.2.2`)
+    namespaces.batch(host, routes)
+    await eventually('all routes', () => network.snapshot().routes.length > 20_000)
+    let turns = 0
+    const timer = setInterval(() => turns++, 1)
+    try {
+      await network.refresh()
+    } finally {
+      clearInterval(timer)
+    }
+    expect(turns).toBeGreaterThan(0)
+    expect(changes.filter(({ routes: changed }) => changed).length).toBeGreaterThan(0)
+  })
+
+  test('a neighbour that changes during a listing is as the change says', async () => {
+    namespaces.ip(host, 'neigh add 192.0.2.77 lladdr 02:00:00:00:00:01 dev up0 nud permanent')
+    namespaces.ip(host, 'neigh add 192.0.2.78 lladdr 02:00:00:00:00:01 dev up0 nud permanent')
+    await eventually('the neighbour', () => entry(SILENT)?.mac)
+    const { rtnetlink } = network
+    const dump = rtnetlink.dump.bind(rtnetlink)
+    // What the kernel listed reaches the reader after the change that came later.
+    rtnetlink.dump = async (table, take) => {
+      const listed: Parameters<typeof take>[0][] = []
+      await dump(table, (item) => listed.push(item))
+      if ((table as unknown) === NEIGHBOURS) {
+        namespaces.ip(host, `neigh replace 192.0.2.77 lladdr ${NEW_MAC} dev up0 nud permanent`)
+        namespaces.ip(host, 'neigh del 192.0.2.78 dev up0')
+        await eventually('the notification', () => macOf(SILENT) === NEW_MAC)
+        await eventually('the other', () => entry(parseAddress('192.0.2.78')) === undefined)
+      }
+      listed.forEach(take)
+    }
+    await network.refresh()
+    expect(macOf(SILENT)).toBe(NEW_MAC)
+    expect(entry(parseAddress('192.0.2.78'))).toBeUndefined()
   })
 
   test('a request about a device that does not exist is refused with its errno', () => {

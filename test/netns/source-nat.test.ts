@@ -27,11 +27,13 @@ const nft = (...rules: string[]) =>
     `table ip nat { chain post { type nat hook postrouting priority 100; ${rules.join('; ')}; }; }`,
   )
 const iptables = (rule: string) => inHost('iptables-nft', ['-t', 'nat', '-A', 'POSTROUTING', ...rule.split(' ')])
-const list = (uplink = UPLINK, rules = new SourceNatRules()) =>
-  inNetworkNamespace(namespaces.path(host), () => rules.list(uplink))
+const list = async (uplink = UPLINK, rules = new SourceNatRules()) => {
+  const [listed] = inNetworkNamespace(namespaces.path(host), () => [rules.list(uplink)])
+  return await listed
+}
 
-test('a host without rules has none that change sources', () => {
-  expect(list()).toEqual([])
+test('a host without rules has none that change sources', async () => {
+  expect(await list()).toEqual([])
 })
 
 describe('a rule of nftables', () => {
@@ -54,9 +56,9 @@ describe('a rule of nftables', () => {
       'meta l4proto udp snat to 192.0.2.2:50000-50999',
       { action: 'snat', addresses: { first: ADDRESS, last: ADDRESS }, ports: { first: 50_000, last: 50_999 } },
     ],
-  ] as const)('%s', ([rule, expected]) => {
+  ] as const)('%s', async ([rule, expected]) => {
     nft(rule.includes('oif 7') ? rule.replace('oif 7', 'oif 1') : rule)
-    const [found, ...more] = list(rule.includes('oif 7') ? { ...UPLINK, ifindex: 1 } : UPLINK)
+    const [found, ...more] = await list(rule.includes('oif 7') ? { ...UPLINK, ifindex: 1 } : UPLINK)
     expect(found).toEqual({
       name: expect.stringMatching(/^rule of table ip nat, chain post, handle \d+$/) as string,
       ...expected,
@@ -70,24 +72,24 @@ describe('a rule of nftables', () => {
     'oifname != up0 masquerade',
     'oif lo masquerade',
     'counter accept',
-  ])('that concerns nothing that leaves by the uplink: %s', (rule) => {
+  ])('that concerns nothing that leaves by the uplink: %s', async (rule) => {
     nft(rule)
-    expect(list()).toEqual([])
+    expect(await list()).toEqual([])
   })
 
-  test('is seen when it comes and goes between two looks', () => {
+  test('is seen when it comes and goes between two looks', async () => {
     const rules = new SourceNatRules()
-    expect(list(UPLINK, rules)).toEqual([])
+    expect(await list(UPLINK, rules)).toEqual([])
     nft('masquerade')
-    expect(list(UPLINK, rules)).toHaveLength(1)
-    expect(list(UPLINK, rules)).toHaveLength(1)
+    expect(await list(UPLINK, rules)).toHaveLength(1)
+    expect(await list(UPLINK, rules)).toHaveLength(1)
     inHost('nft', ['flush', 'ruleset'])
-    expect(list(UPLINK, rules)).toEqual([])
+    expect(await list(UPLINK, rules)).toEqual([])
   })
 
-  test('among many is found', () => {
+  test('among many is found', async () => {
     nft(...Array.from({ length: 2_000 }, (_, i) => `ip saddr 10.0.${i >> 8}.${i & 255} accept`), 'masquerade')
-    expect(list()).toHaveLength(1)
+    expect(await list()).toHaveLength(1)
   })
 })
 
@@ -100,13 +102,13 @@ describe('a rule of iptables, as nf_tables has it', () => {
       { action: 'masquerade', ports: { first: 50_000, last: 60_999 } },
     ],
     ['-o up0 -j SNAT --to-source 192.0.2.2', { action: 'snat', addresses: { first: ADDRESS, last: ADDRESS } }],
-  ] as const)('%s', ([rule, expected]) => {
+  ] as const)('%s', async ([rule, expected]) => {
     iptables(rule)
-    expect(list()).toEqual([{ name: expect.stringContaining('chain POSTROUTING') as string, ...expected }])
+    expect(await list()).toEqual([{ name: expect.stringContaining('chain POSTROUTING') as string, ...expected }])
   })
 
-  test('that leaves by another device is none', () => {
+  test('that leaves by another device is none', async () => {
     iptables('-o lan0 -j MASQUERADE')
-    expect(list()).toEqual([])
+    expect(await list()).toEqual([])
   })
 })
