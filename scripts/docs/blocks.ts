@@ -1,5 +1,6 @@
 // The parts of docs/ that are made from code, between `<!-- generated: NAME -->` and `<!-- end -->`.
 import { call } from './command-line.ts'
+import { KINDS, NAT_GATEWAY, NETWORK_INTERFACE } from '../../src/api/index.ts'
 import type { ManifestKind } from '../../src/api/index.ts'
 import { mapSizes } from './map-sizes.ts'
 import { keysTable } from './keys-table.ts'
@@ -22,7 +23,7 @@ const BLOCKS: Record<string, Record<string, () => string | Promise<string>>> = {
   },
   'configuration.md': { keys: () => keysTable(gatewayJsonSchema()) },
   'resources.md': Object.fromEntries(
-    (['NetworkInterface', 'NATGateway'] as const).map((kind) => [`fields ${kind}`, () => fieldsTable(kind)]),
+    [NETWORK_INTERFACE, NAT_GATEWAY].map((kind) => [`fields ${KINDS[kind].kind}`, () => fieldsTable(kind)]),
   ),
   'maps.md': { sizes: mapSizes },
 }

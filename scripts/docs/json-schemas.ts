@@ -1,6 +1,6 @@
 // JSON Schemas of what users write, for editors and reference pages: docs/reference/*.schema.json.
 import * as z from 'zod/mini'
-import { MANIFEST_KINDS, MANIFEST_SCHEMAS } from '../../src/api/index.ts'
+import { KINDS, MANIFEST_KINDS } from '../../src/api/index.ts'
 import type { ManifestKind } from '../../src/api/index.ts'
 import { gatewaySchema } from '../../src/config/schema.ts'
 import { wordings } from '../../src/schema/fields.ts'
@@ -30,7 +30,7 @@ export function gatewayJsonSchema(): JsonSchema {
 }
 
 export function manifestJsonSchema(kind: ManifestKind): JsonSchema {
-  return jsonSchemaOf(MANIFEST_SCHEMAS[kind])
+  return jsonSchemaOf(KINDS[kind].schema)
 }
 
 function jsonSchemaOf(schema: z.core.$ZodType): JsonSchema {
@@ -57,7 +57,7 @@ export const PASSED_OVER = "the server's own: passed over in a manifest"
 export const JSON_SCHEMA_FILES: Readonly<Record<string, () => JsonSchema>> = {
   'gateway.schema.json': gatewayJsonSchema,
   ...Object.fromEntries(
-    MANIFEST_KINDS.map((kind) => [`${kind.toLowerCase()}.schema.json`, () => manifestJsonSchema(kind)]),
+    MANIFEST_KINDS.map((kind) => [`${KINDS[kind].kind.toLowerCase()}.schema.json`, () => manifestJsonSchema(kind)]),
   ),
 }
 

@@ -8,7 +8,7 @@ import type { HostChange, HostSnapshot } from '../host/host-network.ts'
 import type { Address } from '../net/address.ts'
 import { backgroundClock } from '../time/clock.ts'
 import type { Logger } from '../log/logger.ts'
-import { keyOf } from '../api/index.ts'
+import { keyOf, nameOf } from '../api/index.ts'
 import { openDataplane } from '../kernel/loader.ts'
 import { readLosses } from '../kernel/losses.ts'
 import { DataplaneSync } from '../kernel/sync.ts'
@@ -239,7 +239,7 @@ export class Agent {
 
   /** An object that cannot be understood is left out; it must not keep the others from being served. */
   #apply(event: Parameters<DesiredModel['apply']>[0]): void {
-    const source = `${event.kind} ${event.key}`
+    const source = nameOf(event.kind, event.key)
     try {
       this.#model.apply(event)
       if (this.#ignored.delete(source)) this.#problems.report(source, [])

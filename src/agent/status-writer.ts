@@ -1,3 +1,4 @@
+import { NETWORK_INTERFACE } from '../api/index.ts'
 import type { Condition, NetworkInterface, ObjectKey } from '../api/index.ts'
 import type { ResourceStore } from '../store/store.ts'
 import type { ProgrammedState } from '../desired/record.ts'
@@ -94,7 +95,7 @@ export class StatusWriter {
     for (const key of this.#pending) {
       if (keys.length === BURST_SIZE || looks++ === LOOKS) break
       this.#pending.delete(key)
-      const cached = this.#options.store.get('NetworkInterface', key)
+      const cached = this.#options.store.get(NETWORK_INTERFACE, key)
       if (this.#trailing.has(key) || this.#changeOf(key, cached) !== undefined) keys.push(key)
       else this.#failing.recovered(key)
     }
@@ -125,8 +126,8 @@ export class StatusWriter {
   async #tryToWrite(key: ObjectKey): Promise<unknown> {
     try {
       const object = this.#trailing.delete(key)
-        ? await this.#options.store.getLive('NetworkInterface', key)
-        : this.#options.store.get('NetworkInterface', key)
+        ? await this.#options.store.getLive(NETWORK_INTERFACE, key)
+        : this.#options.store.get(NETWORK_INTERFACE, key)
       const changed = this.#changeOf(key, object)
       if (changed === undefined) return undefined
       await this.#options.store.updateStatus(changed)

@@ -1,6 +1,7 @@
+import { NAT_GATEWAY, NAT_TABLE, NETWORK, NETWORK_ID } from '../api/index.ts'
 import type {
   IPFamily,
-  Kind,
+  GroupKind,
   NATGateway,
   NATTable,
   Network,
@@ -12,15 +13,15 @@ import { idInProviderId } from './network-ids.ts'
 
 /** The reading half of the store. */
 export interface ResourceReader {
-  get<K extends Kind>(kind: K, key: ObjectKey): ResourceOf<K> | undefined
-  list<K extends Kind>(kind: K, namespace?: string): readonly ResourceOf<K>[]
+  get<K extends GroupKind>(kind: K, key: ObjectKey): ResourceOf<K> | undefined
+  list<K extends GroupKind>(kind: K, namespace?: string): readonly ResourceOf<K>[]
 }
 
 /** The VNI that the Network holds; undefined while it has none. */
 export function networkIdOf(store: ResourceReader, network: Network): number | undefined {
   const id = network.spec.providerID === undefined ? undefined : idInProviderId(network.spec.providerID)
   if (id === undefined) return undefined
-  const claimRef = store.get('NetworkID', String(id))?.spec.claimRef
+  const claimRef = store.get(NETWORK_ID, String(id))?.spec.claimRef
   return claimRef?.uid === network.metadata.uid ? id : undefined
 }
 
@@ -50,11 +51,11 @@ export interface EffectiveTable {
 
 /** Every NATTable whose gateway and Network are there and whose Network has its VNI. */
 export function natTables(store: ResourceReader): EffectiveTable[] {
-  return store.list('NATTable').flatMap((table) => {
+  return store.list(NAT_TABLE).flatMap((table) => {
     const { gatewayRef } = table.spec
-    const gateway = store.get('NATGateway', `${table.metadata.namespace}/${gatewayRef.name}`)
+    const gateway = store.get(NAT_GATEWAY, `${table.metadata.namespace}/${gatewayRef.name}`)
     if (gateway?.metadata.uid !== gatewayRef.uid) return []
-    const network = store.get('Network', networkKeyOf(gateway))
+    const network = store.get(NETWORK, networkKeyOf(gateway))
     if (network === undefined) return []
     const vni = networkIdOf(store, network)
     return vni === undefined ? [] : [{ table, gateway, network, vni }]

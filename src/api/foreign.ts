@@ -1,17 +1,10 @@
 import { nearest } from '../schema/nearest.ts'
-import { MANIFEST_KINDS } from './manifest.ts'
-import { NETWORKING_API } from './types.ts'
+import { KINDS, MANIFEST_KINDS, UNSUPPORTED_KINDS, apiVersionOf } from './kinds.ts'
 
-const [GROUP = ''] = NETWORKING_API.split('/')
-
-/** Kinds of the same API group that this gateway has no use for. */
-const OTHER_KINDS: ReadonlySet<string> = new Set([
-  'VirtualIP',
-  'LoadBalancer',
-  'LoadBalancerRouting',
-  'NetworkPolicy',
-  'AliasPrefix',
-])
+const OUR_KINDS = MANIFEST_KINDS.map((each) => KINDS[each].kind)
+const OUR_API_VERSIONS: ReadonlySet<unknown> = new Set(MANIFEST_KINDS.map(apiVersionOf))
+/** API groups of the kinds that users write. */
+export const OUR_GROUPS: readonly string[] = [...new Set(MANIFEST_KINDS.map((each) => KINDS[each].group))]
 
 /**
  * Whether a document is another tool's: what is in it, for a note. A document that may be ours with a mistake in it is
@@ -21,7 +14,7 @@ export function foreignContent(document: unknown): string | undefined {
   if (typeof document !== 'object' || document === null || Array.isArray(document)) return 'no resource'
   const resource = document as Record<string, unknown>
   const { apiVersion, kind } = resource
-  if (apiVersion === NETWORKING_API && typeof kind === 'string' && OTHER_KINDS.has(kind)) {
+  if (OUR_API_VERSIONS.has(apiVersion) && typeof kind === 'string' && UNSUPPORTED_KINDS.has(kind)) {
     return `${kind}, which is not supported`
   }
   const [group, version] = typeof apiVersion === 'string' ? apiVersion.split('/') : []
@@ -39,9 +32,9 @@ function isObject({ apiVersion, kind, metadata, spec }: Record<string, unknown>)
 }
 
 function isLikeGroup(group: string): boolean {
-  return nearest(group, [GROUP]) !== undefined
+  return nearest(group, OUR_GROUPS) !== undefined
 }
 
 function isLikeKind(kind: unknown): boolean {
-  return typeof kind === 'string' && nearest(kind, MANIFEST_KINDS) !== undefined
+  return typeof kind === 'string' && nearest(kind, OUR_KINDS) !== undefined
 }

@@ -123,15 +123,6 @@ export interface NATTableSection {
   targetRef: LocalUIDReference
 }
 
-export type Resource = Network | NetworkInterface | NATGateway | NetworkID | IPAddress | NATTable
-export type Kind = Resource['kind']
-export type ResourceOf<K extends Kind> = Resource & { kind: K }
-/** Kinds a user may write as a manifest. */
-export type ManifestKind = 'Network' | 'NetworkInterface' | 'NATGateway'
-
-/** Kinds without a namespace: their name is what they allocate. */
-export const CLUSTER_SCOPED: ReadonlySet<Kind> = new Set(['NetworkID', 'IPAddress'])
-
 export const FINALIZERS = {
   network: 'networking.ironcore.dev/network',
   natGateway: 'apinet.ironcore.dev/natgateway',

@@ -3,12 +3,10 @@ import { quoteValue } from '../schema/issue.ts'
 import type { Reason, ValidationIssue } from '../schema/issue.ts'
 import { nearest } from '../schema/nearest.ts'
 import { validate } from '../schema/validate.ts'
-import { MANIFEST_KINDS } from './manifest.ts'
+import { KINDS, MANIFEST_KINDS, apiVersionOf, nameOf } from './kinds.ts'
+import type { ManifestKind } from './kinds.ts'
 import type { Manifest, ManifestId } from './manifest.ts'
-import { MANIFEST_SCHEMAS, NAME_RULES } from './schemas.ts'
 import { nameProblem } from './names.ts'
-import { NETWORKING_API } from './types.ts'
-import type { ManifestKind } from './types.ts'
 
 /** Where a document was read. */
 export interface DocumentSource {
@@ -31,8 +29,8 @@ export function parseResource(document: unknown, source: DocumentSource): Parsed
   const { kind, issues: unknown } = readKind(document, place)
   if (kind === undefined) return { issues: unknown }
   const id = identify(document, kind)
-  const object = id === undefined ? `${kind} in ${place}` : `${kind} ${id.key}`
-  const { value, issues } = validate(MANIFEST_SCHEMAS[kind], document, { object, code: 'ERR_INVALID_FIELD' })
+  const object = id === undefined ? `${KINDS[kind].kind} in ${place}` : nameOf(kind, id.key)
+  const { value, issues } = validate(KINDS[kind].schema, document, { object, code: 'ERR_INVALID_FIELD' })
   if (issues !== undefined || id === undefined) return { issues: issues ?? [], ...(id === undefined ? {} : { id }) }
   return { object: value as Manifest, id }
 }
@@ -50,13 +48,18 @@ function readKind(document: unknown, object: string): KnownKind {
   }
   const { apiVersion, kind } = document
   const issues: ValidationIssue[] = []
-  if (apiVersion !== NETWORKING_API) {
-    issues.push(issue(['apiVersion'], apiVersion, { message: notKnown(apiVersion), remedy: `write ${NETWORKING_API}` }))
+  const versions = [...new Set(MANIFEST_KINDS.map(apiVersionOf))]
+  const isKnownVersion = versions.some((each) => each === apiVersion)
+  if (!isKnownVersion) {
+    const remedy = `write ${versions.join(' or ')}`
+    issues.push(issue(['apiVersion'], apiVersion, { message: notKnown(apiVersion), remedy }))
   }
-  const known = MANIFEST_KINDS.find((each) => each === kind)
+  const possible = MANIFEST_KINDS.filter((each) => !isKnownVersion || apiVersionOf(each) === apiVersion)
+  const known = possible.find((each) => KINDS[each].kind === kind)
   if (known === undefined) {
-    const near = typeof kind === 'string' ? nearest(kind, MANIFEST_KINDS) : undefined
-    const remedy = near === undefined ? `known are ${MANIFEST_KINDS.join(', ')}` : `did you mean ${near}?`
+    const names = possible.map((each) => KINDS[each].kind)
+    const near = typeof kind === 'string' ? nearest(kind, names) : undefined
+    const remedy = near === undefined ? `known are ${names.join(', ')}` : `did you mean ${near}?`
     issues.push(issue(['kind'], kind, { message: notKnown(kind), remedy }))
   }
   return known === undefined || issues.length > 0 ? { issues } : { kind: known }
@@ -71,7 +74,7 @@ function identify(document: unknown, kind: ManifestKind): ManifestId | undefined
   const metadata = isMap(document) ? document.metadata : undefined
   const { name, namespace } = isMap(metadata) ? metadata : {}
   const inNamespace = namespace ?? 'default'
-  if (typeof name !== 'string' || nameProblem(name, NAME_RULES[kind]) !== undefined) return undefined
+  if (typeof name !== 'string' || nameProblem(name, KINDS[kind].nameRule) !== undefined) return undefined
   if (typeof inNamespace !== 'string' || nameProblem(inNamespace, 'DNS label') !== undefined) return undefined
   return { kind, key: `${inNamespace}/${name}` }
 }

@@ -1,5 +1,6 @@
 // What the inspecting commands show: the truth is in the pinned maps; names and status are in the state file.
-import type { Resource } from '../api/index.ts'
+import { isOfKind, NAT_GATEWAY, NETWORK_INTERFACE } from '../api/index.ts'
+import type { GroupKind, Resource } from '../api/index.ts'
 import { openPinnedDataplane } from '../kernel/pinned-maps.ts'
 import type { PinnedDataplane } from '../kernel/pinned-maps.ts'
 import { readSliceUse } from '../kernel/readers.ts'
@@ -121,9 +122,9 @@ export function sliceRows({ plane, objects }: Inspection): SliceRow[] {
 /** @returns why nobody has a slice, undefined when somebody has */
 export function whyNoSlices({ plane, objects, info }: Inspection): string | undefined {
   if (readSliceUse(plane.maps).next().done !== true) return undefined
-  const has = (kind: Resource['kind']) => objects.some((object) => object.kind === kind)
+  const has = (kind: GroupKind) => objects.some((object) => isOfKind(object, kind))
   if (info.record === undefined) return 'nothing is configured, natgw run does that'
-  if (!has('NATGateway')) return 'no NATGateway is applied'
-  if (!has('NetworkInterface')) return 'no NetworkInterface is applied'
+  if (!has(NAT_GATEWAY)) return 'no NATGateway is applied'
+  if (!has(NETWORK_INTERFACE)) return 'no NetworkInterface is applied'
   return 'no NetworkInterface got one; natgw status says why'
 }

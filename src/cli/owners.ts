@@ -1,3 +1,4 @@
+import { NAT_TABLE, isOfKind } from '../api/index.ts'
 import type { Resource } from '../api/index.ts'
 
 /** Who owns a port of a public address, as `namespace/name`. */
@@ -19,7 +20,7 @@ export class Owners {
 
   constructor(objects: readonly Resource[]) {
     for (const object of objects) {
-      if (object.kind !== 'NATTable') continue
+      if (!isOfKind(object, NAT_TABLE)) continue
       const { ip, gatewayRef, ports, portsPerSlice, sections } = object.spec
       const namespace = object.metadata.namespace ?? ''
       const slices = new Map(

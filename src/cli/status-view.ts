@@ -1,4 +1,5 @@
 // What `natgw status` shows: what the maps, the objects and the agent say, and all problems together.
+import { NAT_GATEWAY, isOfKind } from '../api/index.ts'
 import type { NATGateway } from '../api/index.ts'
 import { listHost } from '../host/rtnetlink.ts'
 import { addressRows } from './address-rows.ts'
@@ -47,7 +48,7 @@ export function statusView(inspection: Inspection): StatusView {
     ...(known?.ageSeconds === undefined ? {} : { knownSecondsAgo: known.ageSeconds }),
     devices,
     addresses: addressRows(plane.maps, new Set(addresses.map(({ address }) => address)), uplinkAttached),
-    gateways: objects.filter((object) => object.kind === 'NATGateway').map((gateway) => gatewayRow(gateway, slices)),
+    gateways: objects.filter((object) => isOfKind(object, NAT_GATEWAY)).map((gateway) => gatewayRow(gateway, slices)),
     problems: allProblems(inspection, slices, devices),
     omittedProblems: known?.omitted ?? 0,
   }

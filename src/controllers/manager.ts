@@ -8,7 +8,7 @@ import { GarbageReconciler } from './garbage/garbage-controller.ts'
 import type { Logger } from '../log/logger.ts'
 import { NO_SINK } from '../problems/problem-list.ts'
 import type { ProblemSink } from '../problems/problem-list.ts'
-import { keyOf } from '../api/index.ts'
+import { keyOf, NAT_GATEWAY } from '../api/index.ts'
 import { UNKNOWN_OUTLOOK, type Outlook } from './view/outlook.ts'
 import { NatGatewayReconciler } from './nat-gateway/nat-gateway-controller.ts'
 import { NetworkReconciler } from './network/network-controller.ts'
@@ -84,7 +84,7 @@ export async function startControllers(
 
   const unfollow = cluster.follow()
   const unwatch = outlook.onChange(() => {
-    for (const { metadata } of store.list('NATGateway')) gateways.queue.add(keyOf(metadata))
+    for (const { metadata } of store.list(NAT_GATEWAY)) gateways.queue.add(keyOf(metadata))
   })
   for (const queue of queues) queue.start()
   return {

@@ -3,7 +3,7 @@ import type { DesiredAddress } from '../dataplane/desired-state.ts'
 import type { WatchEvent } from '../store/store.ts'
 import type { InterfaceRecord, KnownTable } from './record.ts'
 import { isDeepStrictEqual } from 'node:util'
-import { boundMac, keyOf } from '../api/index.ts'
+import { boundMac, keyOf, NAT_TABLE, NETWORK, NETWORK_ID, NETWORK_INTERFACE } from '../api/index.ts'
 import { changeOf } from '../dataplane/change.ts'
 import type { Address } from '../net/address.ts'
 import { parseAddress, requireSupported, tryParseAddress, unsupportedFamily } from '../net/address.ts'
@@ -11,7 +11,7 @@ import { sameMac } from '../net/mac.ts'
 import { emptyRecord } from './record.ts'
 
 /** The kinds the agent works from. */
-export const AGENT_KINDS = ['Network', 'NetworkID', 'NetworkInterface', 'NATTable'] as const
+export const AGENT_KINDS = [NETWORK, NETWORK_ID, NETWORK_INTERFACE, NAT_TABLE] as const
 export type AgentEvent = WatchEvent<(typeof AGENT_KINDS)[number]>
 
 /** The objects, indexed so that a change leads to the interfaces it concerns and to no others. */
@@ -30,9 +30,9 @@ export class ObjectIndex {
   apply(event: AgentEvent): void {
     const { kind, object } = event
     const present = event.type !== 'deleted'
-    if (kind === 'NetworkInterface') this.#applyInterface(event.key, object as NetworkInterface, present)
-    else if (kind === 'NATTable') this.#applyTable(event.key, object as NATTable, present)
-    else if (kind === 'Network') this.#applyNetwork(event.key, object as Network, present)
+    if (kind === NETWORK_INTERFACE) this.#applyInterface(event.key, object as NetworkInterface, present)
+    else if (kind === NAT_TABLE) this.#applyTable(event.key, object as NATTable, present)
+    else if (kind === NETWORK) this.#applyNetwork(event.key, object as Network, present)
     else this.#applyNetworkId(object as NetworkID, present)
   }
 

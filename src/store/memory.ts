@@ -1,5 +1,5 @@
-import { keyOf } from '../api/index.ts'
-import type { Kind, ObjectKey, Resource, ResourceOf } from '../api/index.ts'
+import { groupKindOf, keyOf } from '../api/index.ts'
+import type { GroupKind, ObjectKey, Resource, ResourceOf } from '../api/index.ts'
 import { NatGwError } from '../errors/errors.ts'
 import { adopt } from './adopt.ts'
 import { Staging } from './staging.ts'
@@ -43,8 +43,8 @@ interface PendingWrite {
  * write is copied when its turn comes: it is not to be changed before.
  */
 export class MemoryStore implements ResourceStore {
-  readonly #objects = new Map<Kind, Map<ObjectKey, Resource>>()
-  readonly #lists = new Map<Kind, Map<string | undefined, readonly Resource[]>>()
+  readonly #objects = new Map<GroupKind, Map<ObjectKey, Resource>>()
+  readonly #lists = new Map<GroupKind, Map<string | undefined, readonly Resource[]>>()
   readonly #watchers = new Watchers()
   readonly #commit: CommitHook
   #resourceVersion: number
@@ -58,20 +58,21 @@ export class MemoryStore implements ResourceStore {
   constructor(options: MemoryStoreOptions = {}) {
     this.#commit = options.commit ?? (() => Promise.resolve())
     this.#resourceVersion = options.resourceVersion ?? 0
-    for (const object of options.objects ?? [])
-      this.#of(object.kind).set(keyOf(object.metadata), adopt(undefined, object))
+    for (const object of options.objects ?? []) {
+      this.#of(groupKindOf(object)).set(keyOf(object.metadata), adopt(undefined, object))
+    }
   }
 
   ready(): Promise<void> {
     return Promise.resolve()
   }
 
-  get<K extends Kind>(kind: K, key: ObjectKey): ResourceOf<K> | undefined {
+  get<K extends GroupKind>(kind: K, key: ObjectKey): ResourceOf<K> | undefined {
     return this.#of(kind).get(key) as ResourceOf<K> | undefined
   }
 
   /** In no particular order. The array is a snapshot, shared between callers until an object of the kind changes. */
-  list<K extends Kind>(kind: K, namespace?: string): readonly ResourceOf<K>[] {
+  list<K extends GroupKind>(kind: K, namespace?: string): readonly ResourceOf<K>[] {
     let lists = this.#lists.get(kind)
     if (lists === undefined) this.#lists.set(kind, (lists = new Map<string | undefined, readonly Resource[]>()))
     let list = lists.get(namespace)
@@ -86,42 +87,40 @@ export class MemoryStore implements ResourceStore {
   }
 
   /** The objects in memory are the truth itself. */
-  getLive<K extends Kind>(kind: K, key: ObjectKey): Promise<ResourceOf<K> | undefined> {
+  getLive<K extends GroupKind>(kind: K, key: ObjectKey): Promise<ResourceOf<K> | undefined> {
     return Promise.resolve(this.get(kind, key))
   }
 
-  listLive<K extends Kind>(kind: K, namespace?: string): Promise<readonly ResourceOf<K>[]> {
+  listLive<K extends GroupKind>(kind: K, namespace?: string): Promise<readonly ResourceOf<K>[]> {
     return Promise.resolve(this.list(kind, namespace))
   }
 
-  create<K extends Kind>(object: NewObject<K>): Promise<ResourceOf<K>> {
-    const input = object as unknown as NewObject<Kind>
+  create<R extends Resource>(object: NewObject<R>): Promise<R> {
+    const input = object as unknown as NewObject<Resource>
     return this.#write((staged) => {
-      const key = keyOf(input.metadata)
-      return staged.put(created(staged.get(input.kind, key), input, staged.stamp()))
-    }) as Promise<ResourceOf<K>>
+      const present = staged.get(groupKindOf(input), keyOf(input.metadata))
+      return staged.put(created(present, input, staged.stamp()))
+    }) as Promise<R>
   }
 
-  update<K extends Kind>(object: ResourceOf<K>): Promise<ResourceOf<K>> {
+  update<R extends Resource>(object: R): Promise<R> {
+    return this.#write((staged) => staged.put(updated(staged.presentOf(object), object, staged.stamp()))) as Promise<R>
+  }
+
+  updateStatus<R extends Resource>(object: R): Promise<R> {
     return this.#write((staged) =>
-      staged.put(updated(staged.get(object.kind, keyOf(object.metadata)), object, staged.stamp())),
-    ) as Promise<ResourceOf<K>>
+      staged.put(statusUpdated(staged.presentOf(object), object, staged.stamp())),
+    ) as Promise<R>
   }
 
-  updateStatus<K extends Kind>(object: ResourceOf<K>): Promise<ResourceOf<K>> {
-    return this.#write((staged) =>
-      staged.put(statusUpdated(staged.get(object.kind, keyOf(object.metadata)), object, staged.stamp())),
-    ) as Promise<ResourceOf<K>>
-  }
-
-  async delete(kind: Kind, key: ObjectKey, preconditions: DeletePreconditions = {}): Promise<void> {
+  async delete(kind: GroupKind, key: ObjectKey, preconditions: DeletePreconditions = {}): Promise<void> {
     await this.#write((staged) => {
       const present = staged.get(kind, key)
       return present && staged.put(deletionRequested(present, preconditions, staged.stamp()))
     })
   }
 
-  watch<K extends Kind>(kind: K, handler: (event: WatchEvent<K>) => void): () => void {
+  watch<K extends GroupKind>(kind: K, handler: (event: WatchEvent<K>) => void): () => void {
     const present = this.list(kind).map((object): WatchEvent => {
       return { type: 'added', kind, key: keyOf(object.metadata), object }
     })
@@ -135,7 +134,7 @@ export class MemoryStore implements ResourceStore {
     this.#watchers.clear()
   }
 
-  #of(kind: Kind): Map<ObjectKey, Resource> {
+  #of(kind: GroupKind): Map<ObjectKey, Resource> {
     let objects = this.#objects.get(kind)
     if (objects === undefined) this.#objects.set(kind, (objects = new Map<ObjectKey, Resource>()))
     return objects

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { keyOf } from '../api/index.ts'
-import type { Kind, ObjectKey, Resource } from '../api/index.ts'
+import { groupKindOf, keyOf } from '../api/index.ts'
+import type { GroupKind, ObjectKey, Resource } from '../api/index.ts'
 import type { WatchEvent } from './store.ts'
 import { isGone } from './transitions.ts'
 import type { Stamp } from './transitions.ts'
@@ -8,11 +8,11 @@ import type { Stamp } from './transitions.ts'
 /** The objects as the writes of a group leave them, one after the other, before any of it is durable. */
 export class Staging {
   readonly changes: WatchEvent[] = []
-  readonly #base: (kind: Kind, key: ObjectKey) => Resource | undefined
+  readonly #base: (kind: GroupKind, key: ObjectKey) => Resource | undefined
   readonly #staged = new Map<string, Resource | undefined>()
   #resourceVersion: number
 
-  constructor(base: (kind: Kind, key: ObjectKey) => Resource | undefined, resourceVersion: number) {
+  constructor(base: (kind: GroupKind, key: ObjectKey) => Resource | undefined, resourceVersion: number) {
     this.#base = base
     this.#resourceVersion = resourceVersion
   }
@@ -22,9 +22,14 @@ export class Staging {
     return this.#resourceVersion
   }
 
-  get(kind: Kind, key: ObjectKey): Resource | undefined {
+  get(kind: GroupKind, key: ObjectKey): Resource | undefined {
     const id = `${kind} ${key}`
     return this.#staged.has(id) ? this.#staged.get(id) : this.#base(kind, key)
+  }
+
+  /** The object of that kind and name. */
+  presentOf(object: Resource): Resource | undefined {
+    return this.get(groupKindOf(object), keyOf(object.metadata))
   }
 
   /** For the next change; given out again when that write changes nothing. */
@@ -33,7 +38,7 @@ export class Staging {
   }
 
   put(object: Resource): Resource {
-    const { kind } = object
+    const kind = groupKindOf(object)
     const key = keyOf(object.metadata)
     const old = this.get(kind, key)
     if (object === old) return object

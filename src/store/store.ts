@@ -1,7 +1,7 @@
-import type { Kind, ObjectKey, ResourceOf } from '../api/index.ts'
+import type { GroupKind, ObjectKey, Resource, ResourceOf } from '../api/index.ts'
 
 /** What a watcher is told. It says which object changed; a reconciler reads the object from the store. */
-export interface WatchEvent<K extends Kind = Kind> {
+export interface WatchEvent<K extends GroupKind = GroupKind> {
   type: 'added' | 'modified' | 'deleted'
   kind: K
   key: ObjectKey
@@ -12,8 +12,8 @@ export interface WatchEvent<K extends Kind = Kind> {
 }
 
 /** What `create` takes: the server fills in uid, resourceVersion, generation and creationTimestamp. */
-export type NewObject<K extends Kind> = Omit<ResourceOf<K>, 'metadata' | 'status'> & {
-  metadata: Partial<ResourceOf<K>['metadata']> & { name: string }
+export type NewObject<R extends Resource> = Omit<R, 'metadata' | 'status'> & {
+  metadata: Partial<R['metadata']> & { name: string }
 }
 
 /** What an object must still be for its deletion; anything else is ERR_CONFLICT. */
@@ -42,40 +42,40 @@ export interface ResourceStore {
   /** Resolves when the cache is filled. Nothing is written or programmed before. */
   ready(): Promise<void>
 
-  get<K extends Kind>(kind: K, key: ObjectKey): ResourceOf<K> | undefined
+  get<K extends GroupKind>(kind: K, key: ObjectKey): ResourceOf<K> | undefined
   /** In no particular order. */
-  list<K extends Kind>(kind: K, namespace?: string): readonly ResourceOf<K>[]
+  list<K extends GroupKind>(kind: K, namespace?: string): readonly ResourceOf<K>[]
 
   /** Past the cache, from where the truth is. The cache may show it later. */
-  getLive<K extends Kind>(kind: K, key: ObjectKey): Promise<ResourceOf<K> | undefined>
+  getLive<K extends GroupKind>(kind: K, key: ObjectKey): Promise<ResourceOf<K> | undefined>
   /** As `getLive`, for all objects of a kind: costly, for what is rare. */
-  listLive<K extends Kind>(kind: K, namespace?: string): Promise<readonly ResourceOf<K>[]>
+  listLive<K extends GroupKind>(kind: K, namespace?: string): Promise<readonly ResourceOf<K>[]>
 
   /**
    * @throws ERR_ALREADY_EXISTS. Whose the object is that exists, `getLive` tells: it may be the caller's own, of a write
    * whose answer was lost
    */
-  create<K extends Kind>(object: NewObject<K>): Promise<ResourceOf<K>>
+  create<R extends Resource>(object: NewObject<R>): Promise<R>
   /**
    * Replaces metadata (labels, annotations, finalizers, ownerReferences) and spec; status is left as it is.
    * Removing the last finalizer of an object that is being deleted removes it.
    * @throws ERR_CONFLICT when uid or resourceVersion are not the present ones; ERR_NOT_FOUND
    */
-  update<K extends Kind>(object: ResourceOf<K>): Promise<ResourceOf<K>>
+  update<R extends Resource>(object: R): Promise<R>
   /** Replaces status only. @throws ERR_CONFLICT, ERR_NOT_FOUND */
-  updateStatus<K extends Kind>(object: ResourceOf<K>): Promise<ResourceOf<K>>
+  updateStatus<R extends Resource>(object: R): Promise<R>
   /**
    * Sets deletionTimestamp, or removes at once where there is no finalizer. No error when it is gone already.
    * @throws ERR_CONFLICT when a precondition does not hold
    */
-  delete(kind: Kind, key: ObjectKey, preconditions?: DeletePreconditions): Promise<void>
+  delete(kind: GroupKind, key: ObjectKey, preconditions?: DeletePreconditions): Promise<void>
 
   /**
    * Calls `handler` for every object of the cache as `added`, then for every change of it, in order, outside of the
    * caller's stack. `deleted` is told only of what is gone for certain.
    * @returns function that ends the watch
    */
-  watch<K extends Kind>(kind: K, handler: (event: WatchEvent<K>) => void): () => void
+  watch<K extends GroupKind>(kind: K, handler: (event: WatchEvent<K>) => void): () => void
 
   /** Lets writes under way end and closes: writes are refused afterwards, watches are silent. */
   close(): Promise<void>

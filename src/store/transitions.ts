@@ -1,5 +1,5 @@
-import { CLUSTER_SCOPED, keyOf } from '../api/index.ts'
-import type { Kind, ObjectMeta, Resource } from '../api/index.ts'
+import { KINDS, groupKindOf, keyOf, nameOf } from '../api/index.ts'
+import type { ObjectMeta, Resource } from '../api/index.ts'
 import { NatGwError } from '../errors/errors.ts'
 import { adopt } from './adopt.ts'
 import type { DeletePreconditions, NewObject } from './store.ts'
@@ -16,23 +16,20 @@ export interface Stamp {
   uid: string
 }
 
-/** How a message names an object. */
-export function nameOf(kind: Kind, key: string): string {
-  return `${kind} ${key}`
-}
-
 /** @throws ERR_ALREADY_EXISTS, ERR_INVALID_FIELD */
-export function created(present: Resource | undefined, object: NewObject<Kind>, stamp: Stamp): Resource {
+export function created(present: Resource | undefined, object: NewObject<Resource>, stamp: Stamp): Resource {
   const { kind, metadata, spec } = object
-  const name = nameOf(kind, keyOf(metadata))
+  const groupKind = groupKindOf(object)
+  const name = nameOf(groupKind, keyOf(metadata))
   if (present !== undefined) {
     const state = present.metadata.deletionTimestamp === undefined ? 'exists already' : 'is still being deleted'
     throw new NatGwError('ERR_ALREADY_EXISTS', `${name} cannot be created: an object of this name ${state}`, {
       object: name,
     })
   }
-  if (CLUSTER_SCOPED.has(kind) !== (metadata.namespace === undefined)) {
-    const expected = CLUSTER_SCOPED.has(kind) ? 'has no namespace' : 'needs a namespace'
+  const { namespaced } = KINDS[groupKind]
+  if (namespaced !== (metadata.namespace !== undefined)) {
+    const expected = namespaced ? 'needs a namespace' : 'has no namespace'
     throw new NatGwError('ERR_INVALID_FIELD', `${name}: metadata.namespace: a ${kind} ${expected}`, { object: name })
   }
   const { name: objectName, namespace } = metadata
@@ -61,7 +58,7 @@ export function updated(present: Resource | undefined, object: Resource, stamp: 
   const { deletionTimestamp, finalizers = [] } = base.metadata
   const added = (object.metadata.finalizers ?? []).filter((finalizer) => !finalizers.includes(finalizer))
   if (deletionTimestamp !== undefined && added.length > 0) {
-    const name = nameOf(base.kind, keyOf(base.metadata))
+    const name = nameOf(groupKindOf(base), keyOf(base.metadata))
     const message = `${name}: metadata.finalizers: ${added.join(', ')} cannot be added while the object is being deleted`
     throw new NatGwError('ERR_INVALID_FIELD', message, { object: name, field: 'metadata.finalizers', value: added })
   }
@@ -89,7 +86,7 @@ export function deletionRequested(present: Resource, preconditions: DeletePrecon
     const expected = preconditions[field]
     const found = present.metadata[field]
     if (expected === undefined || expected === found) continue
-    const name = nameOf(present.kind, keyOf(present.metadata))
+    const name = nameOf(groupKindOf(present), keyOf(present.metadata))
     const message = `${name} was not deleted: metadata.${field} is ${found}, not ${expected}`
     throw new NatGwError('ERR_CONFLICT', message, { object: name, field: `metadata.${field}` })
   }
@@ -124,7 +121,7 @@ function writableMetadata(metadata: Partial<ObjectMeta>): Partial<ObjectMeta> {
 }
 
 function expectCurrent(present: Resource | undefined, object: Resource): Resource {
-  const name = nameOf(object.kind, keyOf(object.metadata))
+  const name = nameOf(groupKindOf(object), keyOf(object.metadata))
   if (present === undefined) throw new NatGwError('ERR_NOT_FOUND', `${name} does not exist`, { object: name })
   const field = present.metadata.uid === object.metadata.uid ? 'resourceVersion' : 'uid'
   if (present.metadata[field] === object.metadata[field]) return present

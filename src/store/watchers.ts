@@ -1,4 +1,4 @@
-import type { Kind } from '../api/index.ts'
+import type { GroupKind } from '../api/index.ts'
 import type { WatchEvent } from './store.ts'
 
 /** Events handed out before timers and I/O get their turn. */
@@ -7,7 +7,7 @@ const EVENTS_PER_TURN = 1000
 type Handler = (event: WatchEvent) => void
 
 interface Watcher {
-  kind: Kind
+  kind: GroupKind
   handler: Handler
   queue: WatchEvent[]
   /** Events of `queue` that were delivered. */
@@ -20,7 +20,7 @@ export class Watchers {
   readonly #watchers = new Set<Watcher>()
 
   /** @returns function that ends the watch: the handler is not called any more */
-  add(kind: Kind, initial: WatchEvent[], handler: Handler): () => void {
+  add(kind: GroupKind, initial: WatchEvent[], handler: Handler): () => void {
     const watcher: Watcher = { kind, handler, queue: initial, delivered: 0, scheduled: false }
     this.#watchers.add(watcher)
     this.#schedule(watcher)

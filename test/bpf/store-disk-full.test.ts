@@ -1,10 +1,11 @@
+import type { NetworkID } from '../../src/api/index.ts'
 import { execFileSync } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, rm, unlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest'
 import { IpPool } from '../../src/allocation/ip-pool.ts'
-import { CORE_API } from '../../src/api/index.ts'
+import { CORE_API, NAT_TABLE, NETWORK, NETWORK_ID } from '../../src/api/index.ts'
 import { startControllers } from '../../src/controllers/manager.ts'
 import type { Logger } from '../../src/log/logger.ts'
 import type { Problem } from '../../src/problems/problem.ts'
@@ -29,7 +30,7 @@ afterAll(async () => {
   await rm(home, { recursive: true })
 })
 
-function networkId(id: number, bytes: number): NewObject<'NetworkID'> {
+function networkId(id: number, bytes: number): NewObject<NetworkID> {
   const claimRef = { group: 'g', resource: 'r', name: 'n'.repeat(bytes), uid: 'u' }
   return { apiVersion: CORE_API, kind: 'NetworkID', metadata: { name: String(id) }, spec: { claimRef } }
 }
@@ -64,7 +65,7 @@ const open = (log: Pick<Logger, 'info' | 'warn'> = quiet, onStateProblem?: (prob
 async function createUntilRefused(store: LocalStore, bytes: number): Promise<unknown> {
   for (;;) {
     try {
-      await store.create(networkId(store.list('NetworkID').length, bytes))
+      await store.create(networkId(store.list(NETWORK_ID).length, bytes))
     } catch (error) {
       return error
     }
@@ -77,30 +78,30 @@ it('a full disk stops writes only when the reserved room is used up; they go on 
   await fill(join(disk, 'filler'))
 
   const refusal = await createUntilRefused(store, 50_000)
-  const written = store.list('NetworkID').length
+  const written = store.list(NETWORK_ID).length
   expect(written).toBeGreaterThan(10)
   expect(refusal).toMatchObject({ code: 'ERR_STATE_WRITE', details: { errno: 'ENOSPC' } })
   // What is small enough still fits into what is left of the room.
   await createUntilRefused(store, 10)
-  expect(store.list('NetworkID').length).toBeGreaterThan(written)
+  expect(store.list(NETWORK_ID).length).toBeGreaterThan(written)
 
   const manifest = '{apiVersion: networking.ironcore.dev/v1alpha1, kind: Network, metadata: {name: blue}}'
   await writeFile(join(home, 'manifests', 'a.yaml'), manifest)
   await vi.waitFor(() => expect(store.problems()[0]?.code).toBe('ERR_STATE_WRITE'), { timeout: 5000 })
-  expect(store.get('Network', 'default/blue')).toBeUndefined()
+  expect(store.get(NETWORK, 'default/blue')).toBeUndefined()
 
   for (const name of await readdir(disk)) if (name.startsWith('filler')) await unlink(join(disk, name))
   await vi.waitFor(() => expect(store.problems()).toEqual([]), { timeout: 5000 })
-  const blue = store.get('Network', 'default/blue')
+  const blue = store.get(NETWORK, 'default/blue')
   expect(blue).toBeDefined()
-  const ids = store.list('NetworkID')
+  const ids = store.list(NETWORK_ID)
   await store.close()
   expect(await readdir(disk)).toEqual(['natgw.state'])
 
   const again = await open()
   onTestFinished(() => again.close())
-  expect(again.list('NetworkID')).toEqual(ids)
-  expect(again.list('Network')).toEqual([blue])
+  expect(again.list(NETWORK_ID)).toEqual(ids)
+  expect(again.list(NETWORK)).toEqual([blue])
 })
 
 it('a full disk with 3,000 new interfaces makes a few lines of log, and all are served when there is space again', async () => {
@@ -137,7 +138,7 @@ it('a full disk with 3,000 new interfaces makes a few lines of log, and all are 
   expect(problems.list().length).toBeLessThanOrEqual(4)
 
   for (const name of await readdir(disk)) if (name.startsWith('filler')) await unlink(join(disk, name))
-  const served = () => store.list('NATTable').reduce((sum, { spec }) => sum + spec.sections.length, 0)
+  const served = () => store.list(NAT_TABLE).reduce((sum, { spec }) => sum + spec.sections.length, 0)
   expect(told).toMatchObject([
     { reason: 'ERR_STATE_WRITE', severity: 'error', object: `file ${join(disk, 'natgw.state')}` },
   ])

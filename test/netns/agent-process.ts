@@ -1,7 +1,7 @@
 // The agent in a process of its own, for agent.test.ts: a network namespace belongs to a process. Told what to do over IPC.
 import { Agent } from '../../src/agent/agent.ts'
 import type { Resource } from '../../src/api/index.ts'
-import { keyOf } from '../../src/api/index.ts'
+import { groupKindOf, keyOf, NETWORK_INTERFACE } from '../../src/api/index.ts'
 import type { GatewayConfig } from '../../src/config/config.ts'
 import { ProblemList } from '../../src/problems/problem-list.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
@@ -23,7 +23,7 @@ let store: MemoryStore
 let agent: Agent
 
 async function put(object: Resource): Promise<void> {
-  const present = store.get(object.kind, keyOf(object.metadata))
+  const present = store.get(groupKindOf(object), keyOf(object.metadata))
   if (present === undefined) await store.create(object)
   else await store.update({ ...object, metadata: present.metadata })
 }
@@ -44,13 +44,13 @@ async function handle(request: Request): Promise<unknown> {
       for (const object of request.objects ?? []) await put(object)
       return undefined
     case 'delete':
-      for (const object of request.objects ?? []) await store.delete(object.kind, keyOf(object.metadata))
+      for (const object of request.objects ?? []) await store.delete(groupKindOf(object), keyOf(object.metadata))
       return undefined
     case 'counts':
       return agent.counts()
     case 'conditions':
       return Object.fromEntries(
-        store.list('NetworkInterface').map((each) => {
+        store.list(NETWORK_INTERFACE).map((each) => {
           const programmed = each.status?.conditions?.find(({ type }) => type === 'Programmed')
           return [each.metadata.name, programmed && { status: programmed.status, reason: programmed.reason }]
         }),

@@ -1,4 +1,5 @@
 // A real gateway in a lab: `natgw run` with gateway.yaml and manifests, as a user has it.
+import { isOfKind, NETWORK_INTERFACE } from '../../src/api/index.ts'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -6,7 +7,7 @@ import { afterAll, beforeAll } from 'vitest'
 import { Natgw } from '../../scripts/lab/natgw.ts'
 import type { ShownProblem } from '../../src/cli/all-problems.ts'
 import type { SliceRow } from '../../src/cli/inspect.ts'
-import type { Kind, Resource, ResourceOf } from '../../src/api/index.ts'
+import type { GroupKind, Resource, ResourceOf } from '../../src/api/index.ts'
 import type { AgentCounts } from '../../src/agent/agent.ts'
 import { readStateFile } from '../../src/store/read-state.ts'
 import {
@@ -138,14 +139,14 @@ export class GatewayLab {
       .map(({ msg }) => msg)
   }
 
-  async objects<K extends Kind>(kind: K): Promise<ResourceOf<K>[]> {
+  async objects<K extends GroupKind>(kind: K): Promise<ResourceOf<K>[]> {
     const all = (await readStateFile(this.stateFile)) ?? []
-    return all.filter((object: Resource): object is ResourceOf<K> => object.kind === kind)
+    return all.filter((object: Resource): object is ResourceOf<K> => isOfKind(object, kind))
   }
 
   /** `reason` of a condition of a NetworkInterface. */
   async reasonOf(machine: Pick<Machine, 'name'>, type: string): Promise<string | undefined> {
-    const found = (await this.objects('NetworkInterface')).find(({ metadata }) => metadata.name === machine.name)
+    const found = (await this.objects(NETWORK_INTERFACE)).find(({ metadata }) => metadata.name === machine.name)
     return found?.status?.conditions?.find((condition) => condition.type === type)?.reason
   }
 

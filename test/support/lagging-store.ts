@@ -1,14 +1,12 @@
-import { keyOf } from '../../src/api/index.ts'
-import type { Kind, ObjectKey, Resource, ResourceOf } from '../../src/api/index.ts'
+import { GROUP_KINDS, KINDS, groupKindOf, keyOf } from '../../src/api/index.ts'
+import type { GroupKind, ObjectKey, Resource, ResourceOf } from '../../src/api/index.ts'
 import type { MemoryStore } from '../../src/store/memory.ts'
 import type { DeletePreconditions, NewObject, ResourceStore, WatchEvent } from '../../src/store/store.ts'
 import { Watchers } from '../../src/store/watchers.ts'
 
-const KINDS = ['Network', 'NetworkInterface', 'NATGateway', 'NetworkID', 'IPAddress', 'NATTable'] as const
-
 export interface LagOptions {
   /** Milliseconds until the cache of a kind shows what was written. */
-  lagMs: (kind: Kind) => number
+  lagMs: (kind: GroupKind) => number
   /** `at once` breaks the contract: a write resolves before the cache shows it. */
   acknowledge: 'when shown' | 'at once'
   /** `at once` breaks the contract: the caches are still filling when `ready` resolves. */
@@ -19,10 +17,10 @@ export interface LagOptions {
 export class LaggingStore implements ResourceStore {
   readonly server: MemoryStore
   readonly #options: LagOptions
-  readonly #caches = new Map<Kind, Map<ObjectKey, Resource>>(
-    KINDS.map((kind) => [kind, new Map<ObjectKey, Resource>()]),
+  readonly #caches = new Map<GroupKind, Map<ObjectKey, Resource>>(
+    GROUP_KINDS.map((kind) => [kind, new Map<ObjectKey, Resource>()]),
   )
-  readonly #arrivals = new Map<Kind, Promise<void>>()
+  readonly #arrivals = new Map<GroupKind, Promise<void>>()
   readonly #watchers = new Watchers()
   readonly #unfollow: (() => void)[]
   /** Looked at after every event. */
@@ -34,46 +32,47 @@ export class LaggingStore implements ResourceStore {
   constructor(server: MemoryStore, options: LagOptions) {
     this.server = server
     this.#options = options
-    this.#unfollow = KINDS.map((kind) => server.watch(kind, (event) => this.#arrive(event)))
+    this.#unfollow = GROUP_KINDS.map((kind) => server.watch(kind, (event) => this.#arrive(event)))
   }
 
   async ready(): Promise<void> {
     if (this.#options.ready === 'at once') return
-    const present = KINDS.flatMap((kind) => [...this.server.list(kind)])
+    const present = GROUP_KINDS.flatMap((kind) => [...this.server.list(kind)])
     for (const object of present) await this.#until(() => this.#shows(object))
   }
 
-  get<K extends Kind>(kind: K, key: ObjectKey): ResourceOf<K> | undefined {
+  get<K extends GroupKind>(kind: K, key: ObjectKey): ResourceOf<K> | undefined {
     return this.#cache(kind).get(key) as ResourceOf<K> | undefined
   }
 
-  list<K extends Kind>(kind: K, namespace?: string): readonly ResourceOf<K>[] {
+  list<K extends GroupKind>(kind: K, namespace?: string): readonly ResourceOf<K>[] {
     const all = [...this.#cache(kind).values()] as ResourceOf<K>[]
     return Object.freeze(namespace === undefined ? all : all.filter(({ metadata }) => metadata.namespace === namespace))
   }
 
-  getLive<K extends Kind>(kind: K, key: ObjectKey): Promise<ResourceOf<K> | undefined> {
+  getLive<K extends GroupKind>(kind: K, key: ObjectKey): Promise<ResourceOf<K> | undefined> {
     return this.#request('getLive', kind, () => this.server.getLive(kind, key))
   }
 
-  listLive<K extends Kind>(kind: K, namespace?: string): Promise<readonly ResourceOf<K>[]> {
+  listLive<K extends GroupKind>(kind: K, namespace?: string): Promise<readonly ResourceOf<K>[]> {
     return this.#request('listLive', kind, () => this.server.listLive(kind, namespace))
   }
 
-  create<K extends Kind>(object: NewObject<K>): Promise<ResourceOf<K>> {
-    const { kind } = object as unknown as Resource
-    return this.#written(this.#request('create', kind, () => this.server.create<K>(object)))
+  create<R extends Resource>(object: NewObject<R>): Promise<R> {
+    const kind = groupKindOf(object as unknown as Resource)
+    return this.#written(this.#request('create', kind, () => this.server.create<R>(object)))
   }
 
-  update<K extends Kind>(object: ResourceOf<K>): Promise<ResourceOf<K>> {
-    return this.#written(this.#request('update', object.kind, () => this.server.update<K>(object)))
+  update<R extends Resource>(object: R): Promise<R> {
+    return this.#written(this.#request('update', groupKindOf<Resource>(object), () => this.server.update(object)))
   }
 
-  updateStatus<K extends Kind>(object: ResourceOf<K>): Promise<ResourceOf<K>> {
-    return this.#written(this.#request('updateStatus', object.kind, () => this.server.updateStatus<K>(object)))
+  updateStatus<R extends Resource>(object: R): Promise<R> {
+    const kind = groupKindOf<Resource>(object)
+    return this.#written(this.#request('updateStatus', kind, () => this.server.updateStatus(object)))
   }
 
-  async delete(kind: Kind, key: ObjectKey, preconditions?: DeletePreconditions): Promise<void> {
+  async delete(kind: GroupKind, key: ObjectKey, preconditions?: DeletePreconditions): Promise<void> {
     const uid = this.server.get(kind, key)?.metadata.uid
     await this.#request('delete', kind, () => this.server.delete(kind, key, preconditions))
     if (this.#options.acknowledge === 'at once' || uid === undefined) return
@@ -84,7 +83,7 @@ export class LaggingStore implements ResourceStore {
     })
   }
 
-  watch<K extends Kind>(kind: K, handler: (event: WatchEvent<K>) => void): () => void {
+  watch<K extends GroupKind>(kind: K, handler: (event: WatchEvent<K>) => void): () => void {
     const present = this.list(kind).map((object): WatchEvent => {
       return { type: 'added', kind, key: keyOf(object.metadata), object }
     })
@@ -116,7 +115,7 @@ export class LaggingStore implements ResourceStore {
     return [...this.requests].reduce((sum, [each, count]) => sum + (each.startsWith(name) ? count : 0), 0)
   }
 
-  #cache(kind: Kind): Map<ObjectKey, Resource> {
+  #cache(kind: GroupKind): Map<ObjectKey, Resource> {
     return this.#caches.get(kind)!
   }
 
@@ -142,8 +141,8 @@ export class LaggingStore implements ResourceStore {
     for (const look of this.#waiting) look()
   }
 
-  async #request<T>(verb: string, kind: Kind, send: () => Promise<T>): Promise<T> {
-    const name = `${verb} ${kind}`
+  async #request<T>(verb: string, kind: GroupKind, send: () => Promise<T>): Promise<T> {
+    const name = `${verb} ${KINDS[kind].kind}`
     this.requests.set(name, (this.requests.get(name) ?? 0) + 1)
     if (this.#closed) throw new Error('the store is closed')
     await new Promise((resolve) => setImmediate(resolve))
@@ -163,7 +162,9 @@ export class LaggingStore implements ResourceStore {
   }
 
   /** Whether the cache has the object in this state or what followed it. */
-  #shows({ kind, metadata }: Resource): boolean {
+  #shows(object: Resource): boolean {
+    const { metadata } = object
+    const kind = groupKindOf(object)
     const shown = this.get(kind, keyOf(metadata))?.metadata
     if (shown !== undefined) return Number(shown.resourceVersion) >= Number(metadata.resourceVersion)
     return this.server.get(kind, keyOf(metadata))?.metadata.uid !== metadata.uid

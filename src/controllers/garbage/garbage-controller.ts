@@ -1,4 +1,4 @@
-import { keyOf } from '../../api/index.ts'
+import { groupKindOf, keyOf, nameOf } from '../../api/index.ts'
 import { parseClaimerKey } from '../view/claims.ts'
 import type { Cluster } from '../view/cluster.ts'
 import { expectGone } from '../runtime/live.ts'
@@ -28,16 +28,18 @@ export class GarbageReconciler {
       ...this.#cluster.addressesOf(claimer.uid),
       ...this.#cluster.networkIdsOf(claimer.uid),
     ]
-    for (const { kind, metadata } of left) {
-      await store.delete(kind, keyOf(metadata), { uid: metadata.uid })
-      this.#cluster.refresh(kind, keyOf(metadata))
+    for (const object of left) {
+      const kind = groupKindOf(object)
+      const key = keyOf(object.metadata)
+      await store.delete(kind, key, { uid: object.metadata.uid })
+      this.#cluster.refresh(kind, key)
     }
     if (left.length === 0) return
-    const names = left.map(({ kind, metadata }) => `${kind} ${keyOf(metadata)}`)
+    const names = left.map((object) => nameOf(groupKindOf(object), keyOf(object.metadata)))
     const fields = { claimer: claimer.key, uid: claimer.uid, deleted: names }
     this.#log.warn(
       fields,
-      `${claimer.kind} ${claimer.key} is gone; took back ${left.length} objects it had left behind`,
+      `${nameOf(claimer.kind, claimer.key)} is gone; took back ${left.length} objects it had left behind`,
     )
   }
 }

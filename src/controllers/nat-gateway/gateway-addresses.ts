@@ -1,4 +1,4 @@
-import { CORE_API, keyOf } from '../../api/index.ts'
+import { CORE_API, IP_ADDRESS, keyOf } from '../../api/index.ts'
 import type { IPAddress, NATGateway } from '../../api/index.ts'
 import type { IpPool, PoolAddress } from '../../allocation/ip-pool.ts'
 import { sliceCapacity } from '../../allocation/port-range.ts'
@@ -84,17 +84,17 @@ export class AddressClaims {
   async #expectNoOthers(gateway: NATGateway, known: ReadonlySet<string>): Promise<void> {
     for (const { ip } of gateway.status?.ips ?? []) {
       if (known.has(ip)) continue
-      const live = await this.#cluster.store.getLive('IPAddress', ip)
-      if (live?.spec.claimRef.uid === gateway.metadata.uid) throw trailing('IPAddress', ip)
+      const live = await this.#cluster.store.getLive(IP_ADDRESS, ip)
+      if (live?.spec.claimRef.uid === gateway.metadata.uid) throw trailing(IP_ADDRESS, ip)
     }
   }
 
   /** Gives the address back to the pool. Its table must be gone. */
   async release(gateway: NATGateway, ip: string): Promise<void> {
-    const object = this.#cluster.store.get('IPAddress', ip)
+    const object = this.#cluster.store.get(IP_ADDRESS, ip)
     if (object?.spec.claimRef.uid !== gateway.metadata.uid) return
-    await this.#cluster.store.delete('IPAddress', ip, identityOf(object.metadata))
-    this.#cluster.wrote(keyOf(gateway.metadata), 'IPAddress', ip, undefined)
+    await this.#cluster.store.delete(IP_ADDRESS, ip, identityOf(object.metadata))
+    this.#cluster.wrote(keyOf(gateway.metadata), IP_ADDRESS, ip, undefined)
   }
 
   #unfit(gateway: NATGateway, ip: string): RetiredAddress['reason'] | undefined {
@@ -105,7 +105,7 @@ export class AddressClaims {
 
   async #grow(gateway: NATGateway, wanted: number, kept: GatewayAddress[], names: Names): Promise<boolean> {
     const refused = new Set<string>()
-    const isTaken = (ip: string): boolean => refused.has(ip) || this.#cluster.store.get('IPAddress', ip) !== undefined
+    const isTaken = (ip: string): boolean => refused.has(ip) || this.#cluster.store.get(IP_ADDRESS, ip) !== undefined
     let capacity = kept.reduce((sum, address) => sum + address.capacity, 0)
     while (kept.length === 0 || capacity < wanted) {
       const candidate = this.#pool.next(isTaken, gateway.spec.portsPerNetworkInterface)
@@ -132,7 +132,7 @@ export class AddressClaims {
     const entryName = names.take(wish)
     let written: IPAddress
     try {
-      written = await this.#cluster.store.create<'IPAddress'>({
+      written = await this.#cluster.store.create<IPAddress>({
         apiVersion: CORE_API,
         kind: 'IPAddress',
         metadata: { name: ip },
@@ -141,12 +141,12 @@ export class AddressClaims {
     } catch (error) {
       if (!isError(error, 'ERR_ALREADY_EXISTS')) throw error
       // Ours where the answer to an earlier creation was lost, or the cache trails.
-      const present = await this.#cluster.store.getLive('IPAddress', ip)
+      const present = await this.#cluster.store.getLive(IP_ADDRESS, ip)
       names.giveBack(entryName)
       if (present?.spec.claimRef.uid !== gateway.metadata.uid) return undefined
       return this.#settle(gateway, present, address, names)
     }
-    this.#cluster.wrote(keyOf(gateway.metadata), 'IPAddress', ip, written)
+    this.#cluster.wrote(keyOf(gateway.metadata), IP_ADDRESS, ip, written)
     return gatewayAddress(gateway, address, entryName)
   }
 
@@ -162,8 +162,8 @@ export class AddressClaims {
       spec.ports.last === ports.last
     if (!same) {
       const changed: IPAddress = { ...object, spec: { ...spec, entryName, ports, shared } }
-      const written = await this.#cluster.store.update<'IPAddress'>(changed)
-      this.#cluster.wrote(keyOf(gateway.metadata), 'IPAddress', object.metadata.name, written)
+      const written = await this.#cluster.store.update<IPAddress>(changed)
+      this.#cluster.wrote(keyOf(gateway.metadata), IP_ADDRESS, object.metadata.name, written)
     }
     return gatewayAddress(gateway, address, entryName)
   }

@@ -1,4 +1,4 @@
-import { keyOf } from '../../api/index.ts'
+import { keyOf, NETWORK } from '../../api/index.ts'
 import type { NATGateway, NATTable, NetworkInterface, ObjectKey } from '../../api/index.ts'
 import { addressOf, networkKeyOf } from '../../allocation/lookups.ts'
 import { allocateSlices } from '../../allocation/port-slices.ts'
@@ -93,7 +93,7 @@ export class GatewayBooks {
     const basis: Basis = {
       gatewayUid: gateway.metadata.uid,
       generation: gateway.metadata.generation,
-      networkAvailable: this.#cluster.store.get('Network', networkKey)?.spec.providerID !== undefined,
+      networkAvailable: this.#cluster.store.get(NETWORK, networkKey)?.spec.providerID !== undefined,
     }
     const owner = (each: NetworkInterface): SliceOwner => ownerOf(gateway, each)
     const book = this.#books.get(key)

@@ -1,4 +1,4 @@
-import { keyOf } from '../../api/index.ts'
+import { IP_ADDRESS, keyOf, NAT_GATEWAY, NAT_TABLE, NETWORK, NETWORK_INTERFACE } from '../../api/index.ts'
 import type { NATGateway } from '../../api/index.ts'
 import { networkKeyOf } from '../../allocation/lookups.ts'
 import type { Cluster } from '../view/cluster.ts'
@@ -30,7 +30,7 @@ export class GatewayLosses {
 
   /** Slices that move because the gateway has another size of slices than when they were given. */
   expectCurrent(gateway: NATGateway): Promise<void> {
-    return expectCurrent(this.#cluster.store, 'NATGateway', keyOf(gateway.metadata), gateway)
+    return expectCurrent(this.#cluster.store, NAT_GATEWAY, keyOf(gateway.metadata), gateway)
   }
 
   /** A gateway that serves nobody: another does, or its Network is not there. */
@@ -42,21 +42,21 @@ export class GatewayLosses {
   /** Before the gateway's finalizer goes. */
   async expectNothingOwned({ metadata: { uid, namespace } }: NATGateway): Promise<void> {
     const { store } = this.#cluster
-    expectNone((await store.listLive('NATTable', namespace)).filter(({ spec }) => spec.gatewayRef.uid === uid))
-    expectNone((await store.listLive('IPAddress')).filter(({ spec }) => spec.claimRef.uid === uid))
+    expectNone((await store.listLive(NAT_TABLE, namespace)).filter(({ spec }) => spec.gatewayRef.uid === uid))
+    expectNone((await store.listLive(IP_ADDRESS)).filter(({ spec }) => spec.claimRef.uid === uid))
   }
 
   async #expectLeft(gateway: NATGateway, { name, uid }: { name: string; uid: string }): Promise<void> {
     const { namespace } = gateway.metadata
     const key = keyOf(namespace === undefined ? { name } : { namespace, name })
-    const live = await this.#cluster.store.getLive('NetworkInterface', key)
+    const live = await this.#cluster.store.getLive(NETWORK_INTERFACE, key)
     if (live?.metadata.uid !== uid) return
-    if (!sameSpec(this.#cluster.interfaceOf(uid), live)) throw trailing('NetworkInterface', key)
+    if (!sameSpec(this.#cluster.interfaceOf(uid), live)) throw trailing(NETWORK_INTERFACE, key)
   }
 
   #expectNetworkCurrent(gateway: NATGateway): Promise<void> {
     const { store } = this.#cluster
     const key = networkKeyOf(gateway)
-    return expectCurrent(store, 'Network', key, store.get('Network', key))
+    return expectCurrent(store, NETWORK, key, store.get(NETWORK, key))
   }
 }

@@ -1,4 +1,4 @@
-import { keyOf } from '../../api/index.ts'
+import { keyOf, NETWORK } from '../../api/index.ts'
 import type { NATGateway } from '../../api/index.ts'
 import type { IpPool } from '../../allocation/ip-pool.ts'
 import { networkKeyOf } from '../../allocation/lookups.ts'
@@ -24,7 +24,7 @@ export function obstacle(cluster: Cluster, gateway: NATGateway): { ready: Ready;
     const message = `spec.ipFamily: ${ipFamily} is accepted but not supported yet; IPv4 is`
     return { ready: { reason: 'IPv6NotSupported', message } }
   }
-  const network = cluster.store.get('Network', networkKey)
+  const network = cluster.store.get(NETWORK, networkKey)
   if (network === undefined) {
     const message = `spec.networkRef.name: Network ${networkKey} does not exist; create it or refer to another`
     return { ready: { reason: 'NetworkNotFound', message } }

@@ -1,4 +1,4 @@
-import { CORE_API, keyOf } from '../../api/index.ts'
+import { CORE_API, keyOf, NAT_TABLE } from '../../api/index.ts'
 import type { NATGateway, NATTable, NATTableSection, ObjectKey } from '../../api/index.ts'
 import { sameSection } from '../../allocation/address-slots.ts'
 import { natTableName } from '../../allocation/lookups.ts'
@@ -67,17 +67,17 @@ export class GatewayTables {
     const written =
       before === undefined
         ? await this.#create({ apiVersion: CORE_API, kind: 'NATTable', metadata, spec }, key)
-        : await this.#cluster.store.update<'NATTable'>({ ...before, spec })
-    this.#cluster.wrote(keyOf(gateway.metadata), 'NATTable', key, written)
+        : await this.#cluster.store.update<NATTable>({ ...before, spec })
+    this.#cluster.wrote(keyOf(gateway.metadata), NAT_TABLE, key, written)
     return written
   }
 
   /** @throws ERR_CONFLICT when there is a table already: it may say what nobody has looked at */
-  async #create(table: NewObject<'NATTable'>, key: ObjectKey): Promise<NATTable> {
+  async #create(table: NewObject<NATTable>, key: ObjectKey): Promise<NATTable> {
     try {
-      return await this.#cluster.store.create<'NATTable'>(table)
+      return await this.#cluster.store.create<NATTable>(table)
     } catch (error) {
-      if (isError(error, 'ERR_ALREADY_EXISTS')) throw trailing('NATTable', key)
+      if (isError(error, 'ERR_ALREADY_EXISTS')) throw trailing(NAT_TABLE, key)
       throw error
     }
   }
@@ -86,8 +86,8 @@ export class GatewayTables {
   async delete(gateway: NATGateway, ip: string): Promise<void> {
     for (const { metadata, spec } of this.#cluster.tablesOf(gateway.metadata.uid)) {
       if (spec.ip !== ip) continue
-      await this.#cluster.store.delete('NATTable', keyOf(metadata), identityOf(metadata))
-      this.#cluster.wrote(keyOf(gateway.metadata), 'NATTable', keyOf(metadata), undefined)
+      await this.#cluster.store.delete(NAT_TABLE, keyOf(metadata), identityOf(metadata))
+      this.#cluster.wrote(keyOf(gateway.metadata), NAT_TABLE, keyOf(metadata), undefined)
     }
   }
 }

@@ -1,4 +1,4 @@
-import { FINALIZERS, keyOf } from '../../api/index.ts'
+import { FINALIZERS, keyOf, NAT_GATEWAY } from '../../api/index.ts'
 import type { NATGateway, ObjectKey } from '../../api/index.ts'
 import type { IpPool } from '../../allocation/ip-pool.ts'
 import type { SliceAllocation } from '../../allocation/port-slices.ts'
@@ -57,7 +57,7 @@ export class NatGatewayReconciler {
   }
 
   async reconcile(key: ObjectKey): Promise<void> {
-    const found = this.#cluster.store.get('NATGateway', key)
+    const found = this.#cluster.store.get(NAT_GATEWAY, key)
     if (found === undefined) {
       this.#hungry.delete(key)
       this.#books.discard(key)
@@ -132,7 +132,7 @@ export class NatGatewayReconciler {
       conditions: mergeConditions(present?.conditions, findings, metadata.generation, now),
     }))
     const key = keyOf(gateway.metadata)
-    if (written !== undefined) this.#cluster.wrote(key, 'NATGateway', key, written)
+    if (written !== undefined) this.#cluster.wrote(key, NAT_GATEWAY, key, written)
   }
 
   #logChanges(gateway: NATGateway, deal: SliceAllocation, retired: readonly RetiredAddress[]): void {

@@ -1,4 +1,4 @@
-import { keyOf } from '../../api/index.ts'
+import { keyOf, NETWORK_INTERFACE } from '../../api/index.ts'
 import type { NATGateway, NetworkInterface, ObjectKey } from '../../api/index.ts'
 import type { IpPool } from '../../allocation/ip-pool.ts'
 import { addressOf, networkKeyOf } from '../../allocation/lookups.ts'
@@ -37,7 +37,7 @@ export class NetworkInterfaceReconciler {
   }
 
   async reconcile(key: ObjectKey): Promise<void> {
-    const networkInterface = this.#cluster.store.get('NetworkInterface', key)
+    const networkInterface = this.#cluster.store.get(NETWORK_INTERFACE, key)
     if (networkInterface === undefined) return
     await writeStatus(this.#cluster.store, networkInterface, (present) => this.#status(present))
   }

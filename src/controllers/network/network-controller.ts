@@ -1,4 +1,14 @@
-import { FINALIZERS, CORE_API, keyOf } from '../../api/index.ts'
+import {
+  CORE_API,
+  FINALIZERS,
+  groupKindOf,
+  keyOf,
+  nameOf,
+  NAT_GATEWAY,
+  NETWORK,
+  NETWORK_ID,
+  NETWORK_INTERFACE,
+} from '../../api/index.ts'
 import type { NATGateway, Network, NetworkID, NetworkInterface, ObjectKey } from '../../api/index.ts'
 import { networkKeyOf } from '../../allocation/lookups.ts'
 import { idInProviderId, networkProviderId, nextNetworkId } from '../../allocation/network-ids.ts'
@@ -31,7 +41,7 @@ export class NetworkReconciler {
 
   async reconcile(key: ObjectKey): Promise<void> {
     const { store } = this.#cluster
-    const found = store.get('Network', key)
+    const found = store.get(NETWORK, key)
     if (found === undefined) return
     if (found.metadata.deletionTimestamp !== undefined) return this.#finish(found)
 
@@ -58,11 +68,11 @@ export class NetworkReconciler {
     const named =
       providerID !== undefined
         ? network
-        : await store.update<'Network'>({
+        : await store.update<Network>({
             ...network,
             spec: { ...network.spec, providerID: networkProviderId(network, id) },
           })
-    this.#cluster.refresh('Network', key)
+    this.#cluster.refresh(NETWORK, key)
     await this.#releaseIds(named, String(id))
     const message = `has network ID ${id}`
     await this.#report(named, 'Available', { type: 'Available', status: 'True', reason: 'Allocated', message })
@@ -72,7 +82,7 @@ export class NetworkReconciler {
     const key = keyOf(network.metadata)
     const users = [...this.#cluster.interfacesOf(key), ...this.#cluster.gatewaysOf(key)]
     if (users.length > 0) {
-      const names = listNames(users.map(({ kind, metadata }) => `${kind} ${keyOf(metadata)}`).sort())
+      const names = listNames(users.map((user) => nameOf(groupKindOf(user), keyOf(user.metadata))).sort())
       const message = `is deleted once nothing refers to it: ${names}`
       const finding: Finding = { type: 'InUse', status: 'True', reason: 'Referenced', message }
       return this.#report(network, network.status?.state ?? 'Pending', finding)
@@ -87,8 +97,8 @@ export class NetworkReconciler {
     const { store } = this.#cluster
     const { namespace } = network.metadata
     const refers = (each: NetworkInterface | NATGateway): boolean => networkKeyOf(each) === keyOf(network.metadata)
-    expectNone((await store.listLive('NetworkInterface', namespace)).filter(refers))
-    expectNone((await store.listLive('NATGateway', namespace)).filter(refers))
+    expectNone((await store.listLive(NETWORK_INTERFACE, namespace)).filter(refers))
+    expectNone((await store.listLive(NAT_GATEWAY, namespace)).filter(refers))
   }
 
   /** Takes up an ID that a run cut short has allocated, or a new one. @returns undefined when all are taken */
@@ -98,7 +108,7 @@ export class NetworkReconciler {
     const refused = new Set<number>()
     for (;;) {
       const isTaken = (id: number): boolean =>
-        refused.has(id) || this.#cluster.store.get('NetworkID', String(id)) !== undefined
+        refused.has(id) || this.#cluster.store.get(NETWORK_ID, String(id)) !== undefined
       const id = nextNetworkId(network.metadata.uid, isTaken)
       if (id === undefined || (await this.#claim(network, id)) !== undefined) return id
       refused.add(id)
@@ -109,11 +119,11 @@ export class NetworkReconciler {
   async #claim(network: Network, id: number): Promise<number | undefined> {
     const { store } = this.#cluster
     const name = String(id)
-    const present = store.get('NetworkID', name)
+    const present = store.get(NETWORK_ID, name)
     if (present !== undefined) return present.spec.claimRef.uid === network.metadata.uid ? id : undefined
     try {
       const claimRef = claimRefTo(network)
-      await store.create<'NetworkID'>({
+      await store.create<NetworkID>({
         apiVersion: CORE_API,
         kind: 'NetworkID',
         metadata: { name },
@@ -122,10 +132,10 @@ export class NetworkReconciler {
     } catch (error) {
       if (!isError(error, 'ERR_ALREADY_EXISTS')) throw error
       // Ours where the answer to an earlier creation was lost, or the cache trails.
-      const taken = await store.getLive('NetworkID', name)
+      const taken = await store.getLive(NETWORK_ID, name)
       return taken?.spec.claimRef.uid === network.metadata.uid ? id : undefined
     }
-    this.#cluster.refresh('NetworkID', name)
+    this.#cluster.refresh(NETWORK_ID, name)
     return id
   }
 
@@ -135,12 +145,12 @@ export class NetworkReconciler {
   }
 
   async #delete(metadata: NetworkID['metadata']): Promise<void> {
-    await this.#cluster.store.delete('NetworkID', metadata.name, identityOf(metadata))
-    this.#cluster.refresh('NetworkID', metadata.name)
+    await this.#cluster.store.delete(NETWORK_ID, metadata.name, identityOf(metadata))
+    this.#cluster.refresh(NETWORK_ID, metadata.name)
   }
 
   #holderOf(id: number): string {
-    const claim = this.#cluster.store.get('NetworkID', String(id))?.spec.claimRef
+    const claim = this.#cluster.store.get(NETWORK_ID, String(id))?.spec.claimRef
     return claim === undefined ? 'another' : `${claim.resource} ${claim.namespace}/${claim.name}`
   }
 

@@ -10,7 +10,7 @@ export async function addFinalizer<T extends Network | NATGateway>(
   const { finalizers = [] } = object.metadata
   if (finalizers.includes(finalizer)) return object
   const metadata = { ...object.metadata, finalizers: [...finalizers, finalizer] }
-  return (await store.update<T['kind']>({ ...object, metadata })) as T
+  return store.update<T>({ ...object, metadata })
 }
 
 /** @throws ERR_CONFLICT, ERR_NOT_FOUND */
@@ -22,5 +22,5 @@ export async function removeFinalizer(
   const { finalizers = [] } = object.metadata
   if (!finalizers.includes(finalizer)) return
   const metadata = { ...object.metadata, finalizers: finalizers.filter((each) => each !== finalizer) }
-  await store.update<(Network | NATGateway)['kind']>({ ...object, metadata })
+  await store.update<Network | NATGateway>({ ...object, metadata })
 }

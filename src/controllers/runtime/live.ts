@@ -1,5 +1,5 @@
-import { keyOf } from '../../api/index.ts'
-import type { Kind, ObjectKey, ObjectMeta, Resource } from '../../api/index.ts'
+import { groupKindOf, keyOf, nameOf } from '../../api/index.ts'
+import type { GroupKind, ObjectKey, ObjectMeta, Resource } from '../../api/index.ts'
 import { NatGwError } from '../../errors/errors.ts'
 import type { DeletePreconditions, ResourceStore } from '../../store/store.ts'
 import { sameSpec } from '../view/differences.ts'
@@ -11,7 +11,7 @@ import { sameSpec } from '../view/differences.ts'
  * Returns when no object of that uid has the name.
  * @throws ERR_CONFLICT when the cache trails
  */
-export async function expectGone(store: ResourceStore, kind: Kind, key: ObjectKey, uid: string): Promise<void> {
+export async function expectGone(store: ResourceStore, kind: GroupKind, key: ObjectKey, uid: string): Promise<void> {
   const live = await store.getLive(kind, key)
   if (live?.metadata.uid === uid) throw trailing(kind, key)
 }
@@ -23,7 +23,7 @@ export async function expectGone(store: ResourceStore, kind: Kind, key: ObjectKe
  */
 export async function expectCurrent(
   store: ResourceStore,
-  kind: Kind,
+  kind: GroupKind,
   key: ObjectKey,
   cached: Resource | undefined,
 ): Promise<void> {
@@ -35,7 +35,7 @@ export async function expectCurrent(
  * @throws ERR_CONFLICT when the cache trails
  */
 export function expectNone([first]: readonly Resource[]): void {
-  if (first !== undefined) throw trailing(first.kind, keyOf(first.metadata))
+  if (first !== undefined) throw trailing(groupKindOf(first), keyOf(first.metadata))
 }
 
 /** For the deletion of an object as it was looked at. */
@@ -43,7 +43,7 @@ export function identityOf({ uid, resourceVersion }: ObjectMeta): DeletePrecondi
   return { uid, resourceVersion }
 }
 
-export function trailing(kind: Kind, key: ObjectKey): NatGwError {
-  const object = `${kind} ${key}`
+export function trailing(kind: GroupKind, key: ObjectKey): NatGwError {
+  const object = nameOf(kind, key)
   return new NatGwError('ERR_CONFLICT', `${object} is not as the cache of the store shows it yet`, { object })
 }

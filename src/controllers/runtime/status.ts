@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { keyOf } from '../../api/index.ts'
+import { groupKindOf, keyOf } from '../../api/index.ts'
 import type { Condition, NATGateway, Network, NetworkInterface } from '../../api/index.ts'
 import type { ResourceStore } from '../../store/store.ts'
 import { isError } from './controller.ts'
@@ -29,18 +29,19 @@ export async function writeStatus<T extends WithStatus>(
   change: (present: T) => NonNullable<T['status']>,
 ): Promise<T | undefined> {
   const key = keyOf(target.metadata)
-  let present = store.get(target.kind, key) as T | undefined
+  const kind = groupKindOf<WithStatus>(target)
+  let present = store.get(kind, key) as T | undefined
   for (let attempt = 1; ; attempt++) {
     if (present?.metadata.uid !== target.metadata.uid) return undefined
     const status = change(present)
     if (isDeepStrictEqual(present.status, status)) return undefined
     try {
-      return (await store.updateStatus<WithStatus['kind']>({ ...present, status } as WithStatus)) as T
+      return await store.updateStatus<T>({ ...present, status })
     } catch (error) {
       if (isError(error, 'ERR_NOT_FOUND')) return undefined
       if (!isError(error, 'ERR_CONFLICT') || attempt === ATTEMPTS) throw error
       // The cache may not show for a while what the other has written.
-      present = (await store.getLive(target.kind, key)) as T | undefined
+      present = (await store.getLive(kind, key)) as T | undefined
     }
   }
 }

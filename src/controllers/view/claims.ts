@@ -1,9 +1,7 @@
+import { KINDS, NAT_GATEWAY, NETWORK, groupKindOf, kindOfResource } from '../../api/index.ts'
 import type { ClaimRef, NATGateway, Network, ObjectKey } from '../../api/index.ts'
 
-const GROUP = 'networking.ironcore.dev'
-const KINDS = { networks: 'Network', natgateways: 'NATGateway' } as const
-
-export type ClaimerKind = (typeof KINDS)[keyof typeof KINDS]
+export type ClaimerKind = typeof NETWORK | typeof NAT_GATEWAY
 
 /** Who owns an IPAddress, a NetworkID or a NATTable. */
 export interface Claimer {
@@ -12,16 +10,18 @@ export interface Claimer {
   uid: string
 }
 
-export function claimRefTo({ kind, metadata }: Network | NATGateway): ClaimRef {
-  const { namespace, name, uid } = metadata
-  const resource = kind === 'Network' ? 'networks' : 'natgateways'
-  return { group: GROUP, resource, ...(namespace === undefined ? {} : { namespace }), name, uid }
+export function claimRefTo(claimer: Network | NATGateway): ClaimRef {
+  const { group, plural } = KINDS[groupKindOf(claimer)]
+  const { namespace, name, uid } = claimer.metadata
+  return { group, resource: plural, ...(namespace === undefined ? {} : { namespace }), name, uid }
 }
 
 /** @returns undefined for a claimer of a kind that is not ours to judge */
-export function claimerOf({ group, resource, namespace, name, uid }: ClaimRef): Claimer | undefined {
-  if (group !== GROUP || !Object.hasOwn(KINDS, resource) || namespace === undefined) return undefined
-  return { kind: KINDS[resource as keyof typeof KINDS], key: `${namespace}/${name}`, uid }
+export function claimerOf(claimRef: ClaimRef): Claimer | undefined {
+  const { namespace, name, uid } = claimRef
+  const kind = kindOfResource(claimRef)
+  if (namespace === undefined || (kind !== NETWORK && kind !== NAT_GATEWAY)) return undefined
+  return { kind, key: `${namespace}/${name}`, uid }
 }
 
 /** One text for a claimer, as the key of a queue. Names and uids have no spaces. */

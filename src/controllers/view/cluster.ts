@@ -1,8 +1,8 @@
-import { keyOf } from '../../api/index.ts'
+import { IP_ADDRESS, keyOf, NAT_GATEWAY, NAT_TABLE, NETWORK, NETWORK_ID, NETWORK_INTERFACE } from '../../api/index.ts'
 import type {
   IPAddress,
   IPFamily,
-  Kind,
+  GroupKind,
   NATGateway,
   NATTable,
   Network,
@@ -35,7 +35,7 @@ export interface Triggers {
 }
 
 /** Slices before interfaces: who has one keeps its address. */
-const KINDS = ['NATTable', 'Network', 'NetworkID', 'IPAddress', 'NATGateway', 'NetworkInterface'] as const
+const KINDS = [NAT_TABLE, NETWORK, NETWORK_ID, IP_ADDRESS, NAT_GATEWAY, NETWORK_INTERFACE] as const
 
 /**
  * The store as controllers look at it: by Network, by owner, by address. Kept up to date one changed object at a time, so
@@ -52,7 +52,9 @@ export class Cluster {
   readonly #tables = new Grouping()
   readonly #addresses = new Grouping()
   readonly #networkIds = new Grouping()
-  readonly #seen = new Map<Kind, Map<ObjectKey, Resource>>(KINDS.map((kind) => [kind, new Map<ObjectKey, Resource>()]))
+  readonly #seen = new Map<GroupKind, Map<ObjectKey, Resource>>(
+    KINDS.map((kind) => [kind, new Map<ObjectKey, Resource>()]),
+  )
   readonly #triggers: Triggers
   readonly #wake: Triggers['natGateway']
   /** The gateway whose own write is being taken in. */
@@ -93,7 +95,7 @@ export class Cluster {
    * Takes in the object as the store has it now. Events only say what to look at, so the view never goes back in time;
    * a controller that depends on its own write calls this instead of waiting for the event.
    */
-  refresh(kind: Kind, key: ObjectKey): void {
+  refresh(kind: GroupKind, key: ObjectKey): void {
     const seen = this.#seen.get(kind)
     const old = seen?.get(key)
     const present: Resource | undefined = this.store.get(kind, key)
@@ -101,17 +103,17 @@ export class Cluster {
     if (present === undefined) seen?.delete(key)
     else seen?.set(key, present)
     switch (kind) {
-      case 'Network':
+      case NETWORK:
         return this.#networkChanged(key, old as Network | undefined, present as Network | undefined)
-      case 'NetworkInterface':
+      case NETWORK_INTERFACE:
         return this.#interfaceChanged(key, old as NetworkInterface | undefined, present as NetworkInterface | undefined)
-      case 'NATGateway':
+      case NAT_GATEWAY:
         return this.#gatewayChanged(key, old as NATGateway | undefined, present as NATGateway | undefined)
-      case 'IPAddress':
+      case IP_ADDRESS:
         return this.#addressChanged(key, old as IPAddress | undefined, present as IPAddress | undefined)
-      case 'NetworkID':
+      case NETWORK_ID:
         return this.#networkIdChanged(key, old as NetworkID | undefined, present as NetworkID | undefined)
-      case 'NATTable':
+      case NAT_TABLE:
         return this.#tableChanged(key, old as NATTable | undefined, present as NATTable | undefined)
     }
   }
@@ -122,7 +124,7 @@ export class Cluster {
    *
    * @param written what the write returned; undefined for a deletion
    */
-  wrote(writer: ObjectKey, kind: Kind, key: ObjectKey, written: Resource | undefined): void {
+  wrote(writer: ObjectKey, kind: GroupKind, key: ObjectKey, written: Resource | undefined): void {
     // What somebody else has changed since then is news.
     const isOurs = this.store.get(kind, key)?.metadata.resourceVersion === written?.metadata.resourceVersion
     this.#writer = isOurs ? writer : undefined
@@ -140,19 +142,19 @@ export class Cluster {
   }
 
   gatewaysOf(networkKey: ObjectKey): NATGateway[] {
-    return this.#present('NATGateway', this.#gateways.members(networkKey))
+    return this.#present(NAT_GATEWAY, this.#gateways.members(networkKey))
   }
 
   tablesOf(gatewayUid: string): NATTable[] {
-    return this.#present('NATTable', this.#tables.members(gatewayUid))
+    return this.#present(NAT_TABLE, this.#tables.members(gatewayUid))
   }
 
   addressesOf(claimerUid: string): IPAddress[] {
-    return this.#present('IPAddress', this.#addresses.members(claimerUid))
+    return this.#present(IP_ADDRESS, this.#addresses.members(claimerUid))
   }
 
   networkIdsOf(claimerUid: string): NetworkID[] {
-    return this.#present('NetworkID', this.#networkIds.members(claimerUid))
+    return this.#present(NETWORK_ID, this.#networkIds.members(claimerUid))
   }
 
   /** Which interface of the Network has the address, of those that want it. */
@@ -178,13 +180,13 @@ export class Cluster {
     return { holds, createdAt: creationTimestamp, name }
   }
 
-  #present<K extends Kind>(kind: K, keys: ReadonlySet<ObjectKey>) {
+  #present<K extends GroupKind>(kind: K, keys: ReadonlySet<ObjectKey>) {
     return Array.from(keys).flatMap((key) => this.store.get(kind, key) ?? [])
   }
 
   #networkChanged(key: ObjectKey, old: Network | undefined, present: Network | undefined): void {
     this.#triggers.network(key)
-    if (old !== undefined && old.metadata.uid !== present?.metadata.uid) this.#claimer('Network', key, old)
+    if (old !== undefined && old.metadata.uid !== present?.metadata.uid) this.#claimer(NETWORK, key, old)
     if (old?.metadata.uid === present?.metadata.uid && old?.spec.providerID === present?.spec.providerID) return
     for (const { metadata } of this.interfacesOf(key)) this.#triggers.networkInterface(keyOf(metadata))
     for (const each of this.#gateways.members(key)) this.#triggers.natGateway(each)
@@ -208,7 +210,7 @@ export class Cluster {
   #gatewayChanged(key: ObjectKey, old: NATGateway | undefined, present: NATGateway | undefined): void {
     this.#gateways.put(key, present && networkKeyOf(present))
     this.#triggers.natGateway(key)
-    if (old !== undefined && old.metadata.uid !== present?.metadata.uid) this.#claimer('NATGateway', key, old)
+    if (old !== undefined && old.metadata.uid !== present?.metadata.uid) this.#claimer(NAT_GATEWAY, key, old)
     const same = sameSpec(old, present)
     if (same && whyNotServed(old) === whyNotServed(present)) return
     for (const networkKey of networksOf(old, present)) {
@@ -241,13 +243,13 @@ export class Cluster {
       const { name, uid } = table.spec.gatewayRef
       const gateway: ObjectKey = `${table.metadata.namespace}/${name}`
       this.#triggers.natGateway(gateway)
-      if (table === present) this.#triggers.claimer(claimerKey({ kind: 'NATGateway', key: gateway, uid }))
+      if (table === present) this.#triggers.claimer(claimerKey({ kind: NAT_GATEWAY, key: gateway, uid }))
     }
     // A slice in one gateway's table keeps every other gateway of the Network from serving its owner.
     const networks = new Set<ObjectKey>()
     for (const owner of owners) {
       this.#triggers.networkInterface(owner)
-      const networkInterface = this.store.get('NetworkInterface', owner)
+      const networkInterface = this.store.get(NETWORK_INTERFACE, owner)
       if (networkInterface !== undefined) networks.add(networkKeyOf(networkInterface))
     }
     for (const each of networks) for (const rival of this.#gateways.members(each)) this.#triggers.natGateway(rival)
@@ -266,14 +268,14 @@ export class Cluster {
   /** Rivals as well: of two gateways the one that has addresses serves. */
   #gatewayAndRivals(key: ObjectKey): void {
     this.#triggers.natGateway(key)
-    const gateway = this.store.get('NATGateway', key)
+    const gateway = this.store.get(NAT_GATEWAY, key)
     if (gateway === undefined) return
     for (const each of this.#gateways.members(networkKeyOf(gateway))) this.#triggers.natGateway(each)
   }
 
   /** A Network that is being deleted goes when the last that refers to it is gone. */
   #released(networkKey: ObjectKey): void {
-    if (this.store.get('Network', networkKey)?.metadata.deletionTimestamp !== undefined) {
+    if (this.store.get(NETWORK, networkKey)?.metadata.deletionTimestamp !== undefined) {
       this.#triggers.network(networkKey)
     }
   }
@@ -282,7 +284,7 @@ export class Cluster {
     for (const object of [old, present]) {
       const claimer = object && claimerOf(object.spec.claimRef)
       if (claimer === undefined) continue
-      if (claimer.kind === 'Network') this.#triggers.network(claimer.key)
+      if (claimer.kind === NETWORK) this.#triggers.network(claimer.key)
       else this.#gatewayAndRivals(claimer.key)
       if (object === present) this.#triggers.claimer(claimerKey(claimer))
     }

@@ -1,4 +1,4 @@
-import { keyOf } from '../../api/index.ts'
+import { keyOf, NETWORK } from '../../api/index.ts'
 import type { IPFamily, NATGateway, NetworkInterface } from '../../api/index.ts'
 import { addressOf, networkKeyOf } from '../../allocation/lookups.ts'
 import type { Cluster } from './cluster.ts'
@@ -11,7 +11,7 @@ export interface Verdict {
 
 export function judge(cluster: Cluster, networkInterface: NetworkInterface): Verdict {
   const networkKey = networkKeyOf(networkInterface)
-  const network = cluster.store.get('Network', networkKey)
+  const network = cluster.store.get(NETWORK, networkKey)
   if (network === undefined) {
     const message = `spec.networkRef.name: Network ${networkKey} does not exist; create it or refer to another`
     return { reason: 'NetworkNotFound', message }

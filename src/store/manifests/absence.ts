@@ -20,7 +20,7 @@ const SAME_LOOK_MS = 1_000
 /** What was seen of the folder. Times are of one monotonic clock, in milliseconds. */
 export interface Observation {
   now: number
-  /** Objects that are there and that no manifest describes, by `<Kind> <key>`. */
+  /** Objects that are there and that no manifest describes, by `idText`. */
   missing: readonly string[]
   /** How many objects the manifests describe, those included that cannot be read. */
   described: number

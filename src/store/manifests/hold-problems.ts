@@ -1,3 +1,4 @@
+import { idOfText, manifestName } from '../../api/index.ts'
 import { ALLOW_EMPTY } from './list-folder.ts'
 import type { Hold, RemovalTimes } from './absence.ts'
 import type { ManifestProblem } from './problem.ts'
@@ -52,7 +53,9 @@ function describeHold(hold: Hold, folder: string, times: RemovalTimes): Manifest
   }
 }
 
+/** @param objects by `idText` */
 export function namesOf(objects: readonly string[]): string {
   const more = objects.length - NAMED
-  return objects.slice(0, NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '')
+  const named = objects.slice(0, NAMED).map((text) => manifestName(idOfText(text)))
+  return named.join(', ') + (more > 0 ? ` and ${more} more` : '')
 }

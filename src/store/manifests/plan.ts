@@ -1,4 +1,4 @@
-import { idText } from '../../api/index.ts'
+import { idText, manifestName } from '../../api/index.ts'
 import type { Manifest, ManifestId } from '../../api/index.ts'
 import type { Turns } from '../turns.ts'
 import type { FileContent } from './file-content.ts'
@@ -15,7 +15,7 @@ export interface WantedObject {
 
 /** What all files together ask for. */
 export interface Plan {
-  /** By `<Kind> <key>`. */
+  /** By `idText`. */
   wanted: Map<string, WantedObject>
   /** Objects to leave as they are, for what the folder says of them cannot be read. */
   kept: Set<string>
@@ -53,7 +53,7 @@ function addEntry(plan: Plan, firstPlace: Map<string, string>, file: string, ent
   if (first !== undefined) {
     const message = `is described a second time; ${first} describes it first and counts`
     const remedy = 'remove one of the two'
-    plan.problems.push({ code: 'ERR_DUPLICATE_OBJECT', file, line, object: text, message, remedy })
+    plan.problems.push({ code: 'ERR_DUPLICATE_OBJECT', file, line, object: manifestName(id), message, remedy })
     return
   }
   firstPlace.set(text, `${file}:${line}`)

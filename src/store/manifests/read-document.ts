@@ -1,6 +1,6 @@
 import { Composer, LineCounter, Parser } from 'yaml'
 import type { Document } from 'yaml'
-import { MANIFEST_KINDS, NETWORKING_API, foreignContent, parseResource } from '../../api/index.ts'
+import { MANIFEST_KINDS, foreignContent, listedKind, manifestName, parseResource } from '../../api/index.ts'
 import type { Manifest, ManifestId } from '../../api/index.ts'
 import { fieldPath } from '../../schema/issue.ts'
 import { ambiguousValues } from '../../document/dialects.ts'
@@ -93,11 +93,11 @@ function valueOf(
 /** The objects of a document: itself, or the items of a list. */
 function itemsOf(value: unknown): { item: unknown; path: Path }[] {
   const { kind, apiVersion, items } = value as Record<string, unknown>
-  const itemKind = MANIFEST_KINDS.find((each) => apiVersion === NETWORKING_API && kind === `${each}List`)
-  const isList = itemKind !== undefined || (kind === 'List' && apiVersion === 'v1')
+  const listed = listedKind(apiVersion, kind)
+  const isList = listed !== undefined || (kind === 'List' && apiVersion === 'v1')
   if (!isList || !Array.isArray(items)) return [{ item: value, path: [] }]
   // The items of a list of one kind need not say it again.
-  const implied = itemKind === undefined ? {} : { apiVersion, kind: itemKind }
+  const implied = listed === undefined ? {} : { apiVersion, kind: listed }
   return items.map((item: unknown, i) => ({
     item: typeof item === 'object' && item !== null && !Array.isArray(item) ? { ...implied, ...item } : item,
     path: ['items', i],
@@ -141,7 +141,7 @@ function ambiguousProblem(
   line: number,
   id: ManifestId | undefined,
 ): ManifestProblem {
-  const object = id === undefined ? {} : { object: `${id.kind} ${id.key}` }
+  const object = id === undefined ? {} : { object: manifestName(id) }
   return {
     code: 'ERR_MANIFEST_AMBIGUOUS',
     file,

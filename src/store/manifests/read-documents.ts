@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { NETWORKING_API } from '../../api/index.ts'
+import { OUR_GROUPS } from '../../api/index.ts'
 import { decodeText } from '../../document/encoding.ts'
 import { messageOf } from '../../errors/errors.ts'
 import type { ManifestProblem } from './problem.ts'
@@ -53,11 +53,9 @@ export function* readDocuments(
 
 const UNTIL_THEN = 'until then its objects stay as they were'
 
-const [GROUP = ''] = NETWORKING_API.split('/')
-
 /** A text that is not YAML. Where nothing of it speaks of resources, it need not be feared that ours are in it. */
 function unreadable(text: string, problem: ManifestProblem): Unread {
-  if (text.includes(GROUP)) return { problem }
+  if (OUR_GROUPS.some((group) => text.includes(group))) return { problem }
   if (/\{\{.*\}\}/.test(text)) return { foreign: 'a template' }
   return /apiVersion|kind/.test(text) ? { problem } : { problem, notOurs: true }
 }

@@ -1,9 +1,8 @@
-import { MANIFEST_KINDS, immutableIssues, keyOf } from '../../api/index.ts'
+import { KINDS, MANIFEST_KINDS, groupKindOf, idOfText, idText, immutableIssues, keyOf } from '../../api/index.ts'
 import type { Manifest, ManifestId, ManifestKind, ResourceOf } from '../../api/index.ts'
 import { NatGwError, messageOf } from '../../errors/errors.ts'
 import type { ResourceStore } from '../store.ts'
 import type { Turns } from '../turns.ts'
-import { idOfText, idText } from '../../api/index.ts'
 import type { Plan, WantedObject } from './plan.ts'
 import { problemOf } from './problem.ts'
 import type { ManifestProblem } from './problem.ts'
@@ -27,7 +26,7 @@ export class ManifestSync {
   /**
    * Creates and updates what differs, and deletes what is to be removed. Objects that are being deleted are left until
    * they are gone.
-   * @param remove by `<Kind> <key>`
+   * @param remove by `idText`
    * @returns what could not be done, and whether to try again although no manifest changed
    */
   async apply(
@@ -67,7 +66,7 @@ export class ManifestSync {
     return this.#applied.get(idText(id))
   }
 
-  /** Objects that no manifest describes, by `<Kind> <key>`; those that are being deleted are not among them. */
+  /** Objects that no manifest describes, by `idText`; those that are being deleted are not among them. */
   async missing(plan: Plan, turns: Turns): Promise<string[]> {
     const missing: string[] = []
     for (const kind of MANIFEST_KINDS) {
@@ -108,12 +107,13 @@ const RACES: ReadonlySet<string> = new Set(['ERR_CONFLICT', 'ERR_NOT_FOUND', 'ER
 
 /** The object as the manifest has it, except for what controllers write where the manifest says nothing. */
 function merged(present: ResourceOf<ManifestKind>, object: Manifest): ResourceOf<ManifestKind> {
-  const { providerID, incomingPeerings } = present.spec as ResourceOf<'Network'>['spec']
+  const { controllerFields } = KINDS[groupKindOf(present)] as { controllerFields: readonly string[] }
+  const spec = Object.entries(present.spec).filter(([field]) => controllerFields.includes(field))
   const { labels, annotations, ...metadata } = present.metadata
   return {
     ...present,
     metadata: { ...metadata, ...object.metadata },
-    spec: { providerID, incomingPeerings, ...object.spec },
+    spec: { ...Object.fromEntries(spec), ...object.spec },
   } as ResourceOf<ManifestKind>
 }
 

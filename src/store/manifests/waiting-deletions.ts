@@ -1,7 +1,6 @@
-import { MANIFEST_KINDS, keyOf } from '../../api/index.ts'
+import { MANIFEST_KINDS, groupKindOf, idOfText, idText, keyOf, nameOf } from '../../api/index.ts'
 import type { ManifestKind, ResourceOf } from '../../api/index.ts'
 import type { ResourceStore, WatchEvent } from '../store.ts'
-import { idOfText, idText } from '../../api/index.ts'
 import type { ManifestProblem } from './problem.ts'
 
 /** Milliseconds that a deletion may take without a word: most are done at once. */
@@ -28,13 +27,14 @@ export class DeletionWatch {
     return [...this.#since].flatMap(([text, since]) => {
       const { kind, key } = idOfText(text)
       const object = now - since < PATIENCE_MS ? undefined : this.#store.get(kind, key)
-      return object === undefined ? [] : [waitingProblem(text, object)]
+      return object === undefined ? [] : [waitingProblem(nameOf(kind, key), object)]
     })
   }
 
-  #note({ kind, metadata }: ResourceOf<ManifestKind>): void {
+  #note(object: ResourceOf<ManifestKind>): void {
+    const { metadata } = object
     if (metadata.deletionTimestamp === undefined) return
-    const text = idText({ kind, key: keyOf(metadata) })
+    const text = idText({ kind: groupKindOf(object), key: keyOf(metadata) })
     if (!this.#since.has(text)) this.#since.set(text, performance.now())
   }
 }

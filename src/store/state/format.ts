@@ -10,7 +10,8 @@ import { crc32 } from 'node:zlib'
 //
 // The file never changes its size: one that is shorter than it says was cut.
 
-export const FORMAT_VERSION = 1
+/** Version 1 named removed objects by kind without group. */
+export const FORMAT_VERSION = 2
 const MAGIC = Buffer.from('natgw state\n')
 const HEADER_BYTES = 32
 const MARK_OFFSETS = [512, 1024] as const
@@ -27,15 +28,16 @@ export function encodeHeader(fileSize: number): Buffer {
   return bytes
 }
 
-export type Header = { kind: 'ok'; fileSize: number } | { kind: 'newer'; version: number } | { kind: 'damaged' }
+export type Header =
+  { kind: 'ok'; version: number; fileSize: number } | { kind: 'newer'; version: number } | { kind: 'damaged' }
 
 /** The version is looked at first: the rest may be something else in a newer one. */
 export function decodeHeader(file: Buffer): Header {
   if (file.length < HEADER_BYTES || !file.subarray(0, MAGIC.length).equals(MAGIC)) return { kind: 'damaged' }
   const version = file.readUInt32LE(12)
   if (version > FORMAT_VERSION) return { kind: 'newer', version }
-  if (version !== FORMAT_VERSION || crc32(file.subarray(0, 24)) !== file.readUInt32LE(24)) return { kind: 'damaged' }
-  return { kind: 'ok', fileSize: Number(file.readBigUInt64LE(16)) }
+  if (version < 1 || crc32(file.subarray(0, 24)) !== file.readUInt32LE(24)) return { kind: 'damaged' }
+  return { kind: 'ok', version, fileSize: Number(file.readBigUInt64LE(16)) }
 }
 
 /** Where mark number `turn` (any count) goes. */

@@ -1,5 +1,14 @@
-import { keyOf } from '../../api/index.ts'
-import type { Resource } from '../../api/index.ts'
+import {
+  IP_ADDRESS,
+  NAT_GATEWAY,
+  NAT_TABLE,
+  NETWORK,
+  NETWORK_ID,
+  NETWORK_INTERFACE,
+  groupKindOf,
+  keyOf,
+} from '../../api/index.ts'
+import type { GroupKind, ObjectKey, Resource } from '../../api/index.ts'
 import { NatGwError } from '../../errors/errors.ts'
 import { adopt } from '../adopt.ts'
 import type { WatchEvent } from '../store.ts'
@@ -12,11 +21,11 @@ const RECORD_CHARACTERS = 256 * 1024
 interface RecordContent {
   resourceVersion: number
   put: Resource[]
-  /** `<Kind> <key>` */
+  /** By `idOf`; in a file of version 1 by kind without group. */
   removed: string[]
 }
 
-/** All objects at one moment, by `<Kind> <key>`. */
+/** All objects at one moment, by `idOf`. */
 export interface Image {
   objects: Map<string, Resource>
   resourceVersion: number
@@ -24,6 +33,8 @@ export interface Image {
 
 /** What is in a state file. */
 export interface StateContent extends Image {
+  /** Of the format. */
+  version: number
   fileSize: number
   /** Byte after the last record. */
   end: number
@@ -31,9 +42,13 @@ export interface StateContent extends Image {
   tornBytes: number
 }
 
+function idOf(kind: string, key: ObjectKey): string {
+  return `${kind} ${key}`
+}
+
 /** What a group of changes leaves, for one record: several changes of an object are the last one. */
 export function contentOf(changes: readonly WatchEvent[], resourceVersion: number): string {
-  const last = new Map(changes.map((change) => [`${change.kind} ${change.key}`, change]))
+  const last = new Map(changes.map((change) => [idOf(change.kind, change.key), change]))
   const put = [...last.values()].filter(({ type }) => type !== 'deleted').map(({ object }) => object)
   const removed = [...last].filter(([, { type }]) => type === 'deleted').map(([id]) => id)
   return JSON.stringify({ resourceVersion, put, removed } satisfies RecordContent)
@@ -41,8 +56,8 @@ export function contentOf(changes: readonly WatchEvent[], resourceVersion: numbe
 
 export function applyChanges(image: Image, changes: readonly WatchEvent[], resourceVersion: number): void {
   for (const { type, kind, key, object } of changes) {
-    if (type === 'deleted') image.objects.delete(`${kind} ${key}`)
-    else image.objects.set(`${kind} ${key}`, object)
+    if (type === 'deleted') image.objects.delete(idOf(kind, key))
+    else image.objects.set(idOf(kind, key), object)
   }
   image.resourceVersion = resourceVersion
 }
@@ -82,6 +97,7 @@ export function readState(file: Buffer, path: string): StateContent {
   const content: StateContent = {
     objects: new Map(),
     resourceVersion: 0,
+    version: header.version,
     fileSize: header.fileSize,
     end: FIRST_RECORD,
     tornBytes: 0,
@@ -110,10 +126,27 @@ function readRecord(file: Buffer, content: StateContent): RecordContent | undefi
 }
 
 function applyRecord(content: StateContent, { put, removed, resourceVersion }: RecordContent): void {
-  for (const id of removed) content.objects.delete(id)
-  // As the store keeps them, so that it takes them as they are.
-  for (const object of put) content.objects.set(`${object.kind} ${keyOf(object.metadata)}`, adopt(undefined, object))
+  for (const id of removed) content.objects.delete(content.version === 1 ? groupedId(id) : id)
+  // Frozen as the store keeps them, so that the store does not copy them.
+  for (const object of put) {
+    content.objects.set(idOf(groupKindOf<Resource>(object), keyOf(object.metadata)), adopt(undefined, object))
+  }
   content.resourceVersion = resourceVersion
+}
+
+/** The kinds that a natgw which wrote files of version 1 knew; each was in one group. */
+const KINDS_OF_VERSION_1: Readonly<Record<string, GroupKind>> = {
+  Network: NETWORK,
+  NetworkInterface: NETWORK_INTERFACE,
+  NATGateway: NAT_GATEWAY,
+  NetworkID: NETWORK_ID,
+  IPAddress: IP_ADDRESS,
+  NATTable: NAT_TABLE,
+}
+
+function groupedId(id: string): string {
+  const [kind = '', key = ''] = id.split(' ')
+  return idOf(KINDS_OF_VERSION_1[kind] ?? kind, key)
 }
 
 function corrupt(path: string, offset: number, reason: string, readable: string): NatGwError {

@@ -3,7 +3,15 @@ import type { Resource } from '../../api/index.ts'
 import { NatGwError, messageOf } from '../../errors/errors.ts'
 import type { WatchEvent } from '../store.ts'
 import type { Disk, DiskFile } from './disk.ts'
-import { FIRST_RECORD, RECORD_HEADER_BYTES, encodeHeader, encodeMark, encodeRecord, markOffset } from './format.ts'
+import {
+  FIRST_RECORD,
+  FORMAT_VERSION,
+  RECORD_HEADER_BYTES,
+  encodeHeader,
+  encodeMark,
+  encodeRecord,
+  markOffset,
+} from './format.ts'
 import { applyChanges, contentOf, readState, recordsOf } from './image.ts'
 import type { Image } from './image.ts'
 
@@ -47,7 +55,7 @@ export class StateFile {
   }
 
   /**
-   * Opens the file, or makes it. What an unacknowledged write left at its end is taken away.
+   * Opens the file, or makes it; a file of an older version is written again in this one. What an unacknowledged write left at its end is taken away.
    * @throws ERR_STATE_CORRUPT, ERR_STATE_VERSION, ERR_STATE_LOCKED, ERR_STATE_WRITE; the file is as it was then
    */
   static async open(givenPath: string, disk: Disk): Promise<OpenedState> {
@@ -71,9 +79,13 @@ export class StateFile {
       await inWords(path, 'written', () => file.#rewrite([], 0))
       return { file, objects: [], resourceVersion: 0, tornBytes: 0 }
     }
-    const { objects, resourceVersion, end, fileSize, tornBytes } = readState(bytes, path)
+    const { objects, resourceVersion, version, end, fileSize, tornBytes } = readState(bytes, path)
     const file = new StateFile(disk, path, { objects, resourceVersion }, unlock)
-    await inWords(path, 'written', () => file.#resume(end, fileSize, tornBytes))
+    // A file of an older version takes no records of this one.
+    const isCurrent = version === FORMAT_VERSION
+    await inWords(path, 'written', () =>
+      isCurrent ? file.#resume(end, fileSize, tornBytes) : file.#rewrite([], resourceVersion),
+    )
     return { file, objects: [...objects.values()], resourceVersion, tornBytes }
   }
 

@@ -1,5 +1,6 @@
 // An agent on objects that are there, in the network namespace it is started in. Prints one line of JSON.
 // Arguments: gateway.yaml, number of interfaces, number of changes.
+import { NAT_TABLE } from '../../../src/api/index.ts'
 import { setImmediate as turn } from 'node:timers/promises'
 import { pino } from 'pino'
 import { Agent } from '../../../src/agent/agent.ts'
@@ -31,7 +32,7 @@ for (let change = 0; change < Number(changes); change++) {
   const position = change % Math.min(PER_TABLE, count)
   for (const without of [position, -1]) {
     const fresh = table(0, count, without)
-    const present = store.get('NATTable', `default/${fresh.metadata.name}`)
+    const present = store.get(NAT_TABLE, `default/${fresh.metadata.name}`)
     if (present === undefined) throw new Error('the table is gone')
     const host = table(0, count).spec.sections[position]?.ip ?? ''
     const place = where.get(host.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)) ?? 0

@@ -2,7 +2,7 @@
 // line of JSON. Argument: number of interfaces.
 import { plainAllocation } from '../../support/plain-allocation.ts'
 import { IpPool } from '../../../src/allocation/ip-pool.ts'
-import { NETWORKING_API } from '../../../src/api/index.ts'
+import { NAT_TABLE, NETWORKING_API } from '../../../src/api/index.ts'
 import type { NATGateway } from '../../../src/api/index.ts'
 import { startControllers } from '../../../src/controllers/manager.ts'
 import { MemoryStore } from '../../../src/store/memory.ts'
@@ -27,7 +27,7 @@ const pool = new IpPool([{ prefix: '198.51.0.0/16', ports, shared: false }])
 const controllers = await startControllers(store, pool, silent)
 await controllers.idle()
 const reconciled = performance.now() - begin
-const slices = store.list('NATTable').reduce((sum, { spec }) => sum + spec.sections.length, 0)
+const slices = store.list(NAT_TABLE).reduce((sum, { spec }) => sum + spec.sections.length, 0)
 const rss = process.memoryUsage().rss
 
 const one = interfaces(count + 1).at(-1)

@@ -1,3 +1,4 @@
+import { isOfKind, NETWORK } from '../../../src/api/index.ts'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
@@ -199,7 +200,7 @@ describe('a disk that fills up under the state file of a running gateway', () =>
     await gateway().waitForSlices(1)
     await expectConnectionGoesOn()
     const networks = async () =>
-      ((await readStateFile(filler.replace('filler', 'state'))) ?? []).filter(({ kind }) => kind === 'Network').length
+      ((await readStateFile(filler.replace('filler', 'state'))) ?? []).filter((each) => isOfKind(each, NETWORK)).length
     await expect.poll(networks, { timeout: 10_000 }).toBe(9)
     expect(gateway().service.running).toBe(true)
   })

@@ -1,3 +1,4 @@
+import { NETWORK_INTERFACE } from '../../../src/api/index.ts'
 import { createHash, randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -96,7 +97,7 @@ describe('the host of two Networks that use one address', () => {
     await Promise.all(captures.map((capture) => capture.stop()))
     for (const capture of captures) expect(await capture.packets()).toEqual([])
     expect((await natgw.drops()).ambiguous_source).toBeGreaterThanOrEqual(6)
-    const [one] = await gateway().objects('NetworkInterface')
+    const [one] = await gateway().objects(NETWORK_INTERFACE)
     const programmed = one?.status?.conditions?.find(({ type }) => type === 'Programmed')
     expect(programmed?.message).toContain('another Network here has the address too')
   })

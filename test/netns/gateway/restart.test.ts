@@ -1,3 +1,4 @@
+import { NAT_TABLE } from '../../../src/api/index.ts'
 import { createHash, randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -106,7 +107,7 @@ test('killed while manifests are removed, natgw takes away what they had and lea
 
 /** In the state file, where the truth is, and in the maps, which must say the same. */
 async function expectSlicesApart(): Promise<void> {
-  const sections = (await gateway().objects('NATTable')).flatMap(({ spec }) =>
+  const sections = (await gateway().objects(NAT_TABLE)).flatMap(({ spec }) =>
     spec.sections.map((section) => ({ ...section, publicIp: spec.ip })),
   )
   const ports = sections.flatMap(({ publicIp, port, endPort }) =>

@@ -1,3 +1,4 @@
+import { NAT_GATEWAY } from '../../../src/api/index.ts'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -61,7 +62,7 @@ async function ready(gateway: GatewayLab): Promise<string> {
 }
 
 async function hostConflict(gateway: GatewayLab): Promise<string> {
-  const [object] = await gateway.objects('NATGateway')
+  const [object] = await gateway.objects(NAT_GATEWAY)
   const condition = object?.status?.conditions?.find(({ type }) => type === 'HostConflict')
   return condition === undefined ? 'none' : `${condition.status} ${condition.reason}`
 }

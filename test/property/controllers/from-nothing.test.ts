@@ -1,11 +1,28 @@
+import {
+  IP_ADDRESS,
+  isOfKind,
+  NAT_GATEWAY,
+  NAT_TABLE,
+  NETWORK,
+  NETWORK_ID,
+  NETWORK_INTERFACE,
+} from '../../../src/api/index.ts'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import type { Kind, NATTableSection, NetworkInterface, Resource } from '../../../src/api/index.ts'
+import type {
+  GroupKind,
+  NATGateway,
+  NATTable,
+  NATTableSection,
+  Network,
+  NetworkInterface,
+  Resource,
+} from '../../../src/api/index.ts'
 import { MemoryStore } from '../../../src/store/memory.ts'
 import { Lab, natGateway, network, networkInterface, prefix } from '../../unit/controllers/support.ts'
 
 const NETWORKS = ['n0', 'n1']
-const KINDS = ['Network', 'NetworkInterface', 'NATGateway', 'NetworkID', 'IPAddress', 'NATTable'] as const
+const KINDS = [NETWORK, NETWORK_INTERFACE, NAT_GATEWAY, NETWORK_ID, IP_ADDRESS, NAT_TABLE] as const
 /** Room for few: mostly somebody waits. */
 const POOL = [prefix('198.51.100.0/31'), prefix('192.0.2.1/32', { first: 20000, last: 29999 }, true)]
 const SIZES = [64512, 32256, 21504, 10000, 64]
@@ -69,7 +86,7 @@ class World {
     await this.#lab.settle()
     if (['interfaces', 'gateway', 'lost section', 'double section'].includes(step.on)) {
       const fresh = await settled(changed)
-      expect(outcome(this.#objects('NATTable', 'IPAddress', 'NATGateway'))).toEqual(outcome(fresh))
+      expect(outcome(this.#objects(NAT_TABLE, IP_ADDRESS, NAT_GATEWAY))).toEqual(outcome(fresh))
     }
     const now = this.#objects(...KINDS)
     expect(versions(await settled(now))).toEqual(versions(now))
@@ -87,20 +104,20 @@ class World {
         return
       case 'gateway': {
         const key = `default/g-${NETWORKS[step.network]}`
-        const found = store.get('NATGateway', key)
+        const found = store.get(NAT_GATEWAY, key)
         if (found === undefined) {
           await store.create(natGateway(`g-${NETWORKS[step.network]}`, NETWORKS[step.network]!, step.size))
         } else {
           const spec = { ...found.spec, portsPerNetworkInterface: step.size }
-          await store.update<'NATGateway'>({ ...found, spec })
+          await store.update<NATGateway>({ ...found, spec })
         }
         return
       }
       case 'no gateway':
-        return store.delete('NATGateway', `default/g-${NETWORKS[step.network]}`)
+        return store.delete(NAT_GATEWAY, `default/g-${NETWORKS[step.network]}`)
       case 'network ID': {
-        const found = store.get('Network', `default/${NETWORKS[step.network]}`)!
-        return void (await store.update<'Network'>({ ...found, spec: {} }))
+        const found = store.get(NETWORK, `default/${NETWORKS[step.network]}`)!
+        return void (await store.update<Network>({ ...found, spec: {} }))
       }
       case 'restart':
         return this.#lab.restart(POOL)
@@ -111,15 +128,15 @@ class World {
 
   async #changeInterface(networkName: string, change: InterfaceChange): Promise<void> {
     const objectName = `${networkName}-${change.name}`
-    const found = this.#store.get('NetworkInterface', `default/${objectName}`)
+    const found = this.#store.get(NETWORK_INTERFACE, `default/${objectName}`)
     if (change.do === 'create') {
       const fresh = networkInterface(objectName, networkName, [change.inside])
       const metadata = { ...fresh.metadata, ...(change.held === true ? { finalizers: ['test/hold'] } : {}) }
-      await this.#store.create<'NetworkInterface'>({ ...fresh, metadata }).catch(() => undefined)
+      await this.#store.create<NetworkInterface>({ ...fresh, metadata }).catch(() => undefined)
       return
     }
     if (found === undefined) return
-    if (change.do === 'delete') return this.#store.delete('NetworkInterface', `default/${objectName}`)
+    if (change.do === 'delete') return this.#store.delete(NETWORK_INTERFACE, `default/${objectName}`)
     const { virtualIP, ...spec } = found.spec
     const kept = virtualIP === undefined ? {} : { virtualIP }
     const next: Record<string, () => NetworkInterface> = {
@@ -131,18 +148,18 @@ class World {
         spec: { ...spec, ...kept, ips: [{ value: 'inside' in change ? change.inside : '' }] },
       }),
     }
-    await this.#store.update<'NetworkInterface'>(next[change.do]!())
+    await this.#store.update<NetworkInterface>(next[change.do]!())
   }
 
   async #damage(what: string, which: number): Promise<void> {
-    const tables = this.#store.list('NATTable')
+    const tables = this.#store.list(NAT_TABLE)
     const table = tables[which % Math.max(1, tables.length)]
     if (table === undefined) return
     const { name: tableName, namespace } = table.metadata
-    if (what === 'lost address') return this.#store.delete('IPAddress', table.spec.ip)
-    if (what === 'lost table') return this.#store.delete('NATTable', `${namespace}/${tableName}`)
+    if (what === 'lost address') return this.#store.delete(IP_ADDRESS, table.spec.ip)
+    if (what === 'lost table') return this.#store.delete(NAT_TABLE, `${namespace}/${tableName}`)
     const { sections } = table.spec
-    const interfaces = this.#store.list('NetworkInterface')
+    const interfaces = this.#store.list(NETWORK_INTERFACE)
     const other = interfaces[which % Math.max(1, interfaces.length)]?.metadata
     const altered: Record<string, NATTableSection[]> = {
       'lost section': sections.slice(1),
@@ -152,10 +169,10 @@ class World {
       ),
     }
     const spec = { ...table.spec, sections: altered[what]! }
-    await this.#store.update<'NATTable'>({ ...table, spec })
+    await this.#store.update<NATTable>({ ...table, spec })
   }
 
-  #objects(...kinds: Kind[]): Resource[] {
+  #objects(...kinds: GroupKind[]): Resource[] {
     return kinds.flatMap((kind): readonly Resource[] => this.#store.list(kind))
   }
 }
@@ -174,8 +191,8 @@ async function settled(objects: Resource[]): Promise<Resource[]> {
 /** Everything that is dealt and what gateways say of it. */
 function outcome(objects: Resource[]): Record<string, unknown> {
   const told = objects.flatMap((object): [string, unknown][] => {
-    if (object.kind === 'NATGateway') return [[`gateway ${object.metadata.name}`, object.status]]
-    if (object.kind !== 'NATTable' && object.kind !== 'IPAddress') return []
+    if (isOfKind(object, NAT_GATEWAY)) return [[`gateway ${object.metadata.name}`, object.status]]
+    if (!isOfKind(object, NAT_TABLE) && !isOfKind(object, IP_ADDRESS)) return []
     return [[`${object.kind} ${object.metadata.name}`, object.spec]]
   })
   return Object.fromEntries(told)

@@ -1,5 +1,13 @@
 import { expect } from 'vitest'
-import { keyOf } from '../../../src/api/index.ts'
+import {
+  IP_ADDRESS,
+  keyOf,
+  NAT_GATEWAY,
+  NAT_TABLE,
+  NETWORK,
+  NETWORK_ID,
+  NETWORK_INTERFACE,
+} from '../../../src/api/index.ts'
 import type { NATGateway, NetworkInterface } from '../../../src/api/index.ts'
 import { IpPool } from '../../../src/allocation/ip-pool.ts'
 import type { PoolPrefix } from '../../../src/allocation/ip-pool.ts'
@@ -20,7 +28,7 @@ export interface Place {
 /** By uid of the interface. */
 export function placesOf(store: ResourceStore): Map<string, Place> {
   const places = new Map<string, Place>()
-  for (const { spec } of store.list('NATTable')) {
+  for (const { spec } of store.list(NAT_TABLE)) {
     for (const { port, targetRef } of spec.sections) {
       expect(places.has(targetRef.uid), `${targetRef.name} has two slices`).toBe(false)
       places.set(targetRef.uid, {
@@ -39,10 +47,10 @@ export function placesOf(store: ResourceStore): Map<string, Place> {
 /** At every moment: no port has two owners, and no port of an address is owned that the gateway has not claimed. */
 export function expectNoOverlap(store: ResourceStore): void {
   const dealtFrom = new Set<string>()
-  for (const { spec } of store.list('NATTable')) {
+  for (const { spec } of store.list(NAT_TABLE)) {
     expect(dealtFrom.has(spec.ip), `two tables of ${spec.ip}`).toBe(false)
     dealtFrom.add(spec.ip)
-    expect(store.get('IPAddress', spec.ip)?.spec.claimRef.uid, `claim of ${spec.ip}`).toBe(spec.gatewayRef.uid)
+    expect(store.get(IP_ADDRESS, spec.ip)?.spec.claimRef.uid, `claim of ${spec.ip}`).toBe(spec.gatewayRef.uid)
     let end = spec.ports.first - 1
     for (const section of spec.sections) {
       expect(section.port).toBeGreaterThan(end)
@@ -54,25 +62,25 @@ export function expectNoOverlap(store: ResourceStore): void {
 
 /** Everything allocated has an owner that is there and knows of it. */
 export function expectNoLeak(store: ResourceStore): void {
-  const gateways = new Map(store.list('NATGateway').map((gateway) => [gateway.metadata.uid, gateway]))
-  const networks = new Map(store.list('Network').map((network) => [network.metadata.uid, network]))
-  for (const { metadata, spec } of store.list('IPAddress')) {
+  const gateways = new Map(store.list(NAT_GATEWAY).map((gateway) => [gateway.metadata.uid, gateway]))
+  const networks = new Map(store.list(NETWORK).map((network) => [network.metadata.uid, network]))
+  for (const { metadata, spec } of store.list(IP_ADDRESS)) {
     const owner = gateways.get(spec.claimRef.uid)
     expect(owner?.status?.ips, `IPAddress ${metadata.name}`).toContainEqual({ name: spec.entryName, ip: spec.ip })
   }
-  for (const { spec } of store.list('NATTable')) expect(gateways.has(spec.gatewayRef.uid)).toBe(true)
-  for (const { metadata, spec } of store.list('NetworkID')) {
+  for (const { spec } of store.list(NAT_TABLE)) expect(gateways.has(spec.gatewayRef.uid)).toBe(true)
+  for (const { metadata, spec } of store.list(NETWORK_ID)) {
     const owner = networks.get(spec.claimRef.uid)
     expect(owner && networkIdOf(store, owner), `NetworkID ${metadata.name}`).toBe(Number(metadata.name))
   }
-  expect(store.list('NetworkID')).toHaveLength(networks.size)
+  expect(store.list(NETWORK_ID)).toHaveLength(networks.size)
 }
 
 /** One gateway of a Network serves, counts right, takes no more than it needs, and lets nobody wait without need. */
 export function expectGatewaysRight(store: ResourceStore, prefixes: PoolPrefix[]): void {
   const pool = new IpPool(prefixes)
-  for (const network of store.list('Network')) {
-    const gateways = store.list('NATGateway').filter((gateway) => networkKeyOf(gateway) === keyOf(network.metadata))
+  for (const network of store.list(NETWORK)) {
+    const gateways = store.list(NAT_GATEWAY).filter((gateway) => networkKeyOf(gateway) === keyOf(network.metadata))
     const serving = gateways.filter((gateway) => conditionOf(gateway, 'Conflicted')?.status === 'False')
     expect(serving).toHaveLength(Math.min(1, gateways.length))
     for (const gateway of gateways) {
@@ -84,18 +92,18 @@ export function expectGatewaysRight(store: ResourceStore, prefixes: PoolPrefix[]
 
 function expectGatewayRight(store: ResourceStore, gateway: NATGateway, pool: IpPool): void {
   const { portsPerNetworkInterface } = gateway.spec
-  const tables = store.list('NATTable').filter(({ spec }) => spec.gatewayRef.uid === gateway.metadata.uid)
+  const tables = store.list(NAT_TABLE).filter(({ spec }) => spec.gatewayRef.uid === gateway.metadata.uid)
   const capacities = tables.map(({ spec }) => sliceCapacity(spec.ports, portsPerNetworkInterface))
   const total = capacities.reduce((sum, capacity) => sum + capacity, 0)
   const used = tables.reduce((sum, { spec }) => sum + spec.sections.length, 0)
   const wanting = store
-    .list('NetworkInterface')
+    .list(NETWORK_INTERFACE)
     .filter((each) => networkKeyOf(each) === networkKeyOf(gateway) && wants(each))
   const waiting = wanting.length - used
   const { status } = gateway
   expect(status?.slices).toEqual({ total, used, free: total - used, waiting })
   expect(status?.ips?.map(({ ip }) => ip).sort()).toEqual(tables.map(({ spec }) => spec.ip).sort())
-  const isTaken = (ip: string): boolean => store.get('IPAddress', ip) !== undefined
+  const isTaken = (ip: string): boolean => store.get(IP_ADDRESS, ip) !== undefined
   if (waiting > 0 || tables.length === 0) {
     expect(total - used).toBe(0)
     expect(pool.next(isTaken, portsPerNetworkInterface)).toBeUndefined()
@@ -124,7 +132,7 @@ function expectGatewayRight(store: ResourceStore, gateway: NATGateway, pool: IpP
  */
 export function expectAddressesRight(store: ResourceStore, before: ReadonlyMap<string, string>): Map<string, string> {
   const contests = new Map<string, NetworkInterface[]>()
-  for (const each of store.list('NetworkInterface')) {
+  for (const each of store.list(NETWORK_INTERFACE)) {
     const name = `${networkKeyOf(each)} ${each.spec.ips[0]?.value}`
     contests.set(name, [...(contests.get(name) ?? []), each])
   }

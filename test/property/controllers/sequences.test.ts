@@ -1,7 +1,16 @@
+import type { NATGateway, NetworkInterface } from '../../../src/api/index.ts'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { IpPool } from '../../../src/allocation/ip-pool.ts'
-import { keyOf } from '../../../src/api/index.ts'
+import {
+  IP_ADDRESS,
+  keyOf,
+  NAT_GATEWAY,
+  NAT_TABLE,
+  NETWORK,
+  NETWORK_ID,
+  NETWORK_INTERFACE,
+} from '../../../src/api/index.ts'
 import { MemoryStore } from '../../../src/store/memory.ts'
 import { LaggingStore } from '../../support/lagging-store.ts'
 import { Lab, natGateway, network, networkInterface, prefix } from '../../unit/controllers/support.ts'
@@ -15,7 +24,7 @@ import {
 } from './invariants.ts'
 import type { Place } from './invariants.ts'
 
-const KINDS = ['Network', 'NetworkInterface', 'NATGateway', 'NetworkID', 'IPAddress', 'NATTable'] as const
+const KINDS = [NETWORK, NETWORK_INTERFACE, NAT_GATEWAY, NETWORK_ID, IP_ADDRESS, NAT_TABLE] as const
 const NETWORKS = ['n0', 'n1', 'n2']
 const SIZES = [64512, 32768, 32768, 21504, 10000, 64, 1]
 /** Each pool has what the one before has, and more. */
@@ -117,60 +126,60 @@ class World {
         this.#wrong.push(error)
       }
     }
-    this.#store.watch('NATTable', look)
-    this.#store.watch('IPAddress', look)
+    this.#store.watch(NAT_TABLE, look)
+    this.#store.watch(IP_ADDRESS, look)
     for (const name of NETWORKS) await this.#store.create(network(name))
     await this.restart(this.#pool)
   }
 
   async createInterface(name: string, net: string, address: string): Promise<void> {
-    if (this.#store.get('NetworkInterface', `default/${name}`) !== undefined) return
+    if (this.#store.get(NETWORK_INTERFACE, `default/${name}`) !== undefined) return
     await this.#store.create(networkInterface(name, net, [address]))
   }
 
   async deleteInterface(name: string): Promise<void> {
-    await this.#store.delete('NetworkInterface', `default/${name}`)
+    await this.#store.delete(NETWORK_INTERFACE, `default/${name}`)
   }
 
   async togglePublicAddress(name: string): Promise<void> {
-    const found = this.#store.get('NetworkInterface', `default/${name}`)
+    const found = this.#store.get(NETWORK_INTERFACE, `default/${name}`)
     if (found === undefined) return
     this.#disturbed.add(found.metadata.uid)
     const { virtualIP, ...spec } = found.spec
     const next = virtualIP === undefined ? { ...spec, virtualIP: { virtualIPRef: { name: 'vip' } } } : spec
     await this.#retry(() => {
-      const present = this.#store.get('NetworkInterface', `default/${name}`)!
-      return this.#store.update<'NetworkInterface'>({ ...present, spec: next })
+      const present = this.#store.get(NETWORK_INTERFACE, `default/${name}`)!
+      return this.#store.update<NetworkInterface>({ ...present, spec: next })
     })
   }
 
   async createGateway(name: string, net: string, size: number): Promise<void> {
-    if (this.#store.get('NATGateway', `default/${name}`) !== undefined) return
+    if (this.#store.get(NAT_GATEWAY, `default/${name}`) !== undefined) return
     await this.#store.create(natGateway(name, net, size))
   }
 
   async deleteGateway(name: string): Promise<void> {
-    await this.#store.delete('NATGateway', `default/${name}`)
+    await this.#store.delete(NAT_GATEWAY, `default/${name}`)
   }
 
   /** Somebody takes the finalizer away: the controllers get no chance to clean up before it is gone. */
   async loseGateway(name: string): Promise<void> {
     await this.deleteGateway(name)
     await this.#retry(() => {
-      const present = this.#store.get('NATGateway', `default/${name}`)
+      const present = this.#store.get(NAT_GATEWAY, `default/${name}`)
       if (present === undefined) return Promise.resolve()
-      return this.#store.update<'NATGateway'>({ ...present, metadata: { ...present.metadata, finalizers: [] } })
+      return this.#store.update<NATGateway>({ ...present, metadata: { ...present.metadata, finalizers: [] } })
     })
   }
 
   async resizeSlices(name: string, size: number): Promise<void> {
-    const found = this.#store.get('NATGateway', `default/${name}`)
+    const found = this.#store.get(NAT_GATEWAY, `default/${name}`)
     if (found === undefined) return
     this.#disturbed.add(found.metadata.uid)
     await this.#retry(() => {
-      const present = this.#store.get('NATGateway', `default/${name}`)
+      const present = this.#store.get(NAT_GATEWAY, `default/${name}`)
       if (present === undefined) return Promise.resolve()
-      return this.#store.update<'NATGateway'>({ ...present, spec: { ...present.spec, portsPerNetworkInterface: size } })
+      return this.#store.update<NATGateway>({ ...present, spec: { ...present.spec, portsPerNetworkInterface: size } })
     })
   }
 
@@ -225,11 +234,11 @@ class World {
 
   async end(): Promise<void> {
     await this.check()
-    const kinds = ['NetworkInterface', 'NATGateway', 'Network'] as const
+    const kinds = [NETWORK_INTERFACE, NAT_GATEWAY, NETWORK] as const
     for (const kind of kinds)
       for (const { metadata } of this.#store.list(kind)) await this.#store.delete(kind, keyOf(metadata))
     await this.#settle()
-    for (const kind of [...kinds, 'IPAddress', 'NATTable', 'NetworkID'] as const)
+    for (const kind of [...kinds, IP_ADDRESS, NAT_TABLE, NETWORK_ID] as const)
       expect(this.#store.list(kind)).toEqual([])
     await this.stop()
   }
@@ -243,11 +252,11 @@ class World {
     const now = placesOf(this.#store)
     // Pools only lack what a smaller one lacks: the smallest since the last rest says which addresses could stay.
     const smallest = new IpPool(POOLS[Math.min(...this.#pools)]!)
-    for (const each of this.#store.list('NetworkInterface')) {
+    for (const each of this.#store.list(NETWORK_INTERFACE)) {
       const { uid, name } = each.metadata
       const before = this.#before.get(uid)
       if (before === undefined || this.#disturbed.has(uid) || !wants(each)) continue
-      const gateway = this.#store.list('NATGateway').find(({ metadata }) => metadata.uid === before.gatewayUid)
+      const gateway = this.#store.list(NAT_GATEWAY).find(({ metadata }) => metadata.uid === before.gatewayUid)
       if (gateway === undefined || this.#disturbed.has(before.gatewayUid)) continue
       if (smallest.find(before.ip) === undefined) continue
       expect(now.get(uid), name).toEqual(before)

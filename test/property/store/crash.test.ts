@@ -1,3 +1,4 @@
+import { NETWORK } from '../../../src/api/index.ts'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import type { Resource } from '../../../src/api/index.ts'
@@ -16,8 +17,8 @@ const write = fc.record({
 const groups = fc.array(fc.array(write, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 8 })
 
 function perform(store: MemoryStore, { name, action }: { name: string; action: string }): Promise<unknown> {
-  const present = store.get('Network', `default/${name}`)
-  if (action === 'delete') return store.delete('Network', `default/${name}`)
+  const present = store.get(NETWORK, `default/${name}`)
+  if (action === 'delete') return store.delete(NETWORK, `default/${name}`)
   if (present === undefined) return store.create(network(name, { finalizers: name === 'a' ? ['f'] : [] }))
   const { metadata } = present
   if (action === 'status') return store.updateStatus({ ...present, status: { state: 'Available' } })
@@ -33,7 +34,7 @@ async function openStore(disk: CrashingDisk): Promise<MemoryStore> {
 
 /** What a store holds, as text that is equal for equal objects in any order. */
 function contentOf(store: MemoryStore): string {
-  const objects = store.list('Network').map((object: Resource) => JSON.stringify(object))
+  const objects = store.list(NETWORK).map((object: Resource) => JSON.stringify(object))
   return objects.sort().join('\n')
 }
 

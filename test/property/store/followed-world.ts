@@ -1,4 +1,5 @@
 // A folder of manifests and the objects it describes, followed as the product does but for the files, on a clock of its own.
+import { NETWORK } from '../../../src/api/index.ts'
 import type { Manifest } from '../../../src/api/index.ts'
 import { AbsenceJudge, REMOVAL_TIMES } from '../../../src/store/manifests/absence.ts'
 import type { Hold } from '../../../src/store/manifests/absence.ts'
@@ -105,7 +106,7 @@ function said(file: string, text: Text): FileText {
     return { problem: { code: 'ERR_MANIFEST_SYNTAX', file, message: 'is not YAML', remedy: 'correct it' } }
   }
   const entries = text.map((name, i) => ({
-    id: { kind: 'Network' as const, key: name },
+    id: { kind: NETWORK, key: name },
     object: { kind: 'Network' } as Manifest,
     problems: [],
     line: i + 1,

@@ -1,5 +1,6 @@
+import type { Network } from '../../../src/api/index.ts'
 import { expect } from 'vitest'
-import { keyOf } from '../../../src/api/index.ts'
+import { keyOf, NETWORK } from '../../../src/api/index.ts'
 import { FINALIZER, labelled, turn, withFinalizers } from './subject.ts'
 import type { ConformanceTest } from './subject.ts'
 
@@ -12,9 +13,9 @@ export const deletionTests: ConformanceTest[] = [
     async run(subject) {
       const object = await subject.created()
       const key = keyOf(object.metadata)
-      await subject.store.delete('Network', key)
-      await subject.store.delete('Network', key)
-      await subject.store.delete('Network', key, { uid: object.metadata.uid })
+      await subject.store.delete(NETWORK, key)
+      await subject.store.delete(NETWORK, key)
+      await subject.store.delete(NETWORK, key, { uid: object.metadata.uid })
     },
   },
   {
@@ -22,24 +23,24 @@ export const deletionTests: ConformanceTest[] = [
     async run(subject) {
       const object = await subject.created({ finalizers: [FINALIZER, OTHER_FINALIZER] })
       const key = keyOf(object.metadata)
-      await subject.store.delete('Network', key)
+      await subject.store.delete(NETWORK, key)
       const dying = subject.get(object)!
-      await subject.store.delete('Network', key)
+      await subject.store.delete(NETWORK, key)
       expect(subject.get(object)?.metadata.deletionTimestamp).toBe(dying.metadata.deletionTimestamp)
       const one = await subject.store.update(withFinalizers(subject.get(object)!, [OTHER_FINALIZER]))
       const { namespace, name } = object.metadata
       const again = { ...subject.network(), metadata: { namespace: namespace!, name } }
-      await expect(subject.store.create<'Network'>(again)).rejects.toMatchObject({ code: 'ERR_ALREADY_EXISTS' })
+      await expect(subject.store.create<Network>(again)).rejects.toMatchObject({ code: 'ERR_ALREADY_EXISTS' })
       await subject.store.update(withFinalizers(one, []))
-      expect(await subject.store.getLive('Network', key)).toBeUndefined()
-      await subject.store.create<'Network'>(again)
+      expect(await subject.store.getLive(NETWORK, key)).toBeUndefined()
+      await subject.store.create<Network>(again)
     },
   },
   {
     title: 'an object that is being deleted takes no further finalizer',
     async run(subject) {
       const object = await subject.created({ finalizers: [FINALIZER] })
-      await subject.store.delete('Network', keyOf(object.metadata))
+      await subject.store.delete(NETWORK, keyOf(object.metadata))
       const more = withFinalizers(subject.get(object)!, [FINALIZER, OTHER_FINALIZER])
       await expect(subject.store.update(more)).rejects.toMatchObject({ code: 'ERR_INVALID_FIELD' })
     },
@@ -50,12 +51,12 @@ export const deletionTests: ConformanceTest[] = [
       const object = await subject.created()
       const key = keyOf(object.metadata)
       const other = await subject.created()
-      await expect(subject.store.delete('Network', key, { uid: other.metadata.uid })).rejects.toMatchObject({
+      await expect(subject.store.delete(NETWORK, key, { uid: other.metadata.uid })).rejects.toMatchObject({
         code: 'ERR_CONFLICT',
       })
-      expect(await subject.store.getLive('Network', key)).toEqual(object)
-      await subject.store.delete('Network', key, { uid: object.metadata.uid })
-      expect(await subject.store.getLive('Network', key)).toBeUndefined()
+      expect(await subject.store.getLive(NETWORK, key)).toEqual(object)
+      await subject.store.delete(NETWORK, key, { uid: object.metadata.uid })
+      expect(await subject.store.getLive(NETWORK, key)).toBeUndefined()
     },
   },
   {
@@ -65,12 +66,12 @@ export const deletionTests: ConformanceTest[] = [
       const key = keyOf(first.metadata)
       const { uid, resourceVersion } = first.metadata
       const present = await subject.store.update(labelled(first, 'b'))
-      await expect(subject.store.delete('Network', key, { uid, resourceVersion })).rejects.toMatchObject({
+      await expect(subject.store.delete(NETWORK, key, { uid, resourceVersion })).rejects.toMatchObject({
         code: 'ERR_CONFLICT',
       })
-      expect(await subject.store.getLive('Network', key)).toEqual(present)
-      await subject.store.delete('Network', key, { uid, resourceVersion: present.metadata.resourceVersion })
-      expect(await subject.store.getLive('Network', key)).toBeUndefined()
+      expect(await subject.store.getLive(NETWORK, key)).toEqual(present)
+      await subject.store.delete(NETWORK, key, { uid, resourceVersion: present.metadata.resourceVersion })
+      expect(await subject.store.getLive(NETWORK, key)).toBeUndefined()
     },
   },
   {
@@ -84,9 +85,9 @@ export const deletionTests: ConformanceTest[] = [
       const object = await write
       await turn()
       const told = events.length
-      await expect(store.create<'Network'>(subject.network())).rejects.toThrow()
+      await expect(store.create<Network>(subject.network())).rejects.toThrow()
       await expect(store.update(labelled(object, 'b'))).rejects.toThrow()
-      await expect(store.delete('Network', keyOf(object.metadata))).rejects.toThrow()
+      await expect(store.delete(NETWORK, keyOf(object.metadata))).rejects.toThrow()
       await subject.reconnect()
       expect(subject.get(object)).toEqual(object)
       expect(events).toHaveLength(told)

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
-import { keyOf } from '../../../src/api/index.ts'
-import type { Network } from '../../../src/api/index.ts'
+import { keyOf, NETWORK, NETWORK_ID } from '../../../src/api/index.ts'
+import type { Network, NetworkID } from '../../../src/api/index.ts'
 import { FINALIZER, eventually, labelled, peered, withFinalizers } from './subject.ts'
 import type { ConformanceTest } from './subject.ts'
 
@@ -14,8 +14,8 @@ export const readTests: ConformanceTest[] = [
       expect(subject.listed()).toEqual([keyOf(object.metadata)])
       expect(subject.listed('default')).toEqual([keyOf(object.metadata)])
       expect(subject.listed('elsewhere')).toEqual([])
-      const id = await subject.store.create<'NetworkID'>(subject.networkId())
-      expect(subject.store.get('NetworkID', id.metadata.name)).toEqual(id)
+      const id = await subject.store.create<NetworkID>(subject.networkId())
+      expect(subject.store.get(NETWORK_ID, id.metadata.name)).toEqual(id)
     },
   },
   {
@@ -24,9 +24,9 @@ export const readTests: ConformanceTest[] = [
       const first = await subject.created()
       const updated = await subject.store.update(peered(labelled(first, 'b'), 'red'))
       expect(subject.get(first)).toEqual(updated)
-      const reported = await subject.store.updateStatus<'Network'>({ ...updated, status: { state: 'Available' } })
+      const reported = await subject.store.updateStatus<Network>({ ...updated, status: { state: 'Available' } })
       expect(subject.get(first)).toEqual(reported)
-      const listed = subject.store.list('Network').find(({ metadata }) => metadata.uid === first.metadata.uid)
+      const listed = subject.store.list(NETWORK).find(({ metadata }) => metadata.uid === first.metadata.uid)
       expect(listed).toEqual(reported)
     },
   },
@@ -35,7 +35,7 @@ export const readTests: ConformanceTest[] = [
     async run(subject) {
       const object = await subject.created()
       await eventually(() => expect(subject.get(object)).toBeDefined())
-      await subject.store.delete('Network', keyOf(object.metadata))
+      await subject.store.delete(NETWORK, keyOf(object.metadata))
       expect(subject.get(object)).toBeUndefined()
       expect(subject.listed()).toEqual([])
     },
@@ -44,7 +44,7 @@ export const readTests: ConformanceTest[] = [
     title: 'each step of a deletion that waits for finalizers is read from the moment it resolves',
     async run(subject) {
       const object = await subject.created({ finalizers: [FINALIZER] })
-      await subject.store.delete('Network', keyOf(object.metadata))
+      await subject.store.delete(NETWORK, keyOf(object.metadata))
       const dying = subject.get(object)
       expect(dying?.metadata.deletionTimestamp).toBeDefined()
       await subject.store.update(withFinalizers(dying!, []))
@@ -55,9 +55,9 @@ export const readTests: ConformanceTest[] = [
     title: 'an object that takes the name of a deleted one is read in its place at once',
     async run(subject) {
       const first = await subject.created()
-      await subject.store.delete('Network', keyOf(first.metadata))
+      await subject.store.delete(NETWORK, keyOf(first.metadata))
       const { namespace, name } = first.metadata
-      const second = await subject.store.create<'Network'>({
+      const second = await subject.store.create<Network>({
         ...subject.network(),
         metadata: { namespace: namespace!, name },
       })
@@ -74,7 +74,7 @@ export const readTests: ConformanceTest[] = [
         const updated = await subject.store.update(labelled(object, `${n}`))
         expect(subject.get(object)?.metadata.resourceVersion).toBe(updated.metadata.resourceVersion)
         if (n % 2 === 0) return
-        await subject.store.delete('Network', keyOf(object.metadata))
+        await subject.store.delete(NETWORK, keyOf(object.metadata))
         expect(subject.get(object)).toBeUndefined()
       }
       await Promise.all(Array.from({ length: 40 }, (_, n) => write(n)))
@@ -87,7 +87,7 @@ export const readTests: ConformanceTest[] = [
       const first = await subject.created({ labels: { label: '0' } })
       const seen: number[] = []
       const look = (): void => void seen.push(Number(subject.get(first)?.metadata.labels?.label))
-      const stop = subject.store.watch('Network', look)
+      const stop = subject.store.watch(NETWORK, look)
       let present: Network = first
       for (let n = 1; n <= 20; n++) {
         const write = subject.store.update(labelled(present, `${n}`))
@@ -105,15 +105,15 @@ export const readTests: ConformanceTest[] = [
     async run(subject) {
       const object = await subject.created()
       const key = keyOf(object.metadata)
-      expect(await subject.store.getLive('Network', key)).toEqual(object)
+      expect(await subject.store.getLive(NETWORK, key)).toEqual(object)
       const updated = await subject.store.update(labelled(object, 'b'))
-      expect(await subject.store.getLive('Network', key)).toEqual(updated)
-      expect(await subject.store.listLive('Network', 'default')).toContainEqual(updated)
-      expect(await subject.store.listLive('Network')).toContainEqual(updated)
-      expect(await subject.store.listLive('Network', 'elsewhere')).not.toContainEqual(updated)
-      await subject.store.delete('Network', key, { uid: object.metadata.uid })
-      expect(await subject.store.getLive('Network', key)).toBeUndefined()
-      const left = (await subject.store.listLive('Network')).map(({ metadata }) => metadata.uid)
+      expect(await subject.store.getLive(NETWORK, key)).toEqual(updated)
+      expect(await subject.store.listLive(NETWORK, 'default')).toContainEqual(updated)
+      expect(await subject.store.listLive(NETWORK)).toContainEqual(updated)
+      expect(await subject.store.listLive(NETWORK, 'elsewhere')).not.toContainEqual(updated)
+      await subject.store.delete(NETWORK, key, { uid: object.metadata.uid })
+      expect(await subject.store.getLive(NETWORK, key)).toBeUndefined()
+      const left = (await subject.store.listLive(NETWORK)).map(({ metadata }) => metadata.uid)
       expect(left).not.toContain(object.metadata.uid)
     },
   },
@@ -121,17 +121,17 @@ export const readTests: ConformanceTest[] = [
     title: 'a new store shows all that was acknowledged before, once it is ready',
     async run(subject) {
       const kept = await Promise.all(Array.from({ length: 10 }, () => subject.created()))
-      const changed = await subject.store.updateStatus<'Network'>({
+      const changed = await subject.store.updateStatus<Network>({
         ...(await subject.store.update(peered(kept[0]!, 'red'))),
         status: { state: 'Available' },
       })
-      await subject.store.delete('Network', keyOf(kept[1]!.metadata))
-      const id = await subject.store.create<'NetworkID'>(subject.networkId())
+      await subject.store.delete(NETWORK, keyOf(kept[1]!.metadata))
+      const id = await subject.store.create<NetworkID>(subject.networkId())
       await subject.reconnect()
       expect(subject.get(changed)).toEqual(changed)
       expect(subject.get(kept[1]!)).toBeUndefined()
       expect(subject.listed()).toHaveLength(9)
-      expect(subject.store.get('NetworkID', id.metadata.name)).toEqual(id)
+      expect(subject.store.get(NETWORK_ID, id.metadata.name)).toEqual(id)
       const { events } = subject.record()
       await eventually(() => expect(new Set(events.map(({ key }) => key)).size).toBe(9))
     },
@@ -146,7 +146,7 @@ export const readTests: ConformanceTest[] = [
       expect(read.metadata.labels).toEqual({ team: 'a' })
       expect(() => Object.assign(read.metadata, { name: 'red' })).toThrow(TypeError)
       expect(() => Object.assign(read.metadata.labels!, { team: 'c' })).toThrow(TypeError)
-      expect(() => (subject.store.list('Network') as Network[]).push(read)).toThrow(TypeError)
+      expect(() => (subject.store.list(NETWORK) as Network[]).push(read)).toThrow(TypeError)
     },
   },
 ]

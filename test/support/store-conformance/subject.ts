@@ -1,6 +1,6 @@
 import { vi } from 'vitest'
-import { CORE_API, NETWORKING_API, keyOf } from '../../../src/api/index.ts'
-import type { Network, Resource } from '../../../src/api/index.ts'
+import { CORE_API, keyOf, NETWORK, NETWORKING_API } from '../../../src/api/index.ts'
+import type { Network, NetworkID, Resource } from '../../../src/api/index.ts'
 import type { NewObject, ResourceStore, WatchEvent } from '../../../src/store/store.ts'
 
 /** Where objects are kept, apart from the stores through which they are seen. */
@@ -43,9 +43,9 @@ export class Subject {
     return new Subject(backend, store)
   }
 
-  network(more: Partial<Network['metadata']> = {}): NewObject<'Network'> {
+  network(more: Partial<Network['metadata']> = {}): NewObject<Network> {
     const name = `conformance-${RUN}-${++names}`
-    const object: NewObject<'Network'> = {
+    const object: NewObject<Network> = {
       apiVersion: NETWORKING_API,
       kind: 'Network',
       metadata: { namespace: 'default', name, ...more },
@@ -56,7 +56,7 @@ export class Subject {
   }
 
   /** Cluster-scoped. */
-  networkId(): NewObject<'NetworkID'> {
+  networkId(): NewObject<NetworkID> {
     const claimRef = {
       group: 'networking.ironcore.dev',
       resource: 'networks',
@@ -74,23 +74,23 @@ export class Subject {
 
   /** Creates a Network. */
   async created(more: Partial<Network['metadata']> = {}): Promise<Network> {
-    return this.store.create<'Network'>(this.network(more))
+    return this.store.create<Network>(this.network(more))
   }
 
   get({ metadata }: { metadata: { name: string; namespace?: string } }): Network | undefined {
-    return this.store.get('Network', keyOf(metadata))
+    return this.store.get(NETWORK, keyOf(metadata))
   }
 
   /** Names of this subject's Networks as the store lists them. */
   listed(namespace?: string): string[] {
-    const keys = this.store.list('Network', namespace).map(({ metadata }) => keyOf(metadata))
+    const keys = this.store.list(NETWORK, namespace).map(({ metadata }) => keyOf(metadata))
     return keys.filter((key) => this.#made.has(key)).sort()
   }
 
   /** Follows this subject's Networks. */
-  record(): { events: WatchEvent<'Network'>[]; stop: () => void } {
-    const events: WatchEvent<'Network'>[] = []
-    const stop = this.store.watch('Network', (event) => {
+  record(): { events: WatchEvent<typeof NETWORK>[]; stop: () => void } {
+    const events: WatchEvent<typeof NETWORK>[] = []
+    const stop = this.store.watch(NETWORK, (event) => {
       if (this.#made.has(event.key)) events.push(event)
     })
     return { events, stop }

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
-import { keyOf } from '../../../src/api/index.ts'
-import type { Network } from '../../../src/api/index.ts'
+import { keyOf, NETWORK, NETWORK_ID } from '../../../src/api/index.ts'
+import type { Network, NetworkID } from '../../../src/api/index.ts'
 import { FINALIZER, eventually, labelled, turn, withFinalizers } from './subject.ts'
 import type { ConformanceTest, Subject } from './subject.ts'
 
@@ -21,7 +21,7 @@ export const watchTests: ConformanceTest[] = [
       const first = await subject.created({ labels: { label: '0' }, finalizers: [FINALIZER] })
       const { events } = subject.record()
       const last = await tenStates(subject, first)
-      await subject.store.delete('Network', keyOf(first.metadata))
+      await subject.store.delete(NETWORK, keyOf(first.metadata))
       await subject.store.update(withFinalizers(subject.get(last)!, []))
       await eventually(() => expect(events.at(-1)?.type).toBe('deleted'))
       const types = events.map(({ type }) => type)
@@ -40,7 +40,7 @@ export const watchTests: ConformanceTest[] = [
       const { events } = subject.record()
       const objects = await Promise.all(Array.from({ length: 30 }, () => subject.created()))
       await eventually(() => expect(events).toHaveLength(30))
-      await Promise.all(objects.map(({ metadata }) => subject.store.delete('Network', keyOf(metadata))))
+      await Promise.all(objects.map(({ metadata }) => subject.store.delete(NETWORK, keyOf(metadata))))
       await eventually(() => expect(events).toHaveLength(60))
       const keys = objects.map(({ metadata }) => keyOf(metadata)).sort()
       for (const type of ['added', 'deleted']) {
@@ -58,7 +58,7 @@ export const watchTests: ConformanceTest[] = [
     async run(subject) {
       const first = await subject.created({ labels: { label: '0' } })
       const pairs: [told: number, read: number][] = []
-      subject.store.watch('Network', ({ object }) => {
+      subject.store.watch(NETWORK, ({ object }) => {
         if (object.metadata.uid === first.metadata.uid) pairs.push([labelOf(object), labelOf(subject.get(first))])
       })
       await tenStates(subject, first)
@@ -95,11 +95,11 @@ export const watchTests: ConformanceTest[] = [
     async run(subject) {
       const { events } = subject.record()
       let second: Promise<Network> | undefined
-      const stop = subject.store.watch('NetworkID', ({ key }) => {
+      const stop = subject.store.watch(NETWORK_ID, ({ key }) => {
         if (key === id.metadata.name) second ??= subject.created()
       })
       const id = subject.networkId()
-      await subject.store.create<'NetworkID'>(id)
+      await subject.store.create<NetworkID>(id)
       await eventually(() => expect(events).toHaveLength(1))
       expect(events[0]?.key).toBe(keyOf((await second)!.metadata))
       stop()

@@ -1,5 +1,6 @@
+import type { Network, NetworkID } from '../../../src/api/index.ts'
 import { expect } from 'vitest'
-import { keyOf } from '../../../src/api/index.ts'
+import { keyOf, NETWORK, NETWORK_ID } from '../../../src/api/index.ts'
 import { labelled, peered } from './subject.ts'
 import type { ConformanceTest } from './subject.ts'
 
@@ -9,7 +10,7 @@ export const writeTests: ConformanceTest[] = [
     title: 'the store gives identity, whatever the creator wishes for, and a status is not created along',
     async run(subject) {
       const wish = { ...subject.network({ uid: 'mine', generation: 9 }), status: { state: 'Error' } }
-      const object = await subject.store.create<'Network'>(wish)
+      const object = await subject.store.create<Network>(wish)
       expect(object.metadata.uid).toMatch(/^[0-9a-f-]{36}$/)
       expect(object.metadata.generation).toBe(1)
       expect(object.metadata.resourceVersion).not.toBe('')
@@ -22,14 +23,14 @@ export const writeTests: ConformanceTest[] = [
     async run(subject) {
       const wanted = subject.networkId()
       const claim = (uid: string) => ({ ...wanted, spec: { claimRef: { ...wanted.spec.claimRef, uid } } })
-      const outcomes = await Promise.allSettled(['a', 'b'].map((uid) => subject.store.create<'NetworkID'>(claim(uid))))
+      const outcomes = await Promise.allSettled(['a', 'b'].map((uid) => subject.store.create<NetworkID>(claim(uid))))
       const won = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? outcome.value : []))
       const lost = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []))
       expect(won).toHaveLength(1)
       expect(lost).toMatchObject([{ code: 'ERR_ALREADY_EXISTS' }])
-      const live = await subject.store.getLive('NetworkID', wanted.metadata.name)
+      const live = await subject.store.getLive(NETWORK_ID, wanted.metadata.name)
       expect(live?.spec.claimRef.uid).toBe(won[0]?.spec.claimRef.uid)
-      await expect(subject.store.create<'NetworkID'>(claim('c'))).rejects.toMatchObject({ code: 'ERR_ALREADY_EXISTS' })
+      await expect(subject.store.create<NetworkID>(claim('c'))).rejects.toMatchObject({ code: 'ERR_ALREADY_EXISTS' })
     },
   },
   {
@@ -37,10 +38,10 @@ export const writeTests: ConformanceTest[] = [
     async run(subject) {
       const id = subject.networkId()
       const misplaced = { ...id, metadata: { ...id.metadata, namespace: 'default' } }
-      await expect(subject.store.create<'NetworkID'>(misplaced)).rejects.toMatchObject({ code: 'ERR_INVALID_FIELD' })
+      await expect(subject.store.create<NetworkID>(misplaced)).rejects.toMatchObject({ code: 'ERR_INVALID_FIELD' })
       const { namespace, ...metadata } = subject.network().metadata
       const homeless = { ...subject.network(), metadata }
-      await expect(subject.store.create<'Network'>(homeless)).rejects.toMatchObject({ code: 'ERR_INVALID_FIELD' })
+      await expect(subject.store.create<Network>(homeless)).rejects.toMatchObject({ code: 'ERR_INVALID_FIELD' })
     },
   },
   {
@@ -51,7 +52,7 @@ export const writeTests: ConformanceTest[] = [
       expect(labels.metadata.generation).toBe(1)
       const spec = await subject.store.update(peered(labels, 'red'))
       expect(spec.metadata).toMatchObject({ generation: 2, uid: first.metadata.uid })
-      const status = await subject.store.updateStatus<'Network'>({ ...spec, status: { state: 'Available' } })
+      const status = await subject.store.updateStatus<Network>({ ...spec, status: { state: 'Available' } })
       expect(status.metadata.generation).toBe(2)
       const versions = [first, labels, spec, status].map(({ metadata }) => metadata.resourceVersion)
       expect(new Set(versions).size).toBe(4)
@@ -63,10 +64,10 @@ export const writeTests: ConformanceTest[] = [
       const first = await subject.created()
       const present = await subject.store.update(peered(first, 'red'))
       await expect(subject.store.update(peered(first, 'green'))).rejects.toMatchObject({ code: 'ERR_CONFLICT' })
-      await expect(subject.store.updateStatus<'Network'>({ ...first, status: {} })).rejects.toMatchObject({
+      await expect(subject.store.updateStatus<Network>({ ...first, status: {} })).rejects.toMatchObject({
         code: 'ERR_CONFLICT',
       })
-      expect(await subject.store.getLive('Network', keyOf(first.metadata))).toEqual(present)
+      expect(await subject.store.getLive(NETWORK, keyOf(first.metadata))).toEqual(present)
     },
   },
   {
@@ -83,13 +84,13 @@ export const writeTests: ConformanceTest[] = [
     async run(subject) {
       const first = await subject.created()
       const key = keyOf(first.metadata)
-      await subject.store.delete('Network', key)
+      await subject.store.delete(NETWORK, key)
       await expect(subject.store.update(labelled(first, 'b'))).rejects.toMatchObject({ code: 'ERR_NOT_FOUND' })
-      await expect(subject.store.updateStatus<'Network'>({ ...first, status: {} })).rejects.toMatchObject({
+      await expect(subject.store.updateStatus<Network>({ ...first, status: {} })).rejects.toMatchObject({
         code: 'ERR_NOT_FOUND',
       })
       const { namespace, name } = first.metadata
-      await subject.store.create<'Network'>({ ...subject.network(), metadata: { namespace: namespace!, name } })
+      await subject.store.create<Network>({ ...subject.network(), metadata: { namespace: namespace!, name } })
       await expect(subject.store.update(labelled(first, 'b'))).rejects.toMatchObject({ code: 'ERR_CONFLICT' })
     },
   },
@@ -97,14 +98,14 @@ export const writeTests: ConformanceTest[] = [
     title: 'an update leaves the status alone, and one of the status all else',
     async run(subject) {
       const first = await subject.created()
-      const reported = await subject.store.updateStatus<'Network'>({
+      const reported = await subject.store.updateStatus<Network>({
         ...peered(labelled(first, 'b'), 'red'),
         status: { state: 'Available' },
       })
       expect(reported).toMatchObject({ spec: {}, status: { state: 'Available' }, metadata: { generation: 1 } })
       expect(reported.spec.peerings).toBeUndefined()
       expect(reported.metadata.labels).toBeUndefined()
-      const updated = await subject.store.update<'Network'>({ ...peered(reported, 'red'), status: { state: 'Error' } })
+      const updated = await subject.store.update<Network>({ ...peered(reported, 'red'), status: { state: 'Error' } })
       expect(updated).toMatchObject({ status: { state: 'Available' }, spec: { peerings: [{ name: 'red' }] } })
     },
   },

@@ -1,3 +1,4 @@
+import { NETWORK_INTERFACE } from '../../../src/api/index.ts'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Condition, NetworkInterface } from '../../../src/api/index.ts'
 import type { ProgrammedState } from '../../../src/desired/record.ts'
@@ -35,7 +36,7 @@ function start(objects: NetworkInterface[], commit?: () => Promise<void>): void 
   })
 }
 
-const conditions = (name = 'vm') => store.get('NetworkInterface', `default/${name}`)?.status?.conditions
+const conditions = (name = 'vm') => store.get(NETWORK_INTERFACE, `default/${name}`)?.status?.conditions
 const programmed = (name?: string) => conditions(name)?.find(({ type }) => type === 'Programmed')
 
 async function settle(state?: ProgrammedState | 'notLocal', name = 'vm'): Promise<void> {
@@ -67,7 +68,7 @@ describe('the condition Programmed', () => {
       OTHERS,
       { type: 'Programmed', ...GOOD, lastTransitionTime: '2026-06-01T00:00:00.000Z', observedGeneration: 1 },
     ])
-    expect(store.get('NetworkInterface', 'default/vm')?.status?.ips).toEqual(['10.0.0.1'])
+    expect(store.get(NETWORK_INTERFACE, 'default/vm')?.status?.ips).toEqual(['10.0.0.1'])
   })
 
   test('is not written again while nothing differs', async () => {
@@ -104,7 +105,7 @@ describe('the condition Programmed', () => {
 
   test('is written when somebody else wrote the object in the same moment', async () => {
     start([networkInterface('vm', '10.0.0.1')])
-    const rival = store.get('NetworkInterface', 'default/vm')!
+    const rival = store.get(NETWORK_INTERFACE, 'default/vm')!
     const written = store.updateStatus({ ...rival, status: { conditions: [OTHERS] } })
     await settle(GOOD)
     await written
@@ -157,7 +158,7 @@ describe('the condition Programmed', () => {
 
 test('after a conflict the store itself is read: a cache that trails costs one more write, not one every 250 ms', async () => {
   const server = new MemoryStore({ objects: [networkInterface('vm', '10.0.0.1')] })
-  const made = server.get('NetworkInterface', 'default/vm')
+  const made = server.get(NETWORK_INTERFACE, 'default/vm')
   if (made === undefined) throw new Error('no interface')
   const old = await server.updateStatus({ ...made, status: { ips: ['10.0.0.1'] } })
   const { resourceVersion } = (await server.updateStatus({ ...old, status: { conditions: [OTHERS] } })).metadata
@@ -165,7 +166,7 @@ test('after a conflict the store itself is read: a cache that trails costs one m
   let attempts = 0
   writer = new StatusWriter({
     store: {
-      get: ((kind, key) => (kind === 'NetworkInterface' ? old : server.get(kind, key))) as MemoryStore['get'],
+      get: ((kind, key) => (kind === NETWORK_INTERFACE ? old : server.get(kind, key))) as MemoryStore['get'],
       getLive: server.getLive.bind(server),
       updateStatus: (object) => {
         attempts++
@@ -184,6 +185,6 @@ test('after a conflict the store itself is read: a cache that trails costs one m
     await vi.advanceTimersByTimeAsync(50)
   }
   expect(attempts).toBe(2)
-  const types = server.get('NetworkInterface', 'default/vm')?.status?.conditions?.map(({ type }) => type)
+  const types = server.get(NETWORK_INTERFACE, 'default/vm')?.status?.conditions?.map(({ type }) => type)
   expect(types).toEqual(['NATReady', 'Programmed'])
 })

@@ -3,7 +3,7 @@ import { immutableIssues } from '../../../src/api/index.ts'
 import type { ManifestKind, ResourceOf } from '../../../src/api/index.ts'
 import { document, read } from './documents.ts'
 
-const change = (kind: ManifestKind, before: string, after: string) =>
+const change = (kind: string, before: string, after: string) =>
   immutableIssues(read(document(kind, before)) as unknown as ResourceOf<ManifestKind>, read(document(kind, after)))
 
 describe('a change', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseResource } from '../../../src/api/index.ts'
+import { NAT_GATEWAY, parseResource } from '../../../src/api/index.ts'
 import { document, issuesOf, read, refusals } from './documents.ts'
 
 describe('a document', () => {
@@ -43,7 +43,7 @@ describe('a document', () => {
 
   it('says which object it is about even where the object is wrong', () => {
     const yaml = { apiVersion: 'networking.ironcore.dev/v1alpha1', kind: 'NATGateway', metadata: { name: 'gw' } }
-    expect(parseResource(yaml, { file: 'a.yaml', index: 3 }).id).toEqual({ kind: 'NATGateway', key: 'default/gw' })
+    expect(parseResource(yaml, { file: 'a.yaml', index: 3 }).id).toEqual({ kind: NAT_GATEWAY, key: 'default/gw' })
     expect(parseResource({ ...yaml, metadata: {} }, { file: 'a.yaml', index: 3 })).toMatchObject({
       issues: expect.arrayContaining([
         expect.objectContaining({ object: 'NATGateway in document 4 of a.yaml', field: 'metadata.name' }),

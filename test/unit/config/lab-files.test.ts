@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { stringify } from 'yaml'
 import * as lab from '../../../scripts/lab/gateway-files.ts'
 import { planMachines } from '../../../scripts/lab/topology.ts'
-import { parseResource } from '../../../src/api/index.ts'
+import { manifestName, parseResource } from '../../../src/api/index.ts'
 import { parseConfig } from '../../../src/config/load.ts'
 
 it('the configuration of the lab is valid, with each private device in its Network', () => {
@@ -21,7 +21,7 @@ it('the manifests of the lab are valid', () => {
   const manifests = [lab.networkManifest(0), lab.interfaceManifest(machine!), lab.gatewayManifest(0)]
   const parsed = manifests.map((manifest, index) => parseResource(manifest, { file: 'lab', index }))
   expect(parsed.map(({ issues }) => issues)).toEqual([undefined, undefined, undefined])
-  expect(parsed.map(({ id }) => `${id!.kind} ${id!.key}`)).toEqual([
+  expect(parsed.map(({ id }) => manifestName(id!))).toEqual([
     'Network default/network-sample',
     'NetworkInterface default/m1',
     'NATGateway default/natgateway-sample',

@@ -1,3 +1,4 @@
+import { NAT_GATEWAY, NETWORK_INTERFACE } from '../../../src/api/index.ts'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { DesiredModel } from '../../../src/desired/desired-model.ts'
 import { AGENT_KINDS } from '../../../src/desired/objects.ts'
@@ -15,7 +16,7 @@ afterEach(() => lab.stop())
 afterAll(() => void vi.useRealTimers())
 
 const setWallClock = (step: number) => void vi.setSystemTime(Date.now() + step)
-const accepted = (name: string) => lab.condition('NetworkInterface', name, 'Accepted')?.reason
+const accepted = (name: string) => lab.condition(NETWORK_INTERFACE, name, 'Accepted')?.reason
 
 /** The interface whose entries an agent puts into the maps for 10.0.0.1 of Network blue. */
 function holderByAgent(): string | undefined {
@@ -44,8 +45,8 @@ describe.each([
     await lab.create(natGateway('a', 'blue', 128))
     if (restart) await lab.restart(pool)
     expect(lab.slices()).toEqual(before)
-    expect(lab.condition('NATGateway', 'a', 'Conflicted')).toMatchObject({ status: 'True', reason: 'HeldByOther' })
-    expect(lab.condition('NATGateway', 'z', 'Conflicted')?.status).toBe('False')
+    expect(lab.condition(NAT_GATEWAY, 'a', 'Conflicted')).toMatchObject({ status: 'True', reason: 'HeldByOther' })
+    expect(lab.condition(NAT_GATEWAY, 'z', 'Conflicted')?.status).toBe('False')
   })
 
   it('a gateway without interfaces keeps its Network and its address', async () => {
@@ -71,7 +72,7 @@ describe.each([
       expect([accepted('z'), accepted('a')]).toEqual(['Accepted', 'AddressConflict'])
       expect(holderByAgent()).toBe('default/z')
     }
-    await lab.delete('NetworkInterface', 'default/z')
+    await lab.delete(NETWORK_INTERFACE, 'default/z')
     expect(accepted('a')).toBe('Accepted')
     expect(holderByAgent()).toBe('default/a')
   })

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { CORE_API } from '../../../src/api/index.ts'
-import type { NATGateway, NATTable } from '../../../src/api/index.ts'
+import { CORE_API, NAT_TABLE, NETWORK, NETWORK_INTERFACE } from '../../../src/api/index.ts'
+import type { NATGateway, NATTable, Network } from '../../../src/api/index.ts'
 import { Cluster } from '../../../src/controllers/view/cluster.ts'
 import { GatewayBooks } from '../../../src/controllers/nat-gateway/gateway-books.ts'
 import { MemoryStore } from '../../../src/store/memory.ts'
@@ -31,7 +31,7 @@ async function told(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
 
-function table(name: string, ownerUid: string, gatewayUid: string): Parameters<typeof store.create<'NATTable'>>[0] {
+function table(name: string, ownerUid: string, gatewayUid: string): Parameters<typeof store.create<NATTable>>[0] {
   const section = { ip: '10.0.0.1', port: 1024, endPort: 1087, targetRef: { name: 'i', uid: ownerUid } }
   const gatewayRef = { name: 'other', uid: gatewayUid }
   const spec = { gatewayRef, ip: '198.51.100.9', ports, shared: false, portsPerSlice: 64, sections: [section] }
@@ -52,26 +52,26 @@ describe('the book of a gateway', () => {
     await store.create(networkInterface('j', 'n', ['10.0.0.2']))
     await told()
     expect(deal()).toBe(2)
-    await store.delete('NetworkInterface', 'default/i')
+    await store.delete(NETWORK_INTERFACE, 'default/i')
     await told()
     expect(deal()).toBe(1)
   })
 
   it('counts nobody while the Network has no ID, and all once it has one', async () => {
-    const found = store.get('Network', 'default/n')!
-    const without = await store.update<'Network'>({ ...found, spec: {} })
+    const found = store.get(NETWORK, 'default/n')!
+    const without = await store.update<Network>({ ...found, spec: {} })
     expect(deal()).toBe(0)
-    await store.update<'Network'>({ ...without, spec: found.spec })
+    await store.update<Network>({ ...without, spec: found.spec })
     expect(deal()).toBe(1)
   })
 
   it('leaves an interface out as long as another gateway has given it a slice', async () => {
-    const { uid } = store.get('NetworkInterface', 'default/i')!.metadata
+    const { uid } = store.get(NETWORK_INTERFACE, 'default/i')!.metadata
     expect(deal()).toBe(1)
     await store.create(table('t', uid, 'uid-of-other'))
     await told()
     expect(deal()).toBe(0)
-    await store.delete('NATTable', 'default/t')
+    await store.delete(NAT_TABLE, 'default/t')
     await told()
     expect(deal()).toBe(1)
   })
@@ -79,12 +79,12 @@ describe('the book of a gateway', () => {
   it('leaves out an interface that is being deleted from when it has no slice', async () => {
     const held = networkInterface('held', 'n', ['10.0.0.3'])
     await store.create({ ...held, metadata: { ...held.metadata, finalizers: ['test/hold'] } })
-    const { uid } = store.get('NetworkInterface', 'default/held')!.metadata
+    const { uid } = store.get(NETWORK_INTERFACE, 'default/held')!.metadata
     await store.create(table('t', uid, gateway.metadata.uid))
-    await store.delete('NetworkInterface', 'default/held')
+    await store.delete(NETWORK_INTERFACE, 'default/held')
     await told()
     expect(deal()).toBe(2)
-    await store.delete('NATTable', 'default/t')
+    await store.delete(NAT_TABLE, 'default/t')
     await told()
     expect(deal()).toBe(1)
   })

@@ -1,24 +1,25 @@
+import { IP_ADDRESS, NAT_GATEWAY, NAT_TABLE, NETWORK, NETWORK_ID, NETWORK_INTERFACE } from '../../../src/api/index.ts'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Kind, NATGateway, NATTable } from '../../../src/api/index.ts'
+import type { IPAddress, GroupKind, NATGateway, NATTable } from '../../../src/api/index.ts'
 import { natTables, networkIdOf } from '../../../src/allocation/lookups.ts'
 import { Lab, natGateway, network, networkInterface, prefix } from './support.ts'
 
 const four = [prefix('198.51.100.0/30')]
 let lab: Lab
 afterEach(() => lab.stop())
-const ready = (name = 'g') => lab.condition('NATGateway', name, 'Ready')
+const ready = (name = 'g') => lab.condition(NAT_GATEWAY, name, 'Ready')
 const interfaces = (count: number, first = 0) =>
   Array.from({ length: count }, (_, n) => networkInterface(`i${first + n}`, 'n', [`10.0.0.${first + n + 1}`]))
 
 async function edit(name: string, spec: Partial<NATGateway['spec']>): Promise<void> {
   const found = lab.gateway(name)
-  await lab.store.update<'NATGateway'>({ ...found, spec: { ...found.spec, ...spec } })
+  await lab.store.update<NATGateway>({ ...found, spec: { ...found.spec, ...spec } })
   await lab.settle()
 }
 
 async function tamper(sections: (before: NATTable['spec']['sections']) => NATTable['spec']['sections']): Promise<void> {
-  const table = lab.store.list('NATTable')[0]!
-  await lab.store.update<'NATTable'>({ ...table, spec: { ...table.spec, sections: sections(table.spec.sections) } })
+  const table = lab.store.list(NAT_TABLE)[0]!
+  await lab.store.update<NATTable>({ ...table, spec: { ...table.spec, sections: sections(table.spec.sections) } })
   await lab.settle()
 }
 
@@ -52,20 +53,20 @@ describe('a NATGateway', () => {
     expect(ready()).toMatchObject({ status: 'False', reason: 'PoolExhausted' })
     expect(ready()?.message).toContain('2 interfaces wait')
     const before = lab.slices()
-    await lab.delete('NetworkInterface', 'default/i1')
+    await lab.delete(NETWORK_INTERFACE, 'default/i1')
     expect(lab.slices()).toEqual({ i0: before.i0, i2: before.i2, i3: before.i3, i4: before.i1 })
     expect(ready()?.message).toContain('1 interface waits')
   })
 
   it('gives empty addresses back beyond the first, and keeps the names of the others', async () => {
     lab = await Lab.with(four, [network('n'), natGateway('g', 'n', 64512), ...interfaces(3)])
-    await lab.delete('NetworkInterface', 'default/i1')
+    await lab.delete(NETWORK_INTERFACE, 'default/i1')
     expect(lab.gateway('g').status?.ips).toEqual([
       { name: 'ip1', ip: '198.51.100.0' },
       { name: 'ip3', ip: '198.51.100.2' },
     ])
-    await lab.delete('NetworkInterface', 'default/i0')
-    await lab.delete('NetworkInterface', 'default/i2')
+    await lab.delete(NETWORK_INTERFACE, 'default/i0')
+    await lab.delete(NETWORK_INTERFACE, 'default/i2')
     expect(lab.gateway('g').status?.ips).toEqual([{ name: 'ip1', ip: '198.51.100.0' }])
     expect(lab.addresses()).toEqual(['198.51.100.0'])
   })
@@ -80,8 +81,8 @@ describe('a NATGateway', () => {
       ...interfaces(1),
     ])
     expect(ready()).toMatchObject({ status: 'False', reason: 'NoPublicIP' })
-    expect(lab.condition('NetworkInterface', 'i0', 'NATReady')?.reason).toBe('PoolExhausted')
-    await lab.delete('NATGateway', 'default/first')
+    expect(lab.condition(NETWORK_INTERFACE, 'i0', 'NATReady')?.reason).toBe('PoolExhausted')
+    await lab.delete(NAT_GATEWAY, 'default/first')
     expect(ready()?.reason).toBe('Ready')
     expect(Object.keys(lab.slices())).toEqual(['i0'])
   })
@@ -95,23 +96,23 @@ describe('a NATGateway', () => {
     await edit('g', { portsPerNetworkInterface: 500 })
     expect(ready()?.reason).toBe('Ready')
     expect(lab.gateway('g').status?.slices?.total).toBe(2)
-    expect(lab.store.list('NATTable')[0]?.spec).toMatchObject({ ports: { first: 2000, last: 2999 }, shared: true })
+    expect(lab.store.list(NAT_TABLE)[0]?.spec).toMatchObject({ ports: { first: 2000, last: 2999 }, shared: true })
   })
 
   it('of an older one for the same Network and family takes nothing, says which, and takes over when that goes', async () => {
     lab = await Lab.with(four, [network('n'), natGateway('z-old', 'n', 64), ...interfaces(1)])
     await new Promise((resolve) => setTimeout(resolve, 2))
     await lab.create(natGateway('a-young', 'n', 128))
-    expect(lab.condition('NATGateway', 'a-young', 'Conflicted')).toMatchObject({
+    expect(lab.condition(NAT_GATEWAY, 'a-young', 'Conflicted')).toMatchObject({
       status: 'True',
       reason: 'HeldByOther',
     })
-    expect(lab.condition('NATGateway', 'a-young', 'Conflicted')?.message).toContain('default/z-old')
+    expect(lab.condition(NAT_GATEWAY, 'a-young', 'Conflicted')?.message).toContain('default/z-old')
     expect(ready('a-young')).toMatchObject({ status: 'False', reason: 'Conflicted' })
     expect(lab.gateway('a-young').status?.ips).toEqual([])
-    expect(lab.condition('NATGateway', 'z-old', 'Conflicted')?.status).toBe('False')
+    expect(lab.condition(NAT_GATEWAY, 'z-old', 'Conflicted')?.status).toBe('False')
     expect(lab.slices()).toEqual({ i0: '198.51.100.0:1024-1087' })
-    await lab.delete('NATGateway', 'default/z-old')
+    await lab.delete(NAT_GATEWAY, 'default/z-old')
     expect(ready('a-young')?.reason).toBe('Ready')
     expect(lab.slices()).toEqual({ i0: '198.51.100.0:1024-1151' })
   })
@@ -135,8 +136,8 @@ describe('a NATGateway', () => {
 
   it('leaves nothing behind when it is deleted', async () => {
     lab = await Lab.with(four, [network('n'), natGateway('g', 'n', 64512), ...interfaces(3)])
-    await lab.delete('NATGateway', 'default/g')
-    for (const kind of ['NATGateway', 'NATTable', 'IPAddress'] as const satisfies Kind[]) {
+    await lab.delete(NAT_GATEWAY, 'default/g')
+    for (const kind of [NAT_GATEWAY, NAT_TABLE, IP_ADDRESS] as const satisfies GroupKind[]) {
       expect(lab.store.list(kind)).toEqual([])
     }
   })
@@ -156,7 +157,7 @@ describe('a NATGateway', () => {
     const held = networkInterface('z', 'n', ['10.0.0.9'])
     await lab.store.create({ ...held, metadata: { ...held.metadata, finalizers: ['test/hold'] } })
     await lab.settle()
-    await lab.delete('NetworkInterface', 'default/z')
+    await lab.delete(NETWORK_INTERFACE, 'default/z')
     expect(Object.keys(lab.slices())).toEqual(['i0', 'z'])
     await edit('g', { portsPerNetworkInterface: 64512 })
     expect(Object.keys(lab.slices())).toEqual(['i0'])
@@ -181,7 +182,7 @@ describe('a NATGateway', () => {
     const before = lab.slices()
     await lab.stop()
     const versions = (): string[] =>
-      (['Network', 'NetworkInterface', 'NATGateway', 'NATTable', 'IPAddress', 'NetworkID'] as const)
+      ([NETWORK, NETWORK_INTERFACE, NAT_GATEWAY, NAT_TABLE, IP_ADDRESS, NETWORK_ID] as const)
         .flatMap((kind) =>
           lab.store.list(kind).map(({ metadata }) => `${kind} ${metadata.name} ${metadata.resourceVersion}`),
         )
@@ -210,7 +211,7 @@ describe('a NATGateway', () => {
   it('claims an address again whose IPAddress somebody deleted, under its old name', async () => {
     lab = await Lab.with(four, [network('n'), natGateway('g', 'n', 64512), ...interfaces(2)])
     const before = { slices: lab.slices(), ips: lab.gateway('g').status?.ips }
-    await lab.delete('IPAddress', '198.51.100.0')
+    await lab.delete(IP_ADDRESS, '198.51.100.0')
     expect({ slices: lab.slices(), ips: lab.gateway('g').status?.ips }).toEqual(before)
     expect(lab.addresses()).toEqual(['198.51.100.0', '198.51.100.1'])
   })
@@ -219,14 +220,14 @@ describe('a NATGateway', () => {
     lab = await Lab.with(four, [network('n'), natGateway('g', 'n', 64512), ...interfaces(4)])
     const found = lab.gateway('g')
     await lab.stop()
-    await lab.store.update<'NATGateway'>({ ...found, metadata: { ...found.metadata, finalizers: [] } })
-    await lab.delete('NATGateway', 'default/g')
+    await lab.store.update<NATGateway>({ ...found, metadata: { ...found.metadata, finalizers: [] } })
+    await lab.delete(NAT_GATEWAY, 'default/g')
     await lab.store.create(natGateway('g', 'n', 64512))
     await lab.restart(four)
     expect(Object.keys(lab.slices())).toHaveLength(4)
     const { uid } = lab.gateway('g').metadata
-    expect(lab.store.list('IPAddress').every(({ spec }) => spec.claimRef.uid === uid)).toBe(true)
-    expect(lab.store.list('NATTable').every(({ spec }) => spec.gatewayRef.uid === uid)).toBe(true)
+    expect(lab.store.list(IP_ADDRESS).every(({ spec }) => spec.claimRef.uid === uid)).toBe(true)
+    expect(lab.store.list(NAT_TABLE).every(({ spec }) => spec.gatewayRef.uid === uid)).toBe(true)
   })
 
   it('does not touch an address that something else has claimed', async () => {
@@ -238,7 +239,7 @@ describe('a NATGateway', () => {
       uid: 'v',
     }
     lab = await Lab.with([], [network('n'), natGateway('g', 'n'), ...interfaces(1)])
-    await lab.store.create<'IPAddress'>({
+    await lab.store.create<IPAddress>({
       apiVersion: 'core.apinet.ironcore.dev/v1alpha1',
       kind: 'IPAddress',
       metadata: { name: '198.51.100.0' },
@@ -246,17 +247,17 @@ describe('a NATGateway', () => {
     })
     await lab.restart(four)
     expect(lab.gateway('g').status?.ips).toEqual([{ name: 'ip1', ip: '198.51.100.1' }])
-    expect(lab.store.get('IPAddress', '198.51.100.0')?.spec.claimRef).toEqual(claimRef)
+    expect(lab.store.get(IP_ADDRESS, '198.51.100.0')?.spec.claimRef).toEqual(claimRef)
   })
 
   it('shows data planes its tables with the network ID, only while all that they need is there', async () => {
     lab = await Lab.with(four, [network('n'), natGateway('g', 'n', 64), ...interfaces(1)])
-    const vni = networkIdOf(lab.store, lab.store.get('Network', 'default/n')!)
+    const vni = networkIdOf(lab.store, lab.store.get(NETWORK, 'default/n')!)
     expect(natTables(lab.store)).toMatchObject([
       { vni, gateway: { metadata: { name: 'g' } }, table: { kind: 'NATTable' } },
     ])
     await lab.stop()
-    await lab.store.delete('NetworkID', String(vni))
+    await lab.store.delete(NETWORK_ID, String(vni))
     expect(natTables(lab.store)).toEqual([])
   })
 })

@@ -1,12 +1,14 @@
+import type { Network, NetworkInterface } from '../../../src/api/index.ts'
+import { NAT_GATEWAY, NETWORK, NETWORK_INTERFACE } from '../../../src/api/index.ts'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Lab, natGateway, network, networkInterface, prefix } from './support.ts'
 
 const pool = [prefix('198.51.100.1/32')]
 let lab: Lab
 afterEach(() => lab.stop())
-const accepted = (name: string) => lab.condition('NetworkInterface', name, 'Accepted')
-const nat = (name: string) => lab.condition('NetworkInterface', name, 'NATReady')
-const status = (name: string) => lab.store.get('NetworkInterface', `default/${name}`)?.status
+const accepted = (name: string) => lab.condition(NETWORK_INTERFACE, name, 'Accepted')
+const nat = (name: string) => lab.condition(NETWORK_INTERFACE, name, 'NATReady')
+const status = (name: string) => lab.store.get(NETWORK_INTERFACE, `default/${name}`)?.status
 
 describe('a NetworkInterface', () => {
   it('is told its slice', async () => {
@@ -21,17 +23,17 @@ describe('a NetworkInterface', () => {
     expect(accepted('i')).toMatchObject({ status: 'False', reason: 'NetworkNotFound' })
     expect(accepted('i')?.message).toContain('default/n')
     expect(status('i')).toMatchObject({ state: 'Pending', ips: [] })
-    expect(lab.condition('NATGateway', 'g', 'Ready')?.reason).toBe('NetworkNotFound')
+    expect(lab.condition(NAT_GATEWAY, 'g', 'Ready')?.reason).toBe('NetworkNotFound')
     await lab.create(network('n'))
     expect(nat('i')?.reason).toBe('SliceAssigned')
-    expect(lab.condition('NATGateway', 'g', 'Ready')?.reason).toBe('Ready')
+    expect(lab.condition(NAT_GATEWAY, 'g', 'Ready')?.reason).toBe('Ready')
   })
 
   it('waits for the network ID of its Network', async () => {
     lab = await Lab.with(pool, [network('n', { providerID: 'nonsense' }), networkInterface('i', 'n', ['10.0.0.1'])])
     await lab.stop()
-    const found = lab.store.get('Network', 'default/n')!
-    await lab.store.update<'Network'>({ ...found, spec: {} })
+    const found = lab.store.get(NETWORK, 'default/n')!
+    await lab.store.update<Network>({ ...found, spec: {} })
     lab = new Lab(lab.store)
     await lab.restart(pool)
     expect(accepted('i')?.reason).toBe('Accepted')
@@ -50,7 +52,7 @@ describe('a NetworkInterface', () => {
     expect(nat('a-young')?.reason).toBe('NotAccepted')
     expect(accepted('elsewhere')?.reason).toBe('Accepted')
     expect(Object.keys(lab.slices())).toEqual(['z-old'])
-    await lab.delete('NetworkInterface', 'default/z-old')
+    await lab.delete(NETWORK_INTERFACE, 'default/z-old')
     expect(accepted('a-young')?.reason).toBe('Accepted')
     expect(Object.keys(lab.slices())).toEqual(['a-young'])
   })
@@ -77,17 +79,17 @@ describe('a NetworkInterface', () => {
     const virtualIP = { virtualIPRef: { name: 'vip' } }
     await lab.create(networkInterface('public', 'n', ['10.0.0.3'], { virtualIP }))
     expect(nat('public')).toMatchObject({ status: 'False', reason: 'HasPublicIP' })
-    await lab.delete('NATGateway', 'default/g')
-    await lab.delete('NATGateway', 'default/six')
+    await lab.delete(NAT_GATEWAY, 'default/g')
+    await lab.delete(NAT_GATEWAY, 'default/six')
     expect(nat('i')?.reason).toBe('NoGateway')
   })
 
   it('gives its slice up when it gets a public address, and one that waited gets it', async () => {
     lab = await Lab.with(pool, [network('n'), natGateway('g', 'n', 64512), networkInterface('i', 'n', ['10.0.0.1'])])
     await lab.create(networkInterface('waits', 'n', ['10.0.0.2']))
-    const found = lab.store.get('NetworkInterface', 'default/i')!
+    const found = lab.store.get(NETWORK_INTERFACE, 'default/i')!
     const virtualIP = { virtualIPRef: { name: 'vip' } }
-    await lab.store.update<'NetworkInterface'>({ ...found, spec: { ...found.spec, virtualIP } })
+    await lab.store.update<NetworkInterface>({ ...found, spec: { ...found.spec, virtualIP } })
     await lab.settle()
     expect(nat('i')?.reason).toBe('HasPublicIP')
     expect(nat('waits')?.reason).toBe('SliceAssigned')
@@ -95,7 +97,7 @@ describe('a NetworkInterface', () => {
 
   it('keeps the conditions and fields of others, and its own times while nothing changes', async () => {
     lab = await Lab.with(pool, [network('n'), networkInterface('i', 'n', ['10.0.0.1'])])
-    const before = lab.store.get('NetworkInterface', 'default/i')!
+    const before = lab.store.get(NETWORK_INTERFACE, 'default/i')!
     const programmed = {
       type: 'Programmed',
       status: 'True',
@@ -105,10 +107,10 @@ describe('a NetworkInterface', () => {
     } as const
     const conditions = [programmed, ...before.status!.conditions!]
     const present = { ...before, status: { ...before.status, virtualIP: '192.0.2.7', conditions } }
-    await lab.store.updateStatus<'NetworkInterface'>(present)
+    await lab.store.updateStatus<NetworkInterface>(present)
     await lab.create(natGateway('g', 'n', 64))
     expect(nat('i')?.reason).toBe('SliceAssigned')
-    expect(lab.condition('NetworkInterface', 'i', 'Programmed')).toEqual(programmed)
+    expect(lab.condition(NETWORK_INTERFACE, 'i', 'Programmed')).toEqual(programmed)
     expect(status('i')?.virtualIP).toBe('192.0.2.7')
     expect(status('i')?.lastStateTransitionTime).toBe(before.status!.lastStateTransitionTime)
     expect(accepted('i')?.lastTransitionTime).toBe(before.status!.conditions![0]!.lastTransitionTime)
@@ -116,8 +118,8 @@ describe('a NetworkInterface', () => {
 
   it('gets its status back when somebody changes it by hand', async () => {
     lab = await Lab.with(pool, [network('n'), networkInterface('i', 'n', ['10.0.0.1'])])
-    const found = lab.store.get('NetworkInterface', 'default/i')!
-    await lab.store.updateStatus<'NetworkInterface'>({ ...found, status: { state: 'Error' } })
+    const found = lab.store.get(NETWORK_INTERFACE, 'default/i')!
+    await lab.store.updateStatus<NetworkInterface>({ ...found, status: { state: 'Error' } })
     await lab.settle()
     expect(status('i')).toMatchObject({ state: 'Available', ips: ['10.0.0.1'] })
   })

@@ -1,3 +1,4 @@
+import { IP_ADDRESS, NAT_GATEWAY, NETWORK_INTERFACE } from '../../../src/api/index.ts'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { PoolPrefix } from '../../../src/allocation/ip-pool.ts'
 import { Lab, natGateway, network, networkInterface, prefix } from './support.ts'
@@ -30,7 +31,7 @@ describe('a restart moves no slice when meanwhile', () => {
     await lab.restart(pool, reserved)
     expect(lab.slices()).toEqual(before)
     expect(lab.log.lines).toEqual([])
-    expect(lab.condition('NATGateway', 'g', 'Ready')?.status).toBe('True')
+    expect(lab.condition(NAT_GATEWAY, 'g', 'Ready')?.status).toBe('True')
     await lab.restart(pool)
     expect(lab.slices()).toEqual(before)
   })
@@ -53,7 +54,7 @@ describe('an address that the host took', () => {
   it('is kept while it has slices, given back when it has none, and not given out again', async () => {
     const before = await served()
     await lab.restart(pool, ['198.51.100.1'])
-    await lab.delete('NetworkInterface', 'default/i2')
+    await lab.delete(NETWORK_INTERFACE, 'default/i2')
     expect(lab.addresses()).toEqual(['198.51.100.0', '198.51.100.2'])
     await lab.create(networkInterface('i4', 'n', ['10.0.0.4']))
     const { i2, ...others } = before
@@ -63,7 +64,7 @@ describe('an address that the host took', () => {
   it('is claimed again for its slices when somebody deleted the claim', async () => {
     const before = await served()
     await lab.restart(pool, ['198.51.100.1'])
-    await lab.delete('IPAddress', '198.51.100.1')
+    await lab.delete(IP_ADDRESS, '198.51.100.1')
     expect(lab.slices()).toEqual(before)
     expect(lab.addresses()).toContain('198.51.100.1')
   })

@@ -1,5 +1,13 @@
-import { NETWORKING_API } from '../../../src/api/index.ts'
-import type { Condition, IPFamily, NATGateway, Network, NetworkInterface } from '../../../src/api/index.ts'
+import { IP_ADDRESS, NAT_GATEWAY, NAT_TABLE, NETWORKING_API } from '../../../src/api/index.ts'
+import type {
+  Condition,
+  GroupKind,
+  IPFamily,
+  ManifestKind,
+  NATGateway,
+  Network,
+  NetworkInterface,
+} from '../../../src/api/index.ts'
 import { IpPool } from '../../../src/allocation/ip-pool.ts'
 import type { PoolPrefix } from '../../../src/allocation/ip-pool.ts'
 import { startControllers } from '../../../src/controllers/manager.ts'
@@ -16,7 +24,7 @@ export function prefix(cidr: string, ports = PORTS, shared = false): PoolPrefix 
   return { prefix: cidr, ports, shared }
 }
 
-export function network(name: string, spec: Network['spec'] = {}): NewObject<'Network'> {
+export function network(name: string, spec: Network['spec'] = {}): NewObject<Network> {
   return { apiVersion: NETWORKING_API, kind: 'Network', metadata: { namespace: 'default', name }, spec }
 }
 
@@ -25,7 +33,7 @@ export function natGateway(
   networkName: string,
   portsPerNetworkInterface = 2048,
   ipFamily: IPFamily = 'IPv4',
-): NewObject<'NATGateway'> {
+): NewObject<NATGateway> {
   const spec: NATGateway['spec'] = {
     type: 'Public',
     ipFamily,
@@ -40,7 +48,7 @@ export function networkInterface(
   networkName: string,
   ips: string[],
   extra: Partial<NetworkInterface['spec']> = {},
-): NewObject<'NetworkInterface'> {
+): NewObject<NetworkInterface> {
   const spec: NetworkInterface['spec'] = {
     networkRef: { name: networkName },
     ipFamilies: ips.map((ip) => (ip.includes(':') ? 'IPv6' : 'IPv4')),
@@ -75,7 +83,7 @@ export class Lab {
 
   static async with(
     pool: PoolPrefix[],
-    objects: (NewObject<'Network'> | NewObject<'NATGateway'> | NewObject<'NetworkInterface'>)[],
+    objects: (NewObject<Network> | NewObject<NATGateway> | NewObject<NetworkInterface>)[],
   ) {
     const lab = new Lab()
     await lab.restart(pool)
@@ -103,21 +111,18 @@ export class Lab {
     await this.#controllers?.idle()
   }
 
-  async create(...objects: (NewObject<'Network'> | NewObject<'NATGateway'> | NewObject<'NetworkInterface'>)[]) {
+  async create(...objects: (NewObject<Network> | NewObject<NATGateway> | NewObject<NetworkInterface>)[]) {
     for (const object of objects) await this.store.create(object)
     await this.settle()
   }
 
-  async delete(
-    kind: 'Network' | 'NATGateway' | 'NetworkInterface' | 'NATTable' | 'IPAddress' | 'NetworkID',
-    key: string,
-  ) {
+  async delete(kind: GroupKind, key: string) {
     await this.store.delete(kind, key)
     await this.settle()
   }
 
   gateway(name: string): NATGateway {
-    const found = this.store.get('NATGateway', `default/${name}`)
+    const found = this.store.get(NAT_GATEWAY, `default/${name}`)
     if (found === undefined) throw new Error(`no gateway ${name}`)
     return found
   }
@@ -125,21 +130,21 @@ export class Lab {
   /** `<public ip>:<port>-<endPort>` of each interface that has a slice. */
   slices(): Record<string, string> {
     const entries = this.store
-      .list('NATTable')
+      .list(NAT_TABLE)
       .flatMap(({ spec }) =>
         spec.sections.map(({ port, endPort, targetRef }) => [targetRef.name, `${spec.ip}:${port}-${endPort}`] as const),
       )
     return Object.fromEntries(entries.sort())
   }
 
-  condition(kind: 'Network' | 'NATGateway' | 'NetworkInterface', name: string, type: string): Condition | undefined {
+  condition(kind: ManifestKind, name: string, type: string): Condition | undefined {
     const object: { status?: { conditions?: Condition[] } } | undefined = this.store.get(kind, `default/${name}`)
     return object?.status?.conditions?.find((condition) => condition.type === type)
   }
 
   addresses(): string[] {
     return this.store
-      .list('IPAddress')
+      .list(IP_ADDRESS)
       .map(({ metadata }) => metadata.name)
       .sort()
   }

@@ -1,6 +1,16 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { keyOf } from '../../../src/api/index.ts'
-import type { Kind, NATGateway, ResourceOf } from '../../../src/api/index.ts'
+import {
+  groupKindOf,
+  IP_ADDRESS,
+  keyOf,
+  KINDS,
+  NAT_GATEWAY,
+  NAT_TABLE,
+  NETWORK,
+  NETWORK_ID,
+  NETWORK_INTERFACE,
+} from '../../../src/api/index.ts'
+import type { GroupKind, NATGateway, NetworkInterface, Resource } from '../../../src/api/index.ts'
 import { IpPool } from '../../../src/allocation/ip-pool.ts'
 import { startControllers } from '../../../src/controllers/manager.ts'
 import type { Controllers } from '../../../src/controllers/manager.ts'
@@ -32,7 +42,7 @@ async function startDirectly(server: MemoryStore): Promise<Controllers> {
 }
 
 function slicesOf(server: MemoryStore): Map<string, string> {
-  const tables = server.list('NATTable')
+  const tables = server.list(NAT_TABLE)
   return new Map(
     tables.flatMap(({ spec }) =>
       spec.sections.map(({ targetRef, port }): [string, string] => [targetRef.name, `${spec.ip}:${port}`]),
@@ -45,14 +55,14 @@ function follow(server: MemoryStore) {
   const first = new Map<string, string>()
   const seen = { moved: [] as string[], addresses: 0 }
   const look = (): void => {
-    seen.addresses = Math.max(seen.addresses, server.list('IPAddress').length)
+    seen.addresses = Math.max(seen.addresses, server.list(IP_ADDRESS).length)
     for (const [name, slice] of slicesOf(server)) {
       if ((first.get(name) ?? slice) !== slice) seen.moved.push(`${name}: ${first.get(name)} → ${slice}`)
       first.set(name, slice)
     }
   }
-  server.watch('NATTable', look)
-  server.watch('IPAddress', look)
+  server.watch(NAT_TABLE, look)
+  server.watch(IP_ADDRESS, look)
   return seen
 }
 
@@ -60,12 +70,12 @@ const interfaces = (count: number) =>
   Array.from({ length: count }, (_, n) => networkInterface(`i${n}`, 'n', [`10.0.0.${n + 1}`]))
 
 const readyOf = (server: MemoryStore) =>
-  server.get('NATGateway', 'default/g')?.status?.conditions?.find(({ type }) => type === 'Ready')?.reason
+  server.get(NAT_GATEWAY, 'default/g')?.status?.conditions?.find(({ type }) => type === 'Ready')?.reason
 
 /** As an agent in another process does: its writes are others' to the controllers. */
 function reportLikeAnAgent(server: MemoryStore): void {
-  server.watch('NetworkInterface', ({ key }) => {
-    const present = server.get('NetworkInterface', key)
+  server.watch(NETWORK_INTERFACE, ({ key }) => {
+    const present = server.get(NETWORK_INTERFACE, key)
     const conditions = present?.status?.conditions ?? []
     if (present === undefined || conditions.length === 0 || conditions.some(({ type }) => type === 'Programmed')) return
     const programmed = {
@@ -76,7 +86,7 @@ function reportLikeAnAgent(server: MemoryStore): void {
       lastTransitionTime: '',
     } as const
     const status = { ...present.status, conditions: [...conditions, programmed] }
-    server.updateStatus<'NetworkInterface'>({ ...present, status }).catch(() => undefined)
+    server.updateStatus<NetworkInterface>({ ...present, status }).catch(() => undefined)
   })
 }
 
@@ -94,7 +104,7 @@ describe('controllers on a store whose cache trails 150 ms behind others', () =>
     const done = (): void => {
       expect(slicesOf(server).size).toBe(100)
       expect(readyOf(server)).toBe('Ready')
-      for (const { status } of server.list('NetworkInterface')) {
+      for (const { status } of server.list(NETWORK_INTERFACE)) {
         expect(status?.conditions?.find(({ type }) => type === 'NATReady')?.status).toBe('True')
       }
     }
@@ -122,7 +132,7 @@ describe('controllers on a store whose cache trails 150 ms behind others', () =>
     const before = slicesOf(server)
     const seen = follow(server)
     const { log } = await start(server, options)
-    for (let n = 0; n < 10; n++) await server.delete('NetworkInterface', `default/i${n}`)
+    for (let n = 0; n < 10; n++) await server.delete(NETWORK_INTERFACE, `default/i${n}`)
     await vi.waitFor(() => expect(slicesOf(server).size).toBe(60), { timeout: 10_000 })
     for (const [name, slice] of slicesOf(server)) expect(slice).toBe(before.get(name))
     expect(seen).toEqual({ moved: [], addresses: 2 })
@@ -144,7 +154,7 @@ async function served(): Promise<MemoryStore> {
 
 /** Spec of all that is allocated. */
 function allocated(server: MemoryStore): unknown {
-  const kinds = ['NATTable', 'IPAddress', 'NetworkID'] as const
+  const kinds = [NAT_TABLE, IP_ADDRESS, NETWORK_ID] as const
   return kinds.flatMap((kind) => server.list(kind).map(({ metadata, spec }) => [metadata.uid, spec]))
 }
 
@@ -156,13 +166,13 @@ async function whileTrailing(): Promise<void> {
 vi.setConfig({ testTimeout: 30_000 })
 
 describe('nothing is taken away because a cache lacks', () => {
-  it.each<Kind>(['NATGateway', 'Network', 'NetworkInterface', 'NATTable', 'IPAddress', 'NetworkID'])(
+  it.each<GroupKind>([NAT_GATEWAY, NETWORK, NETWORK_INTERFACE, NAT_TABLE, IP_ADDRESS, NETWORK_ID])(
     '%s',
     async (trailing) => {
       const server = await served()
       const before = allocated(server)
       // Another store, as of a new leader, one of whose caches is filled later than the others.
-      const lagMs = (kind: Kind): number => (kind === trailing ? 300 : 0)
+      const lagMs = (kind: GroupKind): number => (kind === trailing ? 300 : 0)
       const { store, log } = await start(server, { lagMs, acknowledge: 'when shown', ready: 'at once' })
       await whileTrailing()
       await vi.waitFor(() => expect(store.list(trailing)).toHaveLength(server.list(trailing).length), {
@@ -170,7 +180,7 @@ describe('nothing is taken away because a cache lacks', () => {
       })
       expect(allocated(server)).toEqual(before)
       expect(store.count('delete') + store.count('update NATTable') + store.count('update IPAddress')).toBe(0)
-      expect(server.get('Network', 'default/n')?.status?.state).toBe('Available')
+      expect(server.get(NETWORK, 'default/n')?.status?.state).toBe('Available')
       expect(store.requests.get('updateStatus Network')).toBeUndefined()
       expect(log.lines).toEqual([])
       await server.create(networkInterface('late', 'n', ['10.0.1.1']))
@@ -182,34 +192,34 @@ describe('nothing is taken away because a cache lacks', () => {
 describe('a deletion is carried out', () => {
   it('of a Network only once no interface refers to it, also none that the cache lacks yet', async () => {
     const server = new MemoryStore()
-    const lagMs = (kind: Kind): number => (kind === 'NetworkInterface' ? 300 : 0)
+    const lagMs = (kind: GroupKind): number => (kind === NETWORK_INTERFACE ? 300 : 0)
     const { store } = await start(server, { lagMs, acknowledge: 'when shown' })
     await server.create(network('n'))
-    await vi.waitFor(() => expect(server.get('Network', 'default/n')?.spec.providerID).toBeDefined(), {
+    await vi.waitFor(() => expect(server.get(NETWORK, 'default/n')?.spec.providerID).toBeDefined(), {
       timeout: 10_000,
     })
     await server.create(networkInterface('i', 'n', ['10.0.0.1']))
-    await server.delete('Network', 'default/n')
+    await server.delete(NETWORK, 'default/n')
     await whileTrailing()
-    await vi.waitFor(() => expect(store.list('NetworkInterface')).toHaveLength(1), { timeout: 10_000 })
-    expect(server.get('Network', 'default/n')).toBeDefined()
-    expect(server.list('NetworkID')).toHaveLength(1)
-    await server.delete('NetworkInterface', 'default/i')
-    await vi.waitFor(() => expect(server.get('Network', 'default/n')).toBeUndefined(), { timeout: 10_000 })
-    expect(server.list('NetworkID')).toEqual([])
+    await vi.waitFor(() => expect(store.list(NETWORK_INTERFACE)).toHaveLength(1), { timeout: 10_000 })
+    expect(server.get(NETWORK, 'default/n')).toBeDefined()
+    expect(server.list(NETWORK_ID)).toHaveLength(1)
+    await server.delete(NETWORK_INTERFACE, 'default/i')
+    await vi.waitFor(() => expect(server.get(NETWORK, 'default/n')).toBeUndefined(), { timeout: 10_000 })
+    expect(server.list(NETWORK_ID)).toEqual([])
   })
 
   it('of what a gateway left behind that was lost without cleaning up', async () => {
     const server = await served()
-    const gateway = server.get('NATGateway', 'default/g')!
-    await server.delete('NATGateway', 'default/g')
-    const dying = server.get('NATGateway', 'default/g')!
-    await server.update<'NATGateway'>({
+    const gateway = server.get(NAT_GATEWAY, 'default/g')!
+    await server.delete(NAT_GATEWAY, 'default/g')
+    const dying = server.get(NAT_GATEWAY, 'default/g')!
+    await server.update<NATGateway>({
       ...dying,
       metadata: { ...gateway.metadata, ...dying.metadata, finalizers: [] },
     })
     await start(server, { lagMs: () => 50, acknowledge: 'when shown' })
-    await vi.waitFor(() => expect([server.list('NATTable'), server.list('IPAddress')]).toEqual([[], []]), {
+    await vi.waitFor(() => expect([server.list(NAT_TABLE), server.list(IP_ADDRESS)]).toEqual([[], []]), {
       timeout: 10_000,
     })
   })
@@ -217,18 +227,18 @@ describe('a deletion is carried out', () => {
 
 /** A server that loses the answers to creations of a kind: they are done, and the client is told of a failure. */
 class AnswerLosingServer extends MemoryStore {
-  lost: Kind[] = []
+  lost: GroupKind[] = []
 
-  override async create<K extends Kind>(object: NewObject<K>): Promise<ResourceOf<K>> {
-    const created = await super.create<K>(object)
-    const index = this.lost.indexOf(created.kind)
+  override async create<R extends Resource>(object: NewObject<R>): Promise<R> {
+    const created = await super.create<R>(object)
+    const index = this.lost.indexOf(groupKindOf<Resource>(created))
     if (index < 0) return created
     this.lost.splice(index, 1)
     throw new Error('connection reset')
   }
 }
 
-it.each(['IPAddress', 'NetworkID'] as const)(
+it.each([IP_ADDRESS, NETWORK_ID] as const)(
   'a %s that exists already is taken for success when it is ours',
   async (kind) => {
     const server = new AnswerLosingServer()
@@ -241,8 +251,8 @@ it.each(['IPAddress', 'NetworkID'] as const)(
     await vi.waitFor(() => expect(slicesOf(server).size).toBe(1), { timeout: 10_000 })
     expect(server.lost).toEqual([])
     expect(server.list(kind).map(({ metadata }) => keyOf(metadata))).toHaveLength(1)
-    expect(store.count(`create ${kind} ERR_ALREADY_EXISTS`)).toBe(1)
-    const gateway: NATGateway = server.get('NATGateway', 'default/g')!
+    expect(store.count(`create ${KINDS[kind].kind} ERR_ALREADY_EXISTS`)).toBe(1)
+    const gateway: NATGateway = server.get(NAT_GATEWAY, 'default/g')!
     expect(gateway.status?.ips).toEqual([{ name: 'ip1', ip: '198.51.100.0' }])
   },
 )

@@ -6,7 +6,7 @@ import type {
   NetworkInterface,
   Resource,
 } from '../../../src/api/index.ts'
-import { CORE_API, NETWORKING_API, keyOf } from '../../../src/api/index.ts'
+import { CORE_API, groupKindOf, keyOf, NETWORKING_API } from '../../../src/api/index.ts'
 import type { AgentEvent } from '../../../src/desired/objects.ts'
 import type { HostSnapshot } from '../../../src/host/host-network.ts'
 import type { InterfaceAddress, Link, Neighbour, Route } from '../../../src/host/network-objects.ts'
@@ -83,7 +83,7 @@ export function natTable(
 }
 
 export function event(type: AgentEvent['type'], object: Resource): AgentEvent {
-  return { type, kind: object.kind, key: keyOf(object.metadata), object } as AgentEvent
+  return { type, kind: groupKindOf(object), key: keyOf(object.metadata), object } as AgentEvent
 }
 
 export function link(ifindex: number, name: string): Link {

@@ -1,5 +1,6 @@
 // Writes to the state file of its first argument as fast as it can, telling of each write once it is acknowledged:
 // `<name> <resourceVersion>`. Meant to be killed.
+import { NETWORK } from '../../../src/api/index.ts'
 import { writeSync } from 'node:fs'
 import { MemoryStore } from '../../../src/store/memory.ts'
 import { realDisk } from '../../../src/store/state/disk.ts'
@@ -11,7 +12,7 @@ const store = new MemoryStore({ ...content, commit: (changes, version) => file.c
 
 async function writeFor(name: string): Promise<never> {
   for (let count = 0; ; count++) {
-    const present = store.get('Network', `default/${name}`) ?? (await store.create(network(name)))
+    const present = store.get(NETWORK, `default/${name}`) ?? (await store.create(network(name)))
     const labels = { count: `${count} ${'x'.repeat(3000)}` }
     const written = await store.update({ ...present, metadata: { ...present.metadata, labels } })
     writeSync(1, `${name} ${written.metadata.resourceVersion}\n`)

@@ -21,9 +21,9 @@ export class CrashingDisk implements Disk {
     for (const [path, bytes] of files) this.#inodes.set(path, { path, bytes: Buffer.from(bytes) })
   }
 
-  /** The disk as a crash leaves it: with all effects before number `at`, and of that one, a write, the first `bytes`. */
-  static after(effects: readonly Effect[], at: number, bytes = 0): CrashingDisk {
-    const disk = new CrashingDisk()
+  /** The disk with `files` as a crash leaves it: with all effects before number `at`, and of that one, a write, the first `bytes`. */
+  static after(effects: readonly Effect[], at: number, bytes = 0, files: [string, Buffer][] = []): CrashingDisk {
+    const disk = new CrashingDisk(files)
     for (const effect of effects.slice(0, at)) disk.#apply(effect)
     const torn = effects[at]
     if (torn?.type === 'write') disk.#apply({ ...torn, bytes: torn.bytes.subarray(0, bytes) })

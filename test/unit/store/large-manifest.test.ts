@@ -1,3 +1,4 @@
+import { NETWORK } from '../../../src/api/index.ts'
 import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ManifestParser } from '../../../src/store/manifests/parser.ts'
@@ -38,10 +39,10 @@ describe('a manifest of thousands of objects', () => {
     expect(await turnsUntil(() => opened)).toBeGreaterThan(20)
     await opening
     expect(folder.names()).toHaveLength(COUNT)
-    const before = folder.store!.list('Network')
+    const before = folder.store!.list(NETWORK)
     await appendFile(folder.path('a.yaml'), more)
     expect(await turnsUntil(() => folder.names().includes('new'))).toBeGreaterThan(5)
-    const after = new Set(folder.store!.list('Network'))
+    const after = new Set(folder.store!.list(NETWORK))
     expect(before.filter((object) => !after.has(object))).toEqual([])
     expect(folder.problems()).toEqual([])
   })

@@ -1,3 +1,4 @@
+import { NAT_GATEWAY, NETWORK } from '../../../src/api/index.ts'
 import { mkdir, mkdtemp, readFile, rename, rm, symlink, truncate, unlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -58,7 +59,7 @@ const JSON_GATEWAY = {
 const networkManifest = (name: string, more = '') =>
   `{apiVersion: networking.ironcore.dev/v1alpha1, kind: Network, metadata: {name: ${name}${more}}}\n`
 
-const get = (name: string) => store!.get('NATGateway', `default/${name}`)
+const get = (name: string) => store!.get(NAT_GATEWAY, `default/${name}`)
 const ports = (name: string) => get(name)?.spec.portsPerNetworkInterface
 const problems = () => store!.problems().map(describeProblem)
 const eventually = (check: () => void) => vi.waitFor(check, { timeout: 8000, interval: 20 })
@@ -71,11 +72,11 @@ describe('a local store', () => {
     await put('.hidden.yaml', gateway('three'))
     await open()
     expect([ports('one'), ports('json')]).toEqual([64, 2048])
-    expect(store!.get('Network', 'default/blue')?.metadata.labels).toEqual({ team: 'a' })
+    expect(store!.get(NETWORK, 'default/blue')?.metadata.labels).toEqual({ team: 'a' })
     expect([get('two'), get('three'), problems()]).toEqual([undefined, undefined, []])
-    const before = [...store!.list('NATGateway'), ...store!.list('Network')]
+    const before = [...store!.list(NAT_GATEWAY), ...store!.list(NETWORK)]
     await open()
-    expect([...store!.list('NATGateway'), ...store!.list('Network')]).toEqual(before)
+    expect([...store!.list(NAT_GATEWAY), ...store!.list(NETWORK)]).toEqual(before)
   })
 
   it('follows files that are written, edited, renamed into place and removed', async () => {
@@ -134,12 +135,12 @@ describe('a local store', () => {
   it('keeps what controllers write', async () => {
     await put('a.yaml', networkManifest('blue'))
     await open()
-    const first = store!.get('Network', 'default/blue')!
+    const first = store!.get(NETWORK, 'default/blue')!
     const owned = { ...first, metadata: { ...first.metadata, finalizers: ['f'] }, spec: { providerID: 'p' } }
     await store!.updateStatus({ ...(await store!.update(owned)), status: { state: 'Available' } })
     await put('a.yaml', networkManifest('blue', ', labels: {a: b}'))
-    await eventually(() => expect(store!.get('Network', 'default/blue')?.metadata.labels).toEqual({ a: 'b' }))
-    expect(store!.get('Network', 'default/blue')).toMatchObject({
+    await eventually(() => expect(store!.get(NETWORK, 'default/blue')?.metadata.labels).toEqual({ a: 'b' }))
+    expect(store!.get(NETWORK, 'default/blue')).toMatchObject({
       metadata: { finalizers: ['f'] },
       spec: { providerID: 'p' },
       status: { state: 'Available' },

@@ -1,4 +1,5 @@
 // A folder of manifests with a store that follows it, for tests.
+import { NETWORK } from '../../../src/api/index.ts'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -44,12 +45,12 @@ export class FollowedFolder {
 
   /** Names of the Networks that are there and not being deleted. */
   names(): string[] {
-    const present = this.store!.list('Network').filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+    const present = this.store!.list(NETWORK).filter(({ metadata }) => metadata.deletionTimestamp === undefined)
     return present.map(({ metadata }) => metadata.name).sort()
   }
 
   uids(): Record<string, string> {
-    return Object.fromEntries(this.store!.list('Network').map(({ metadata }) => [metadata.name, metadata.uid]))
+    return Object.fromEntries(this.store!.list(NETWORK).map(({ metadata }) => [metadata.name, metadata.uid]))
   }
 
   problems(): string[] {

@@ -1,3 +1,4 @@
+import { NETWORK } from '../../../src/api/index.ts'
 import { describe, expect, it, vi } from 'vitest'
 import { MemoryStore } from '../../../src/store/memory.ts'
 import type { CommitHook } from '../../../src/store/memory.ts'
@@ -10,8 +11,8 @@ describe('a watch', () => {
     const { events, told } = recordEvents(store)
     await store.create(network('red'))
     const changed = await store.update({ ...first, metadata: { ...first.metadata, labels: { a: 'b' } } })
-    await store.delete('Network', 'default/blue')
-    const dying = store.get('Network', 'default/blue')!
+    await store.delete(NETWORK, 'default/blue')
+    const dying = store.get(NETWORK, 'default/blue')!
     await store.update({ ...dying, metadata: { ...dying.metadata, finalizers: [] } })
     await turn()
     expect(told()).toEqual([
@@ -50,7 +51,7 @@ describe('a watch', () => {
     const first = await store.create(network('blue'))
     const { told } = recordEvents(store)
     await store.update(structuredClone(first))
-    await store.delete('Network', 'default/none')
+    await store.delete(NETWORK, 'default/none')
     await turn()
     expect(told()).toEqual(['added default/blue'])
   })
@@ -60,7 +61,7 @@ describe('a watch', () => {
     const names = Array.from({ length: 2500 }, (_, i) => `n${i}`)
     await Promise.all(names.map((name) => store.create(network(name))))
     const seen: string[] = []
-    store.watch('Network', ({ object }) => {
+    store.watch(NETWORK, ({ object }) => {
       seen.push(object.metadata.name)
       if (object.metadata.name === 'n0') void store.create(network('from-the-handler'))
     })
@@ -82,15 +83,15 @@ describe('a commit', () => {
     const rest = ['b', 'c', 'd'].map((name) => store.create(network(name)))
     await turn()
     expect(groups).toEqual([['default/a']])
-    expect(store.list('Network')).toEqual([])
+    expect(store.list(NETWORK)).toEqual([])
     finish[0]!()
     await first
-    expect(store.list('Network')).toHaveLength(1)
+    expect(store.list(NETWORK)).toHaveLength(1)
     await turn()
     expect(groups).toEqual([['default/a'], ['default/b', 'default/c', 'default/d']])
     finish[1]!()
     await Promise.all(rest)
-    expect(store.list('Network')).toHaveLength(4)
+    expect(store.list(NETWORK)).toHaveLength(4)
   })
 
   it('that fails rejects the writes of its group and leaves everything as it was', async () => {
@@ -100,11 +101,11 @@ describe('a commit', () => {
     const { told } = recordEvents(store)
     const blue = await store.create(network('blue'))
     broken = true
-    const writes = [store.create(network('red')), store.create(network('red')), store.delete('Network', 'default/blue')]
+    const writes = [store.create(network('red')), store.create(network('red')), store.delete(NETWORK, 'default/blue')]
     expect(
       (await Promise.allSettled(writes)).map((result) => String((result as PromiseRejectedResult).reason)),
     ).toEqual(new Array(3).fill('Error: disk full'))
-    expect(store.list('Network')).toEqual([blue])
+    expect(store.list(NETWORK)).toEqual([blue])
     broken = false
     const red = await store.create(network('red'))
     expect(red.metadata.resourceVersion).toBe('2')
@@ -139,7 +140,7 @@ describe('a commit', () => {
     const store = new MemoryStore({ commit: () => turn() })
     const write = store.create(network('blue'))
     await store.close()
-    expect(await write).toBe(store.get('Network', 'default/blue'))
+    expect(await write).toBe(store.get(NETWORK, 'default/blue'))
     await expect(store.create(network('red'))).rejects.toThrow('the store is closed')
   })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { CORE_API } from '../../../src/api/index.ts'
-import type { Network } from '../../../src/api/index.ts'
+import { CORE_API, NETWORK, NETWORK_ID } from '../../../src/api/index.ts'
+import type { Network, NetworkID } from '../../../src/api/index.ts'
 import { MemoryStore } from '../../../src/store/memory.ts'
 import { network, networkInterface } from './fixtures.ts'
 
@@ -15,8 +15,8 @@ describe('creating', () => {
     expect(object.metadata).toMatchObject({ name: 'blue', resourceVersion: '1', generation: 1, labels: { team: 'a' } })
     expect(object.metadata.uid).toMatch(/^[0-9a-f-]{36}$/)
     expect(Date.parse(object.metadata.creationTimestamp)).not.toBeNaN()
-    expect(store.get('Network', 'default/blue')).toBe(object)
-    expect(store.list('Network')).toEqual([object])
+    expect(store.get(NETWORK, 'default/blue')).toBe(object)
+    expect(store.list(NETWORK)).toEqual([object])
   })
 
   it('is refused where the name is taken, also by a creation of the same moment', async () => {
@@ -39,10 +39,10 @@ describe('creating', () => {
     const store = new MemoryStore()
     const claimRef = { group: 'g', resource: 'r', name: 'n', uid: 'u' }
     const id = { apiVersion: CORE_API, kind: 'NetworkID', metadata: { name: '7' }, spec: { claimRef } } as const
-    await store.create<'NetworkID'>(id)
-    expect(store.get('NetworkID', '7')?.spec.claimRef).toEqual(claimRef)
+    await store.create<NetworkID>(id)
+    expect(store.get(NETWORK_ID, '7')?.spec.claimRef).toEqual(claimRef)
     const misplaced = { ...id, metadata: { name: '8', namespace: 'default' } }
-    await expect(store.create<'NetworkID'>(misplaced)).rejects.toThrow('has no namespace')
+    await expect(store.create<NetworkID>(misplaced)).rejects.toThrow('has no namespace')
     const { namespace, ...metadata } = network('blue').metadata
     await expect(store.create({ ...network('blue'), metadata })).rejects.toThrow('needs a namespace')
   })
@@ -67,7 +67,7 @@ describe('updating', () => {
       message: expect.stringContaining('metadata.resourceVersion is 2, not 1') as string,
     })
     await expect(store.updateStatus({ ...first, status: {} })).rejects.toMatchObject({ code: 'ERR_CONFLICT' })
-    expect(store.get('Network', 'default/blue')?.spec.peerings?.[0]?.name).toBe('red')
+    expect(store.get(NETWORK, 'default/blue')?.spec.peerings?.[0]?.name).toBe('red')
   })
 
   it('lets one of two writers win who read the same object', async () => {
@@ -98,7 +98,7 @@ describe('updating', () => {
   it('of what does not exist, or of an earlier object of the name, is refused', async () => {
     const store = new MemoryStore()
     const first = await store.create(network('blue'))
-    await store.delete('Network', 'default/blue')
+    await store.delete(NETWORK, 'default/blue')
     await expect(store.update(first)).rejects.toMatchObject({ code: 'ERR_NOT_FOUND' })
     await store.create(network('blue'))
     await expect(store.update(first)).rejects.toThrow('metadata.uid')
@@ -109,33 +109,33 @@ describe('deleting', () => {
   it('removes at once what has no finalizer, and is content when nothing is there', async () => {
     const store = new MemoryStore()
     await store.create(network('blue'))
-    await store.delete('Network', 'default/blue')
-    await store.delete('Network', 'default/blue')
-    expect(store.get('Network', 'default/blue')).toBeUndefined()
-    expect(store.list('Network')).toEqual([])
+    await store.delete(NETWORK, 'default/blue')
+    await store.delete(NETWORK, 'default/blue')
+    expect(store.get(NETWORK, 'default/blue')).toBeUndefined()
+    expect(store.list(NETWORK)).toEqual([])
   })
 
   it('waits for finalizers: the last one to go takes the object along', async () => {
     const store = new MemoryStore()
     await store.create(network('blue', { finalizers: ['a', 'b'] }))
-    await store.delete('Network', 'default/blue')
-    const dying = store.get('Network', 'default/blue')!
+    await store.delete(NETWORK, 'default/blue')
+    const dying = store.get(NETWORK, 'default/blue')!
     expect(dying.metadata.deletionTimestamp).toBeDefined()
-    await store.delete('Network', 'default/blue')
-    expect(store.get('Network', 'default/blue')).toBe(dying)
+    await store.delete(NETWORK, 'default/blue')
+    expect(store.get(NETWORK, 'default/blue')).toBe(dying)
 
     const one = await store.update({ ...dying, metadata: { ...dying.metadata, finalizers: ['b'] } })
-    expect(store.get('Network', 'default/blue')).toBe(one)
+    expect(store.get(NETWORK, 'default/blue')).toBe(one)
     await expect(store.create(network('blue'))).rejects.toThrow('is still being deleted')
     await store.update({ ...one, metadata: { ...one.metadata, finalizers: [] } })
-    expect(store.get('Network', 'default/blue')).toBeUndefined()
+    expect(store.get(NETWORK, 'default/blue')).toBeUndefined()
   })
 
   it('cannot be held up by a finalizer added later, nor be taken back', async () => {
     const store = new MemoryStore()
     await store.create(network('blue', { finalizers: ['a'] }))
-    await store.delete('Network', 'default/blue')
-    const dying = store.get('Network', 'default/blue')!
+    await store.delete(NETWORK, 'default/blue')
+    const dying = store.get(NETWORK, 'default/blue')!
     const { deletionTimestamp, ...metadata } = dying.metadata
     const more = { ...dying, metadata: { ...metadata, finalizers: ['a', 'b'] } }
     await expect(store.update(more)).rejects.toMatchObject({ code: 'ERR_INVALID_FIELD' })
@@ -145,11 +145,11 @@ describe('deleting', () => {
   it('of another object than the one meant is a conflict', async () => {
     const store = new MemoryStore()
     const { uid } = (await store.create(network('blue'))).metadata
-    await expect(store.delete('Network', 'default/blue', { uid: 'other' })).rejects.toMatchObject({
+    await expect(store.delete(NETWORK, 'default/blue', { uid: 'other' })).rejects.toMatchObject({
       code: 'ERR_CONFLICT',
     })
-    await store.delete('Network', 'default/blue', { uid })
-    expect(store.list('Network')).toEqual([])
+    await store.delete(NETWORK, 'default/blue', { uid })
+    expect(store.list(NETWORK)).toEqual([])
   })
 })
 
@@ -162,21 +162,21 @@ describe('what is handed out', () => {
     expect(object.metadata.labels).toEqual({ team: 'a' })
     expect(() => Object.assign(object.metadata, { name: 'red' })).toThrow(TypeError)
     expect(() => Object.assign(object.metadata.labels!, labels)).toThrow(TypeError)
-    expect(() => (store.list('Network') as Network[]).push(object)).toThrow(TypeError)
+    expect(() => (store.list(NETWORK) as Network[]).push(object)).toThrow(TypeError)
   })
 
   it('is the same array until an object of the kind changes', async () => {
     const store = new MemoryStore()
     await store.create(network('blue'))
     await store.create(network('red', { namespace: 'other' }))
-    const all = store.list('Network')
-    const other = store.list('Network', 'other')
+    const all = store.list(NETWORK)
+    const other = store.list(NETWORK, 'other')
     await store.create(networkInterface('nic'))
-    expect(store.list('Network')).toBe(all)
-    expect(store.list('Network', 'other')).toBe(other)
+    expect(store.list(NETWORK)).toBe(all)
+    expect(store.list(NETWORK, 'other')).toBe(other)
     expect(other.map((object) => object.metadata.name)).toEqual(['red'])
-    await store.delete('Network', 'default/blue')
-    expect(store.list('Network')).toEqual(other)
+    await store.delete(NETWORK, 'default/blue')
+    expect(store.list(NETWORK)).toEqual(other)
     expect(all).toHaveLength(2)
   })
 })

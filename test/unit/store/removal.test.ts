@@ -1,3 +1,4 @@
+import { NETWORK } from '../../../src/api/index.ts'
 import { cp, mkdir, open, rename, rm, unlink, writeFile } from 'node:fs/promises'
 import { describe, expect, test as base, vi } from 'vitest'
 import { FollowedFolder, QUICK_REMOVAL, eventually, networkText } from './manifest-folder.ts'
@@ -124,7 +125,7 @@ describe.concurrent('an object that is taken out', () => {
 
   test('and is still in use is a problem that says what it waits for, until it is gone', async ({ folder }) => {
     await folder.open()
-    const network = folder.store!.get('Network', 'default/c')!
+    const network = folder.store!.get(NETWORK, 'default/c')!
     const held = { ...network, metadata: { ...network.metadata, finalizers: ['f'] } }
     const { store } = folder
     await store!.update(held)
@@ -137,14 +138,14 @@ describe.concurrent('an object that is taken out', () => {
     )
     const message = 'is deleted once nothing refers to it: NetworkInterface default/m'
     const inUse = { type: 'InUse', status: 'True', reason: 'Referenced', message, lastTransitionTime: '' } as const
-    const dying = store!.get('Network', 'default/c')!
+    const dying = store!.get(NETWORK, 'default/c')!
     await store!.updateStatus({ ...dying, status: { conditions: [inUse] } })
     await eventually(() =>
       expect(folder.problems()).toEqual([expect.stringContaining(`Network default/c: ${message}`)]),
     )
     await folder.open()
     await eventually(() => expect(folder.problems()).toEqual([expect.stringContaining(message)]))
-    const last = folder.store!.get('Network', 'default/c')!
+    const last = folder.store!.get(NETWORK, 'default/c')!
     await folder.store!.update({ ...last, metadata: { ...last.metadata, finalizers: [] } })
     await eventually(() => expect(folder.problems()).toEqual([]))
   })

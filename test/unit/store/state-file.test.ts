@@ -1,6 +1,8 @@
+import { NETWORK } from '../../../src/api/index.ts'
+import { crc32 } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { MemoryStore } from '../../../src/store/memory.ts'
-import { encodeHeader } from '../../../src/store/state/format.ts'
+import { FIRST_RECORD, encodeHeader, encodeMark, encodeRecord, markOffset } from '../../../src/store/state/format.ts'
 import { StateFile } from '../../../src/store/state/state-file.ts'
 import { CrashingDisk } from './crashing-disk.ts'
 import { network } from './fixtures.ts'
@@ -14,7 +16,28 @@ async function openStore(disk: CrashingDisk) {
 }
 
 const noSpace = () => Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
-const names = (store: MemoryStore) => store.list('Network').map((object) => object.metadata.name)
+const names = (store: MemoryStore) => store.list(NETWORK).map((object) => object.metadata.name)
+
+/** What the version before wrote: Networks blue and red were created, and red was removed. */
+async function fileOfVersion1(): Promise<Buffer> {
+  const made = new MemoryStore()
+  const objects = [await made.create(network('blue')), await made.create(network('red'))]
+  const put = { resourceVersion: 2, put: objects, removed: [] }
+  const removal = { resourceVersion: 3, put: [], removed: ['Network default/red'] }
+  const bytes = Buffer.alloc(64 * 1024)
+  let end = FIRST_RECORD
+  for (const content of [put, removal]) {
+    const record = encodeRecord(JSON.stringify(content), end)
+    record.copy(bytes, end)
+    end += record.length
+  }
+  const header = encodeHeader(bytes.length)
+  header.writeUInt32LE(1, 12)
+  header.writeUInt32LE(crc32(header.subarray(0, 24)), 24)
+  header.copy(bytes)
+  for (const turn of [0, 1]) encodeMark(end).copy(bytes, markOffset(turn))
+  return bytes
+}
 
 describe('a state file', () => {
   it('gives back every object as it was, and goes on counting versions', async () => {
@@ -22,9 +45,9 @@ describe('a state file', () => {
     const first = await openStore(disk)
     const blue = await first.store.create(network('blue', { finalizers: ['f'], labels: { a: 'ä€😀' } }))
     const red = await first.store.create(network('red'))
-    await first.store.delete('Network', 'default/red')
+    await first.store.delete(NETWORK, 'default/red')
     const again = await openStore(disk)
-    expect(again.store.list('Network')).toEqual([blue])
+    expect(again.store.list(NETWORK)).toEqual([blue])
     const green = await again.store.create(network('green'))
     expect(Number(green.metadata.resourceVersion)).toBeGreaterThan(Number(red.metadata.resourceVersion) + 1)
   })
@@ -42,7 +65,7 @@ describe('a state file', () => {
     }
     expect(Math.max(...sizes)).toBeLessThan(size + 200_000)
     expect(disk.paths).toEqual([PATH])
-    expect((await openStore(disk)).store.list('Network')).toEqual([object])
+    expect((await openStore(disk)).store.list(NETWORK)).toEqual([object])
   })
 
   it('drops a write that was never acknowledged, and says so', async () => {
@@ -80,13 +103,33 @@ describe('a state file', () => {
     }
   })
 
+  it('of version 1, which names removed objects by kind alone, is read and written again in this version', async () => {
+    const old = await fileOfVersion1()
+    const disk = new CrashingDisk([[PATH, old]])
+    expect(names((await openStore(disk)).store)).toEqual(['blue'])
+    expect([old.readUInt32LE(12), disk.bytesOf(PATH).readUInt32LE(12)]).toEqual([1, 2])
+    const { store } = await openStore(disk)
+    await store.delete(NETWORK, 'default/blue')
+    expect(names((await openStore(disk)).store)).toEqual([])
+  })
+
+  it('of version 1 is whole after a crash at any effect of writing it again', async () => {
+    const old = await fileOfVersion1()
+    const disk = new CrashingDisk([[PATH, old]])
+    await openStore(disk)
+    for (let count = 0; count <= disk.effects.length; count++) {
+      const crashed = CrashingDisk.after(disk.effects, count, 0, [[PATH, old]])
+      expect(names((await openStore(crashed)).store)).toEqual(['blue'])
+    }
+  })
+
   it('of a newer version is refused and left alone', async () => {
     const bytes = encodeHeader(4096)
-    bytes.writeUInt32LE(2, 12)
+    bytes.writeUInt32LE(3, 12)
     const disk = new CrashingDisk([[PATH, bytes]])
     await expect(StateFile.open(PATH, disk)).rejects.toMatchObject({
       code: 'ERR_STATE_VERSION',
-      message: expect.stringContaining('is of format 2, this natgw knows formats up to 1') as string,
+      message: expect.stringContaining('is of format 3, this natgw knows formats up to 2') as string,
     })
     expect(disk.effects).toEqual([])
   })
@@ -102,7 +145,7 @@ describe('a state file', () => {
         message: expect.stringMatching(/natgw\.state cannot be written: ENOSPC.*; free space on its disk/) as string,
       })
     }
-    expect(store.list('Network')).toEqual([blue])
+    expect(store.list(NETWORK)).toEqual([blue])
     disk.failure = undefined
     await store.create(network('green'))
     expect(names((await openStore(disk)).store)).toEqual(['blue', 'green'])

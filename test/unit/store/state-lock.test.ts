@@ -1,3 +1,4 @@
+import { NETWORK } from '../../../src/api/index.ts'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
@@ -114,7 +115,7 @@ it('the lock of another process names it, and ends with it, kill -9 included', {
     child.kill('SIGKILL')
     await once(child, 'close')
   }
-  expect((await open()).list('Network').length).toBeGreaterThan(0)
+  expect((await open()).list(NETWORK).length).toBeGreaterThan(0)
 })
 
 it('a lock file that says nothing, or nonsense, keeps nobody out', async () => {
