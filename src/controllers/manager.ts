@@ -50,7 +50,7 @@ export async function startControllers(
     networkInterface: (key) => interfaces.queue.add(key),
     natGateway: (key) => gateways.queue.add(key),
     claimer: (key) => garbage.queue.add(key),
-    addressFreed: () => {
+    freedAddress: () => {
       for (const key of natGateways.hungry) gateways.queue.add(key)
     },
   })

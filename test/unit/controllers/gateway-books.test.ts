@@ -16,7 +16,7 @@ let gateway: NATGateway
 /** A store without controllers: whatever is in the book is there because the book was kept right. */
 beforeEach(async () => {
   store = new MemoryStore()
-  const triggers = { network: quiet, networkInterface: quiet, natGateway: quiet, claimer: quiet, addressFreed: quiet }
+  const triggers = { network: quiet, networkInterface: quiet, natGateway: quiet, claimer: quiet, freedAddress: quiet }
   const cluster = new Cluster(store, triggers)
   cluster.follow()
   books = new GatewayBooks(cluster)
