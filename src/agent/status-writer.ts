@@ -1,4 +1,4 @@
-import { NETWORK_INTERFACE } from '../api/index.ts'
+import { mergeConditions, NETWORK_INTERFACE } from '../api/index.ts'
 import type { Condition, NetworkInterface, ObjectKey } from '../api/index.ts'
 import type { ResourceStore } from '../store/store.ts'
 import type { ProgrammedState } from '../desired/record.ts'
@@ -12,6 +12,7 @@ import { causeOf } from '../log/logger.ts'
 import { RateLimitedLog } from '../log/rate-limited-log.ts'
 
 const TYPE = 'Programmed'
+const NONE: Condition[] = []
 /** Milliseconds between bursts of writes, and how many one holds: at 100,000 changes the store gets a stream, not a storm. */
 const BURST_PAUSE = 250
 const BURST_SIZE = 100
@@ -150,32 +151,10 @@ export class StatusWriter {
   #changeOf(key: ObjectKey, object: NetworkInterface | undefined): NetworkInterface | undefined {
     const state = this.#options.programmedState(key)
     if (object === undefined || state === 'notLocal') return undefined
-    const before = object.status?.conditions ?? []
-    const conditions = withProgrammed(before, state, object.metadata.generation, timestamp(this.#options.clock))
-    return conditions === before ? undefined : { ...object, status: { ...object.status, conditions } }
+    const before = object.status?.conditions
+    const updates = state === undefined ? [] : [{ type: TYPE, ...state }]
+    const now = timestamp(this.#options.clock)
+    const conditions = mergeConditions(before ?? NONE, updates, object.metadata.generation, now, state ? [] : [TYPE])
+    return conditions === (before ?? NONE) ? undefined : { ...object, status: { ...object.status, conditions } }
   }
-}
-
-/**
- * The conditions with `Programmed` as the state says and all others as they were.
- * @param now RFC 3339
- * @returns the same array when nothing differs
- */
-export function withProgrammed(
-  conditions: Condition[],
-  state: ProgrammedState | undefined,
-  observedGeneration: number,
-  now: string,
-): Condition[] {
-  const before = conditions.find(({ type }) => type === TYPE)
-  const others = (): Condition[] => conditions.filter(({ type }) => type !== TYPE)
-  if (state === undefined) return before === undefined ? conditions : others()
-  const same =
-    before?.status === state.status &&
-    before.reason === state.reason &&
-    before.message === state.message &&
-    before.observedGeneration === observedGeneration
-  if (same) return conditions
-  const lastTransitionTime = before?.status === state.status ? before.lastTransitionTime : now
-  return [...others(), { type: TYPE, ...state, lastTransitionTime, observedGeneration }]
 }

@@ -1,4 +1,5 @@
 export * from './annotations.ts'
+export * from './conditions.ts'
 export * from './foreign.ts'
 export * from './immutable.ts'
 export * from './kinds.ts'

@@ -60,3 +60,7 @@ export class NatGwError extends Error {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
+
+export function isError(error: unknown, code: ErrorCode): error is NatGwError {
+  return error instanceof NatGwError && error.code === code
+}

@@ -4,7 +4,7 @@ import type { IpPool, PoolAddress } from '../../allocation/ip-pool.ts'
 import { sliceCapacity } from '../../allocation/port-range.ts'
 import { claimRefTo } from '../view/claims.ts'
 import type { Cluster } from '../view/cluster.ts'
-import { isError } from '../runtime/controller.ts'
+import { isError } from '../../errors/errors.ts'
 import { identityOf, trailing } from '../runtime/live.ts'
 
 /** A public address of a gateway, under its name in status.ips. */

@@ -1,15 +1,14 @@
 import { keyOf, NETWORK } from '../../api/index.ts'
-import type { NATGateway } from '../../api/index.ts'
+import type { ConditionUpdate, NATGateway } from '../../api/index.ts'
 import type { IpPool } from '../../allocation/ip-pool.ts'
 import { networkKeyOf } from '../../allocation/lookups.ts'
 import type { Cluster } from '../view/cluster.ts'
 import type { GatewayAddress } from './gateway-addresses.ts'
 import type { Outlook } from '../view/outlook.ts'
-import type { Finding } from '../runtime/status.ts'
 import { count } from '../runtime/status.ts'
 
 type Status = NonNullable<NATGateway['status']>
-type Ready = Omit<Finding, 'type' | 'status'>
+type Ready = Omit<ConditionUpdate, 'type' | 'status'>
 
 /** Why a gateway serves nobody at all; undefined when it is to serve. */
 export function obstacle(cluster: Cluster, gateway: NATGateway): { ready: Ready; winner?: NATGateway } | undefined {
@@ -37,10 +36,10 @@ export function idleStatus(
   ready: Ready,
   waiting: number,
   winner: NATGateway | undefined,
-): { status: Omit<Status, 'conditions'>; findings: Finding[] } {
+): { status: Omit<Status, 'conditions'>; updates: ConditionUpdate[] } {
   return {
     status: { ips: [], slices: { total: 0, used: 0, free: 0, waiting } },
-    findings: [{ type: 'Ready', status: 'False', ...ready }, conflictFinding(winner)],
+    updates: [{ type: 'Ready', status: 'False', ...ready }, conflictFinding(winner)],
   }
 }
 
@@ -52,14 +51,14 @@ export function servingStatus(
   waiting: number,
   pool: IpPool,
   outlook: Outlook,
-): { status: Omit<Status, 'conditions'>; findings: Finding[] } {
+): { status: Omit<Status, 'conditions'>; updates: ConditionUpdate[] } {
   const total = addresses.reduce((sum, { capacity }) => sum + capacity, 0)
   return {
     status: {
       ips: addresses.map(({ entryName, ip }) => ({ name: entryName, ip })),
       slices: { total, used, free: total - used, waiting },
     },
-    findings: [
+    updates: [
       blockedFinding(addresses, outlook) ?? readyFinding(gateway, addresses.length, total, waiting, pool),
       conflictFinding(undefined),
       ...hostConflictFinding(gateway, addresses, outlook),
@@ -67,7 +66,13 @@ export function servingStatus(
   }
 }
 
-function readyFinding(gateway: NATGateway, addresses: number, total: number, waiting: number, pool: IpPool): Finding {
+function readyFinding(
+  gateway: NATGateway,
+  addresses: number,
+  total: number,
+  waiting: number,
+  pool: IpPool,
+): ConditionUpdate {
   const ports = gateway.spec.portsPerNetworkInterface
   if (addresses === 0) {
     const why =
@@ -92,7 +97,7 @@ function readyFinding(gateway: NATGateway, addresses: number, total: number, wai
 }
 
 /** Machines may have their slices and get nowhere. */
-function blockedFinding(addresses: readonly GatewayAddress[], outlook: Outlook): Finding | undefined {
+function blockedFinding(addresses: readonly GatewayAddress[], outlook: Outlook): ConditionUpdate | undefined {
   const obstacle =
     outlook.blocker() ??
     addresses
@@ -107,7 +112,7 @@ function hostConflictFinding(
   { status }: NATGateway,
   addresses: readonly GatewayAddress[],
   outlook: Outlook,
-): Finding[] {
+): ConditionUpdate[] {
   const type = 'HostConflict'
   const problem = addresses.map(({ ip }) => outlook.addressProblem(ip)).find((each) => each !== undefined)
   if (problem !== undefined) return [{ type, status: 'True', ...problem }]
@@ -116,7 +121,7 @@ function hostConflictFinding(
   return [{ type, status: 'False', reason: 'NoConflict', message }]
 }
 
-function conflictFinding(winner: NATGateway | undefined): Finding {
+function conflictFinding(winner: NATGateway | undefined): ConditionUpdate {
   if (winner === undefined) {
     const message = 'no other gateway serves this Network and family'
     return { type: 'Conflicted', status: 'False', reason: 'NoConflict', message }

@@ -5,7 +5,7 @@ import { natTableName } from '../../allocation/lookups.ts'
 import type { SliceAllocator } from '../../allocation/slice-allocator.ts'
 import type { Cluster } from '../view/cluster.ts'
 import type { NewObject } from '../../store/store.ts'
-import { isError } from '../runtime/controller.ts'
+import { isError } from '../../errors/errors.ts'
 import type { GatewayAddress } from './gateway-addresses.ts'
 import { identityOf, trailing } from '../runtime/live.ts'
 

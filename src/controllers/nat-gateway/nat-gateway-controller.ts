@@ -1,5 +1,5 @@
-import { FINALIZERS, keyOf, NAT_GATEWAY } from '../../api/index.ts'
-import type { NATGateway, ObjectKey } from '../../api/index.ts'
+import { FINALIZERS, keyOf, mergeConditions, NAT_GATEWAY } from '../../api/index.ts'
+import type { ConditionUpdate, NATGateway, ObjectKey } from '../../api/index.ts'
 import type { IpPool } from '../../allocation/ip-pool.ts'
 import type { SliceAllocation } from '../../allocation/port-slices.ts'
 import type { SliceAllocator } from '../../allocation/slice-allocator.ts'
@@ -16,8 +16,7 @@ import { idleStatus, obstacle, servingStatus } from './gateway-status.ts'
 import { GatewayTables } from './gateway-tables.ts'
 import type { Logger } from '../../log/logger.ts'
 import type { Outlook } from '../view/outlook.ts'
-import type { Finding } from '../runtime/status.ts'
-import { mergeConditions, writeStatus } from '../runtime/status.ts'
+import { writeStatus } from '../runtime/status.ts'
 
 /**
  * Gives every interface that a gateway is to serve its port slice: as many public addresses as that takes, one NATTable
@@ -123,13 +122,13 @@ export class NatGatewayReconciler {
 
   async #report(
     gateway: NATGateway,
-    { status, findings }: { status: Omit<NonNullable<NATGateway['status']>, 'conditions'>; findings: Finding[] },
+    { status, updates }: { status: Omit<NonNullable<NATGateway['status']>, 'conditions'>; updates: ConditionUpdate[] },
   ): Promise<void> {
     const now = timestamp(this.#clock)
     const written = await writeStatus(this.#cluster.store, gateway, ({ status: present, metadata }) => ({
       ...present,
       ...status,
-      conditions: mergeConditions(present?.conditions, findings, metadata.generation, now),
+      conditions: mergeConditions(present?.conditions, updates, metadata.generation, now),
     }))
     const key = keyOf(gateway.metadata)
     if (written !== undefined) this.#cluster.wrote(key, NAT_GATEWAY, key, written)

@@ -1,5 +1,5 @@
-import { keyOf, NETWORK_INTERFACE } from '../../api/index.ts'
-import type { NATGateway, NetworkInterface, ObjectKey } from '../../api/index.ts'
+import { conditionOf, keyOf, mergeConditions, NETWORK_INTERFACE } from '../../api/index.ts'
+import type { ConditionUpdate, NATGateway, NetworkInterface, ObjectKey } from '../../api/index.ts'
 import type { IpPool } from '../../allocation/ip-pool.ts'
 import { addressOf, networkKeyOf } from '../../allocation/lookups.ts'
 import type { Clock } from '../../time/clock.ts'
@@ -7,8 +7,7 @@ import { timestamp } from '../../time/clock.ts'
 import type { Cluster } from '../view/cluster.ts'
 import { hasPublicAddress, judge } from '../view/eligibility.ts'
 import type { Verdict } from '../view/eligibility.ts'
-import type { Finding } from '../runtime/status.ts'
-import { conditionOf, count, mergeConditions, writeStatus } from '../runtime/status.ts'
+import { count, writeStatus } from '../runtime/status.ts'
 
 type State = NonNullable<NonNullable<NetworkInterface['status']>['state']>
 
@@ -48,7 +47,7 @@ export class NetworkInterfaceReconciler {
     const accepted = verdict.reason === 'Accepted'
     const state = STATES[verdict.reason]
     const now = timestamp(this.#clock)
-    const findings: Finding[] = [
+    const updates: ConditionUpdate[] = [
       { type: 'Accepted', status: accepted ? 'True' : 'False', ...verdict },
       { type: 'NATReady', ...(accepted ? this.#nat(networkInterface) : notReady('NotAccepted', verdict.message)) },
     ]
@@ -57,11 +56,11 @@ export class NetworkInterfaceReconciler {
       state,
       lastStateTransitionTime: status?.state === state ? (status.lastStateTransitionTime ?? now) : now,
       ips: accepted ? spec.ips.map(({ value }) => value) : [],
-      conditions: mergeConditions(status?.conditions, findings, metadata.generation, now),
+      conditions: mergeConditions(status?.conditions, updates, metadata.generation, now),
     }
   }
 
-  #nat(networkInterface: NetworkInterface): Omit<Finding, 'type'> {
+  #nat(networkInterface: NetworkInterface): Omit<ConditionUpdate, 'type'> {
     const { metadata, spec } = networkInterface
     if (hasPublicAddress(networkInterface, 'IPv4') && addressOf(networkInterface, 'IPv4') !== undefined) {
       const message = `spec.virtualIP: VirtualIP ${spec.virtualIP?.virtualIPRef.name} is its own public address; NAT gateways leave it alone`
@@ -82,7 +81,7 @@ export class NetworkInterfaceReconciler {
     return serving === undefined ? familyNotServed(networkInterface, gateway) : this.#waiting(serving)
   }
 
-  #waiting(gateway: NATGateway): Omit<Finding, 'type'> {
+  #waiting(gateway: NATGateway): Omit<ConditionUpdate, 'type'> {
     const name = `NATGateway ${keyOf(gateway.metadata)}`
     const ready = conditionOf(gateway, 'Ready')
     if (ready?.reason !== 'PoolExhausted' && ready?.reason !== 'NoPublicIP') {
@@ -98,7 +97,7 @@ export class NetworkInterfaceReconciler {
   }
 }
 
-function familyNotServed({ spec }: NetworkInterface, gateway: NATGateway): Omit<Finding, 'type'> {
+function familyNotServed({ spec }: NetworkInterface, gateway: NATGateway): Omit<ConditionUpdate, 'type'> {
   const supported = gateway.spec.ipFamily === 'IPv4' ? '' : ' (which is not supported yet)'
   const message =
     `NATGateway ${keyOf(gateway.metadata)} serves ${gateway.spec.ipFamily}${supported}, ` +
@@ -106,6 +105,6 @@ function familyNotServed({ spec }: NetworkInterface, gateway: NATGateway): Omit<
   return notReady('FamilyNotServed', message)
 }
 
-function notReady(reason: string, message: string): Omit<Finding, 'type'> {
+function notReady(reason: string, message: string): Omit<ConditionUpdate, 'type'> {
   return { status: 'False', reason, message }
 }

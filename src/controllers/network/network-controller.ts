@@ -3,24 +3,24 @@ import {
   FINALIZERS,
   groupKindOf,
   keyOf,
+  mergeConditions,
   nameOf,
   NAT_GATEWAY,
   NETWORK,
   NETWORK_ID,
   NETWORK_INTERFACE,
 } from '../../api/index.ts'
-import type { NATGateway, Network, NetworkID, NetworkInterface, ObjectKey } from '../../api/index.ts'
+import type { ConditionUpdate, NATGateway, Network, NetworkID, NetworkInterface, ObjectKey } from '../../api/index.ts'
 import { networkKeyOf } from '../../allocation/lookups.ts'
 import { idInProviderId, networkProviderId, nextNetworkId } from '../../allocation/network-ids.ts'
 import { claimRefTo } from '../view/claims.ts'
 import type { Clock } from '../../time/clock.ts'
 import { timestamp } from '../../time/clock.ts'
 import type { Cluster } from '../view/cluster.ts'
-import { isError } from '../runtime/controller.ts'
+import { isError } from '../../errors/errors.ts'
 import { addFinalizer, removeFinalizer } from '../runtime/finalizers.ts'
 import { expectNone, identityOf } from '../runtime/live.ts'
-import type { Finding } from '../runtime/status.ts'
-import { listNames, mergeConditions, writeStatus } from '../runtime/status.ts'
+import { listNames, writeStatus } from '../runtime/status.ts'
 
 type State = NonNullable<NonNullable<Network['status']>['state']>
 
@@ -84,7 +84,7 @@ export class NetworkReconciler {
     if (users.length > 0) {
       const names = listNames(users.map((user) => nameOf(groupKindOf(user), keyOf(user.metadata))).sort())
       const message = `is deleted once nothing refers to it: ${names}`
-      const finding: Finding = { type: 'InUse', status: 'True', reason: 'Referenced', message }
+      const finding: ConditionUpdate = { type: 'InUse', status: 'True', reason: 'Referenced', message }
       return this.#report(network, network.status?.state ?? 'Pending', finding)
     }
     await this.#expectUnused(network)
@@ -154,7 +154,7 @@ export class NetworkReconciler {
     return claim === undefined ? 'another' : `${claim.resource} ${claim.namespace}/${claim.name}`
   }
 
-  async #report(network: Network, state: State, finding: Finding): Promise<void> {
+  async #report(network: Network, state: State, finding: ConditionUpdate): Promise<void> {
     await writeStatus(this.#cluster.store, network, ({ status, metadata }) => ({
       ...status,
       state,

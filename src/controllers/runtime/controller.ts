@@ -1,4 +1,4 @@
-import { NatGwError, messageOf } from '../../errors/errors.ts'
+import { NatGwError, isError, messageOf } from '../../errors/errors.ts'
 import type { Clock } from '../../time/clock.ts'
 import type { Logger } from '../../log/logger.ts'
 import { causeOf } from '../../log/logger.ts'
@@ -62,8 +62,4 @@ export class Controller {
     await this.queue.stop()
     this.#failures.close()
   }
-}
-
-export function isError(error: unknown, code: NatGwError['code']): boolean {
-  return error instanceof NatGwError && error.code === code
 }

@@ -1,18 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import { groupKindOf, keyOf } from '../../api/index.ts'
-import type { Condition, NATGateway, Network, NetworkInterface } from '../../api/index.ts'
+import type { NATGateway, Network, NetworkInterface } from '../../api/index.ts'
 import type { ResourceStore } from '../../store/store.ts'
-import { isError } from './controller.ts'
+import { isError } from '../../errors/errors.ts'
 
 type WithStatus = Network | NetworkInterface | NATGateway
-
-/** A condition as a reconciler finds it; the time of its last transition follows from the one before. */
-export interface Finding {
-  type: string
-  status: Condition['status']
-  reason: string
-  message: string
-}
 
 const ATTEMPTS = 10
 
@@ -46,25 +38,6 @@ export async function writeStatus<T extends WithStatus>(
   }
 }
 
-/**
- * The conditions with those of the findings' types replaced; other types belong to others and stay as they are.
- * @param now RFC 3339
- */
-export function mergeConditions(
-  present: readonly Condition[] | undefined,
-  findings: readonly Finding[],
-  observedGeneration: number,
-  now: string,
-): Condition[] {
-  const merged = new Map((present ?? []).map((condition) => [condition.type, condition]))
-  for (const finding of findings) {
-    const before = merged.get(finding.type)
-    const lastTransitionTime = before?.status === finding.status ? before.lastTransitionTime : now
-    merged.set(finding.type, { ...finding, lastTransitionTime, observedGeneration })
-  }
-  return [...merged.values()]
-}
-
 /** Names of objects for a message: the first few, and how many more there are. */
 export function listNames(names: readonly string[]): string {
   const shown = names.slice(0, 3).join(', ')
@@ -74,8 +47,4 @@ export function listNames(names: readonly string[]): string {
 /** `1 slice`, `2 slices`. */
 export function count(number: number, singular: string, plural = `${singular}s`): string {
   return `${number} ${number === 1 ? singular : plural}`
-}
-
-export function conditionOf(object: { status?: { conditions?: Condition[] } }, type: string): Condition | undefined {
-  return object.status?.conditions?.find((condition) => condition.type === type)
 }
