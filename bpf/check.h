@@ -62,7 +62,7 @@ static long frame_sum_step(__u32 step, struct frame_sum *f)
 }
 
 /* Whether `length` bytes of the frame, wherever they lie in its buffer, hold a checksum that is right. */
-__noinline int frame_sum_right(struct xdp_md *ctx, __u32 offset, __u32 length)
+__noinline bool frame_sum_right(struct xdp_md *ctx, __u32 offset, __u32 length)
 {
 	struct frame_sum f = {.ctx = ctx, .at = offset, .left = length};
 
@@ -74,7 +74,7 @@ struct option_walk {
 	__u8 options[IP_OPTIONS_ROOM];
 	__u32 at;
 	__u32 length; /* of all options */
-	__u32 reason; /* enum drop_reason */
+	enum drop_reason reason;
 };
 
 static long option_step(__u32 step, struct option_walk *walk)
@@ -109,10 +109,10 @@ static long option_step(__u32 step, struct option_walk *walk)
 }
 
 /*
- * An IPv4 header that is not the bare one of 20 bytes. DROP_NONE, or what is wrong with it; DROP_IP_OPTION stands
- * for options that record addresses, which no translated packet may carry.
+ * An IPv4 header that is not the bare one of 20 bytes. DROP_IP_OPTION stands for options that record addresses, which
+ * no translated packet may carry; the header is right otherwise.
  */
-__noinline int ipv4_header_check_slow(struct xdp_md *ctx)
+__noinline enum drop_reason ipv4_header_check_slow(struct xdp_md *ctx)
 {
 	struct option_walk walk = {};
 	__u32 header, length;
@@ -135,20 +135,19 @@ __noinline int ipv4_header_check_slow(struct xdp_md *ctx)
 	return frame_sum_right(ctx, ETH_HLEN, header) ? walk.reason : DROP_CHECKSUM;
 }
 
-static __always_inline int ipv4_is_bare(const struct iphdr *ip)
+static __always_inline bool ipv4_is_bare(const struct iphdr *ip)
 {
 	return *(const __u8 *)ip == 0x45; /* version 4, 20 bytes */
 }
 
-static __always_inline int ipv4_bare_sum_right(const struct iphdr *ip)
+static __always_inline bool ipv4_bare_sum_right(const struct iphdr *ip)
 {
 	const __u32 *word = (const __u32 *)ip;
 
 	return csum_is_right((__u64)word[0] + word[1] + word[2] + word[3] + word[4]);
 }
 
-/* DROP_NONE, or why the header must not be acted upon. */
-static __always_inline int ipv4_header_check(struct xdp_md *ctx, const struct iphdr *ip)
+static __always_inline enum drop_reason ipv4_header_check(struct xdp_md *ctx, const struct iphdr *ip)
 {
 	if (likely(ipv4_is_bare(ip)))
 		return likely(ipv4_bare_sum_right(ip)) ? DROP_NONE : DROP_CHECKSUM;
@@ -157,31 +156,31 @@ static __always_inline int ipv4_header_check(struct xdp_md *ctx, const struct ip
 
 /*
  * Makes the frame as long as the packet in it and the padding that Ethernet asks for. The frame may go on in fragments
- * of the buffer, behind data_end. Returns 0 where it is shorter than its packet.
+ * of the buffer, behind data_end.
  */
-static __always_inline int frame_trim(struct xdp_md *ctx, struct packet *p, void **data_end)
+static __always_inline enum drop_reason frame_trim(struct xdp_md *ctx, struct packet *p, void **data_end)
 {
 	__u32 length = bpf_ntohs(p->ip->tot_len), frame = *data_end - (void *)p->ip;
 	void *data;
 
 	if (likely(frame == length))
-		return 1;
+		return DROP_NONE;
 	frame = bpf_xdp_get_buff_len(ctx) - ETH_HLEN;
 	if (frame < length)
-		return 0;
+		return DROP_MALFORMED;
 	if (length < IP_PADDED_LENGTH)
 		length = IP_PADDED_LENGTH;
 	if (frame <= length)
-		return 1;
+		return DROP_NONE;
 	if (bpf_xdp_adjust_tail(ctx, (int)length - (int)frame))
-		return 0;
+		return DROP_MALFORMED;
 	data = (void *)(long)ctx->data;
 	*data_end = (void *)(long)ctx->data_end;
 	if (data + sizeof(struct ethhdr) + sizeof(struct iphdr) > *data_end)
-		return 0;
+		return DROP_MALFORMED;
 	p->eth = data;
 	p->ip = data + sizeof(struct ethhdr);
-	return 1;
+	return DROP_NONE;
 }
 
 /*
@@ -189,7 +188,7 @@ static __always_inline int frame_trim(struct xdp_md *ctx, struct packet *p, void
  * at (RFC 5508 REQ-3c). A quote that is cut short is left to quote_parse(). `header` and `length` are those of the
  * packet.
  */
-__noinline int icmp_error_check(struct xdp_md *ctx, __u32 header, __u32 length)
+__noinline enum drop_reason icmp_error_check(struct xdp_md *ctx, __u32 header, __u32 length)
 {
 	const __u32 icmp = sizeof(struct icmphdr), offset = ETH_HLEN + header;
 	__u32 quoted;

@@ -30,14 +30,13 @@ static __always_inline void count_packet(enum counter packets, __u32 length)
 	values[packets + 1] += length;
 }
 
-static __always_inline int drop(enum drop_reason reason)
+static __always_inline void count_drop(enum drop_reason reason)
 {
 	__u32 key = reason;
 	__u64 *value = bpf_map_lookup_elem(&drops, &key);
 
 	if (value)
 		*value += 1;
-	return XDP_DROP;
 }
 
 static __always_inline __u32 now_jiffies(void)
@@ -46,7 +45,7 @@ static __always_inline __u32 now_jiffies(void)
 }
 
 /* Times wrap: `a` is at or after `b`. */
-static __always_inline int time_reached(__u32 a, __u32 b)
+static __always_inline bool time_reached(__u32 a, __u32 b)
 {
 	return (__s32)(a - b) >= 0;
 }

@@ -77,7 +77,7 @@ static __always_inline void usage_raise(struct slice_state *state, __u32 protoco
 }
 
 /* A new mapping, in its probe window or else in any free slot. Caller holds the lock. */
-static __always_inline int mapping_make(struct new_flow *flow, const struct slot_range *range)
+static __always_inline enum drop_reason mapping_make(struct new_flow *flow, const struct slot_range *range)
 {
 	struct slice_state *state = flow->state;
 	__u32 protocol = flow->request->protocol;
@@ -123,7 +123,7 @@ static __always_inline int mapping_make(struct new_flow *flow, const struct slot
 }
 
 /* The expired session at `index` of `sessions`, whose remote is asked for again, lives again. Caller holds the lock. */
-static __always_inline int session_renew(struct new_flow *flow, __u32 index, __u64 live)
+static __always_inline enum drop_reason session_renew(struct new_flow *flow, __u32 index, __u64 live)
 {
 	struct session_entry *entry = bpf_map_lookup_elem(&sessions, &index);
 
@@ -141,7 +141,8 @@ static __always_inline int session_renew(struct new_flow *flow, __u32 index, __u
 
 /* One more entry of `sessions` for the mapping in `slot`. Caller holds the lock; other slices take entries at the same
  * time. */
-static __always_inline int session_add(struct new_flow *flow, struct slot *slot, __u32 slot_number, __u64 live)
+static __always_inline enum drop_reason session_add(struct new_flow *flow, struct slot *slot, __u32 slot_number,
+						    __u64 live)
 {
 	struct flow_request *request = flow->request;
 	__u32 zero = 0, *total = bpf_map_lookup_elem(&session_use, &zero), index;
@@ -179,7 +180,7 @@ static __always_inline int session_add(struct new_flow *flow, struct slot *slot,
  * A session of the living mapping in `slot` with a remote that has none alive. Caller holds the lock. The slot and all
  * entries where the remote may have a session are looked at first, so that it never has two.
  */
-static __always_inline int session_make(struct new_flow *flow, struct slot *slot, __u32 slot_number)
+static __always_inline enum drop_reason session_make(struct new_flow *flow, struct slot *slot, __u32 slot_number)
 {
 	__u64 live = word_make(slot_number, word_generation(READ_ONCE(slot->owner)), WORD_LIVE);
 	__u64 remote = request_remote(flow->request);
@@ -199,7 +200,7 @@ static __always_inline int session_make(struct new_flow *flow, struct slot *slot
 	return DROP_NONE;
 }
 
-static __always_inline int flow_make_locked(struct new_flow *flow)
+static __always_inline enum drop_reason flow_make_locked(struct new_flow *flow)
 {
 	struct flow_request *request = flow->request;
 	__u64 endpoint = request_endpoint(request);
@@ -238,7 +239,7 @@ static __always_inline int flow_make_locked(struct new_flow *flow)
 }
 
 /* Places that no flow may be opened to by way of the gateway. */
-static __always_inline int destination_refused(__u32 vni, __be32 destination)
+static __always_inline bool destination_refused(__u32 vni, __be32 destination)
 {
 	struct interface_key inside = {.vni = vni, .address = destination};
 	struct address_key nat = {.address = destination};
@@ -246,12 +247,12 @@ static __always_inline int destination_refused(__u32 vni, __be32 destination)
 	__u32 first = host >> 24;
 
 	if (first == 0 || first == 127 || first >= 224 || (host >> 16) == 0xa9fe)
-		return 1;
+		return true;
 	return bpf_map_lookup_elem(&interfaces, &inside) || bpf_map_lookup_elem(&addresses, &nat);
 }
 
-/* DROP_NONE for a packet that flows begin with. */
-static __always_inline int flow_may_begin(__u32 protocol, __u32 tcp_flags, __u32 icmp_type)
+/* Whether flows begin with such a packet. */
+static __always_inline enum drop_reason flow_may_begin(__u32 protocol, __u32 tcp_flags, __u32 icmp_type)
 {
 	const __u32 bits = TCP_FLAG_SYN_BIT | TCP_FLAG_ACK_BIT | TCP_FLAG_RST_BIT | TCP_FLAG_FIN_BIT;
 
@@ -264,11 +265,12 @@ static __always_inline int flow_may_begin(__u32 protocol, __u32 tcp_flags, __u32
  * Why a packet that would open a flow ends here because its slice has no port left, or not another session; counted
  * then. Asked before anything else: a sender at its limit goes on sending. `slot`: of the inside endpoint, or NULL.
  */
-static __always_inline int flow_refusal(const struct settings *s, const struct slice *slice, __u32 slice_index,
-					const struct slot *slot, const struct packet *p, __u32 now)
+static __always_inline enum drop_reason flow_refusal(const struct settings *s, const struct slice *slice,
+						     __u32 slice_index, const struct slot *slot, const struct packet *p,
+						     __u32 now)
 {
 	struct slice_state *state = bpf_map_lookup_elem(&slice_states, &slice_index);
-	int reason = DROP_NONE;
+	enum drop_reason reason = DROP_NONE;
 
 	if (!state || p->protocol >= NAT_PROTOCOLS)
 		return DROP_NONE;
@@ -276,8 +278,7 @@ static __always_inline int flow_refusal(const struct settings *s, const struct s
 		reason = DROP_SLICE_FULL;
 	else if (slot && slot_alive(slot, now) && session_alive(&slot->session, now) && !session_allowed(s, state))
 		reason = DROP_SESSION_LIMIT;
-	if (reason == DROP_NONE || flow_may_begin(p->protocol, p->tcp_flags, p->icmp_type) != DROP_NONE ||
-	    host_has_ipv4(p->ip->daddr) || ipv4_is_link_scope(p->ip->daddr))
+	if (reason == DROP_NONE || flow_may_begin(p->protocol, p->tcp_flags, p->icmp_type) != DROP_NONE)
 		return DROP_NONE;
 	if (reason == DROP_SLICE_FULL) {
 		fetch_add(&state->refused, 1);
@@ -286,16 +287,14 @@ static __always_inline int flow_refusal(const struct settings *s, const struct s
 	return reason;
 }
 
-#define FLOW_TO_HOST -1
-
-/* May a packet without a live session open one, and by which way? Returns DROP_NONE, a drop reason, or FLOW_TO_HOST. */
-__noinline int flow_check(struct flow_request *request)
+/* May a packet without a live session, not for the host, open one, and by which way? Fills in the next hop. */
+__noinline enum drop_reason flow_check(struct flow_request *request)
 {
 	struct settings *s;
 	struct slice *slice;
 	struct slice_state *state;
 	__u32 zero = 0, index;
-	int refusal, hop;
+	enum drop_reason reason;
 
 	if (!request)
 		return DROP_LEAK_PREVENTED;
@@ -306,28 +305,22 @@ __noinline int flow_check(struct flow_request *request)
 	if (!s || !slice || !state)
 		return DROP_NO_SLICE;
 
-	if (host_has_ipv4(request->destination) || ipv4_is_link_scope(request->destination))
-		return FLOW_TO_HOST;
-	refusal = flow_may_begin(request->protocol, request->tcp_flags, request->icmp_type);
-	if (refusal != DROP_NONE)
-		return refusal;
+	reason = flow_may_begin(request->protocol, request->tcp_flags, request->icmp_type);
+	if (reason != DROP_NONE)
+		return reason;
 	if (!flow_rate_allows(s, state, request->now))
 		return DROP_FLOW_RATE;
 	if (destination_refused(slice->vni, request->destination))
 		return DROP_DESTINATION;
-	hop = route_lookup(request->destination, index, s->hz);
-	if (hop < 0)
-		return -hop;
-	request->next_hop = hop;
-	return DROP_NONE;
+	return route_lookup(request->destination, index, s->hz, &request->next_hop);
 }
 
-/* The mapping, where there is none, and the session. Returns DROP_NONE or a drop reason. */
-__noinline int flow_make(struct flow_request *request)
+/* The mapping, where there is none, and the session. */
+__noinline enum drop_reason flow_make(struct flow_request *request)
 {
 	struct new_flow flow = {.request = request};
 	__u32 zero = 0, index;
-	int verdict;
+	enum drop_reason reason;
 
 	if (!request)
 		return DROP_LEAK_PREVENTED;
@@ -341,24 +334,24 @@ __noinline int flow_make(struct flow_request *request)
 
 	if (!slice_lock(flow.state))
 		return DROP_CONTENDED;
-	verdict = flow_make_locked(&flow);
+	reason = flow_make_locked(&flow);
 	slice_unlock(flow.state);
-	if (verdict == DROP_NONE)
+	if (reason == DROP_NONE)
 		count(COUNTER_SESSIONS_CREATED, 1);
-	else if (verdict == DROP_SLICE_FULL)
+	else if (reason == DROP_SLICE_FULL)
 		report(EVENT_SLICE_FULL, index, 0, request->protocol, flow.settings->hz);
-	return verdict;
+	return reason;
 }
 
 /*
  * A packet without a live session. Two calls, one after the other, so that what they need of the stack does not add up:
  * Linux 6.1 allows 512 bytes for a chain of calls, each rounded up to 32.
  */
-static __always_inline int flow_open(struct flow_request *request)
+static __always_inline enum drop_reason flow_open(struct flow_request *request)
 {
-	int verdict = flow_check(request);
+	enum drop_reason reason = flow_check(request);
 
-	return verdict == DROP_NONE ? flow_make(request) : verdict;
+	return reason == DROP_NONE ? flow_make(request) : reason;
 }
 
 #endif

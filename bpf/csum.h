@@ -7,6 +7,7 @@
 #define NATGW_CSUM_H
 
 #include <linux/types.h>
+#include <stdbool.h>
 #include <bpf/bpf_helpers.h>
 
 static __always_inline __u32 csum_delta16(__u16 old, __u16 new)
@@ -38,7 +39,7 @@ static __always_inline __u32 csum_fold32(__u64 sum)
  * Whether the sum of up to 2^16 words of 32 bits, any checksum among them included, is that of a header with a right
  * checksum: a multiple of 0xffff. It is not 0, since not all of a header is.
  */
-static __always_inline int csum_is_right(__u64 sum)
+static __always_inline bool csum_is_right(__u64 sum)
 {
 	sum = (sum & 0xffffffff) + (sum >> 32);
 	sum = (sum & 0xffff) + (sum >> 16);

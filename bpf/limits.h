@@ -13,7 +13,7 @@
  * Whether the slice may have one more entry of `sessions`: fewer than are left for all. So n slices that take all they
  * can get end up with an (n + 1)th of the capacity each, and as much is free for every other.
  */
-static __always_inline int session_allowed(const struct settings *s, const struct slice_state *state)
+static __always_inline bool session_allowed(const struct settings *s, const struct slice_state *state)
 {
 	__u32 zero = 0, *total = bpf_map_lookup_elem(&session_use, &zero);
 	__u32 mine = READ_ONCE(state->sessions), taken;
@@ -28,7 +28,7 @@ static __always_inline int session_allowed(const struct settings *s, const struc
  * A token bucket a slice that holds one second's worth. A flow costs `hz`, and each jiffy brings `new_flow_rate`, so
  * that nothing is lost in rounding. Where two CPUs meet, one of them may go without paying.
  */
-static __always_inline int flow_rate_allows(const struct settings *s, struct slice_state *state, __u32 now)
+static __always_inline bool flow_rate_allows(const struct settings *s, struct slice_state *state, __u32 now)
 {
 	__u64 bucket = READ_ONCE(state->flow_bucket), full = (__u64)s->new_flow_rate * s->hz;
 	__u32 elapsed = now - (__u32)(bucket >> 32);

@@ -29,14 +29,14 @@ struct net_device {
 } __attribute__((preserve_access_index));
 
 /* A device that runs a program of this instance: indexes repeat in other namespaces. */
-static __always_inline int device_is_ours(const struct net_device *dev)
+static __always_inline bool device_is_ours(const struct net_device *dev)
 {
 	__u32 zero = 0, ifindex = dev->ifindex;
 	__u32 *scope = bpf_map_lookup_elem(&loss_scope, &zero);
 	struct settings *s;
 
 	if (!scope || *scope != dev->nd_net.net->ns.inum)
-		return 0;
+		return false;
 	s = bpf_map_lookup_elem(&settings, &zero);
 	return (s && s->uplink_ifindex == ifindex) || bpf_map_lookup_elem(&devices, &ifindex);
 }

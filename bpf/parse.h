@@ -11,6 +11,7 @@
 #include <linux/udp.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_endian.h>
+#include <stdbool.h>
 #include "types.h"
 
 /* <linux/icmp.h> and <linux/if_arp.h> pull in the C library's socket headers, which are not for this target. */
@@ -40,15 +41,14 @@ enum icmp_type {
 enum packet_kind {
 	PACKET_FLOW,	   /* TCP, UDP, ICMP echo or echo reply */
 	PACKET_ICMP_ERROR, /* quotes a packet of a flow */
-	PACKET_ICMP_OTHER,
-	PACKET_OTHER_PROTOCOL,
 };
 
 struct packet {
 	struct ethhdr *eth;
 	struct iphdr *ip;
 	void *l4;
-	__u32 length;	/* of the IP packet */
+	__u32 length; /* of the IP packet */
+	enum packet_kind kind;
 	__u32 protocol; /* enum nat_protocol, for PACKET_FLOW */
 	__be16 source;	/* ports; the ICMP identifier in both */
 	__be16 destination;
@@ -61,16 +61,16 @@ struct packet {
 #define TCP_FLAG_RST_BIT 0x04
 #define TCP_FLAG_ACK_BIT 0x10
 
-static __always_inline int icmp_is_error(__u8 type)
+static __always_inline bool icmp_is_error(__u8 type)
 {
 	return type == ICMP_DEST_UNREACH || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETERPROB;
 }
 
 /*
  * The header `p->ip` was checked, and is known to lie within the frame, which is as long as its packet. Sets everything
- * else of `p`. Returns an enum packet_kind, or the negative of an enum drop_reason.
+ * else of `p`, whose layer-4 header lies within the frame then.
  */
-static __always_inline int parse_ipv4(void *data_end, struct packet *p)
+static __always_inline enum drop_reason parse_ipv4(void *data_end, struct packet *p)
 {
 	struct iphdr *ip = p->ip;
 	__u32 header = ip->ihl * 4, length;
@@ -79,51 +79,54 @@ static __always_inline int parse_ipv4(void *data_end, struct packet *p)
 	p->length = bpf_ntohs(ip->tot_len);
 	p->l4 = l4;
 	if (p->length < header)
-		return -DROP_MALFORMED;
+		return DROP_MALFORMED;
 	if (ip->frag_off & bpf_htons(IP_FRAGMENT_MASK))
-		return -DROP_FRAGMENT;
+		return DROP_FRAGMENT;
 
 	if (ip->protocol == IPPROTO_TCP) {
 		struct tcphdr *tcp = l4;
 
 		if ((void *)(tcp + 1) > data_end || p->length < header + sizeof(*tcp))
-			return -DROP_MALFORMED;
+			return DROP_MALFORMED;
 		if (tcp->doff * 4 < sizeof(*tcp) || header + tcp->doff * 4 > p->length)
-			return -DROP_MALFORMED;
+			return DROP_MALFORMED;
 		p->protocol = NAT_PROTOCOL_TCP;
 		p->source = tcp->source;
 		p->destination = tcp->dest;
 		p->tcp_flags = ((__u8 *)tcp)[13];
-		return PACKET_FLOW;
+		p->kind = PACKET_FLOW;
+		return DROP_NONE;
 	}
 	if (ip->protocol == IPPROTO_UDP) {
 		struct udphdr *udp = l4;
 
 		if ((void *)(udp + 1) > data_end)
-			return -DROP_MALFORMED;
+			return DROP_MALFORMED;
 		/* The packet may be longer than its datagram (RFC 9868). */
 		length = bpf_ntohs(udp->len);
 		if (length < sizeof(*udp) || header + length > p->length)
-			return -DROP_MALFORMED;
+			return DROP_MALFORMED;
 		p->protocol = NAT_PROTOCOL_UDP;
 		p->source = udp->source;
 		p->destination = udp->dest;
-		return PACKET_FLOW;
+		p->kind = PACKET_FLOW;
+		return DROP_NONE;
 	}
 	if (ip->protocol == IPPROTO_ICMP) {
 		struct icmphdr *icmp = l4;
 
 		if ((void *)(icmp + 1) > data_end || p->length < header + sizeof(*icmp))
-			return -DROP_MALFORMED;
+			return DROP_MALFORMED;
 		p->protocol = NAT_PROTOCOL_ICMP;
 		p->icmp_type = icmp->type;
 		p->source = icmp->un.echo.id;
 		p->destination = icmp->un.echo.id;
-		if (icmp->type == ICMP_ECHO || icmp->type == ICMP_ECHOREPLY)
-			return PACKET_FLOW;
-		return icmp_is_error(icmp->type) ? PACKET_ICMP_ERROR : PACKET_ICMP_OTHER;
+		p->kind = icmp_is_error(icmp->type) ? PACKET_ICMP_ERROR : PACKET_FLOW;
+		if (p->kind == PACKET_FLOW && icmp->type != ICMP_ECHO && icmp->type != ICMP_ECHOREPLY)
+			return DROP_ICMP_TYPE;
+		return DROP_NONE;
 	}
-	return PACKET_OTHER_PROTOCOL;
+	return DROP_PROTOCOL;
 }
 
 #endif

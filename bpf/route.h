@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Where a packet goes next, and the last steps that every translated packet takes. */
+/* Where a packet goes next. */
 #ifndef NATGW_ROUTE_H
 #define NATGW_ROUTE_H
 
 #include "counters.h"
-#include "csum.h"
 #include "maps.h"
-#include "parse.h"
 
-/* The next hop outside for a destination: an index into next_hops, or the negative of an enum drop_reason. */
-static __noinline int route_lookup(__be32 destination, __u32 slice_index, __u32 hz)
+/* The next hop outside for a destination: `found` is its index in `next_hops`. */
+static __noinline enum drop_reason route_lookup(__be32 destination, __u32 slice_index, __u32 hz, __u32 *found)
 {
 	struct route_key key = {.prefix_length = 32, .address = destination};
 	struct route *route = bpf_map_lookup_elem(&routes, &key);
@@ -17,122 +15,17 @@ static __noinline int route_lookup(__be32 destination, __u32 slice_index, __u32 
 	struct next_hop *hop;
 
 	if (!route || (route->flags & ROUTE_REJECT))
-		return -DROP_NO_ROUTE;
+		return DROP_NO_ROUTE;
 	if (route->flags & ROUTE_ON_LINK) {
 		report(EVENT_NEIGHBOUR_MISSING, slice_index, destination, 0, hz);
-		return -DROP_NO_NEIGHBOUR;
+		return DROP_NO_NEIGHBOUR;
 	}
 	index = route->next_hop;
 	hop = bpf_map_lookup_elem(&next_hops, &index);
 	if (!hop || !(hop->flags & NEXT_HOP_RESOLVED))
-		return -DROP_NO_NEIGHBOUR;
-	return index;
-}
-
-/* One hop less to live; returns what that does to the IP header's checksum, as a delta. */
-static __always_inline __u32 ttl_decrement(struct iphdr *ip)
-{
-	__u16 *word = (__u16 *)&ip->ttl;
-	__u16 old = *word;
-
-	ip->ttl--;
-	return csum_delta16(old, *word);
-}
-
-/*
- * The two words of a slice or a next hop that may change under a program: a MAC each, with the flags and the MTU behind
- * it. Read once, so that what was checked is what is used.
- */
-struct link_layer {
-	__u64 destination; /* MAC, flags */
-	__u64 source;	   /* MAC, MTU */
-};
-
-_Static_assert(offsetof(struct slice, destination_mac) % 8 == 0 && offsetof(struct slice, source_mac) % 8 == 0 &&
-		   offsetof(struct next_hop, destination_mac) % 8 == 0 &&
-		   offsetof(struct next_hop, source_mac) % 8 == 0 &&
-		   offsetof(struct slice, flags) == offsetof(struct slice, destination_mac) + 6 &&
-		   offsetof(struct slice, mtu) == offsetof(struct slice, source_mac) + 6 &&
-		   offsetof(struct next_hop, flags) == offsetof(struct next_hop, destination_mac) + 6 &&
-		   offsetof(struct next_hop, mtu) == offsetof(struct next_hop, source_mac) + 6,
-	       "a MAC and what stands behind it are one aligned word");
-
-/* `macs`: the field destination_mac of a slice or a next hop. */
-static __always_inline struct link_layer link_layer_read(const __u8 *macs)
-{
-	const __u64 *words = (const __u64 *)macs;
-	struct link_layer read = {.destination = READ_ONCE(words[0]), .source = READ_ONCE(words[1])};
-
-	return read;
-}
-
-static __always_inline __u32 link_flags(const struct link_layer *link)
-{
-	return link->destination >> 48;
-}
-
-static __always_inline __u32 link_mtu(const struct link_layer *link)
-{
-	return link->source >> 48;
-}
-
-/* Twelve bytes as three words. */
-static __always_inline void ethernet_rewrite(struct ethhdr *eth, const struct link_layer *link)
-{
-	__u32 *to = (__u32 *)eth;
-
-	to[0] = link->destination;
-	to[1] = (__u32)(link->destination >> 32 & 0xffff) | (__u32)link->source << 16;
-	to[2] = link->source >> 16;
-}
-
-/* Applies a delta to the checksum of the layer-4 header, which is known to lie within the frame. */
-static __always_inline void l4_checksum_apply(struct packet *p, __u32 address_delta, __u32 port_delta)
-{
-	if (p->protocol == NAT_PROTOCOL_TCP) {
-		struct tcphdr *tcp = p->l4;
-
-		tcp->check = csum_apply(tcp->check, address_delta + port_delta);
-	} else if (p->protocol == NAT_PROTOCOL_UDP) {
-		struct udphdr *udp = p->l4;
-
-		if (udp->check) { /* 0: the sender made none (RFC 768) */
-			udp->check = csum_apply(udp->check, address_delta + port_delta);
-			if (!udp->check)
-				udp->check = 0xffff;
-		}
-	} else {
-		struct icmphdr *icmp = p->l4; /* no pseudo header */
-
-		icmp->checksum = csum_apply(icmp->checksum, port_delta);
-	}
-}
-
-/* `address` is a field of the IP header; `port` one of the layer-4 header: a port, or the identifier of an echo. */
-static __always_inline void endpoint_rewrite(struct packet *p, __be32 *address, __be32 new_address, __be16 *port,
-					     __be16 new_port)
-{
-	__u32 address_delta = csum_delta32(*address, new_address);
-	__u32 port_delta = csum_delta16(*port, new_port);
-
-	p->ip->check = csum_apply(p->ip->check, address_delta + ttl_decrement(p->ip));
-	*address = new_address;
-	l4_checksum_apply(p, address_delta, port_delta);
-	*port = new_port;
-}
-
-static __always_inline void source_rewrite(struct packet *p, __be32 address, __be16 port)
-{
-	__be16 *field = p->protocol == NAT_PROTOCOL_ICMP ? &((struct icmphdr *)p->l4)->un.echo.id : p->l4;
-
-	endpoint_rewrite(p, &p->ip->saddr, address, field, port);
-}
-
-static __always_inline void destination_rewrite(struct packet *p, __be32 address, __be16 port)
-{
-	__be16 *field = p->protocol == NAT_PROTOCOL_ICMP ? &((struct icmphdr *)p->l4)->un.echo.id : (__be16 *)p->l4 + 1;
-
-	endpoint_rewrite(p, &p->ip->daddr, address, field, port);
+		return DROP_NO_NEIGHBOUR;
+	*found = index;
+	return DROP_NONE;
 }
 
 #endif

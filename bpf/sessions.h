@@ -47,12 +47,12 @@ static __always_inline __u32 route_word(__u32 generation, __u32 next_hop)
 	return generation << ROUTE_HOP_BITS | (next_hop & (MAX_NEXT_HOPS - 1));
 }
 
-static __always_inline int route_is_current(__u32 word, __u32 generation)
+static __always_inline bool route_is_current(__u32 word, __u32 generation)
 {
 	return word >> ROUTE_HOP_BITS == generation << ROUTE_HOP_BITS >> ROUTE_HOP_BITS;
 }
 
-static __always_inline int session_alive(const struct session *session, __u32 now)
+static __always_inline bool session_alive(const struct session *session, __u32 now)
 {
 	return !time_reached(now, session->expires);
 }
@@ -134,8 +134,8 @@ static __always_inline __u32 session_window_size(const struct session *session)
 }
 
 /* A segment that is not one of many in an established connection. Returns whether the timer of the state begins. */
-static __always_inline int tcp_advance(struct session *session, const struct packet *p, const struct tcphdr *tcp,
-				       const void *data_end, int from_inside)
+static __always_inline bool tcp_advance(struct session *session, const struct packet *p, const struct tcphdr *tcp,
+					const void *data_end, int from_inside)
 {
 	const __u8 flags = p->tcp_flags, begins = TCP_FLAG_SYN_BIT | TCP_FLAG_ACK_BIT;
 	__u32 state = session->tcp & SESSION_TCP_STATE, sequence = bpf_ntohl(tcp->seq);
@@ -172,8 +172,8 @@ static __always_inline int tcp_advance(struct session *session, const struct pac
  * Whether the packet gives the session a new lease of life. UDP from outside does where it is accepted (RFC 4787 REQ-6,
  * RFC 7857 §7), unless settings say otherwise; an answer to a ping, which follows the request, does not.
  */
-static __always_inline int session_renews(const struct settings *s, struct session *session, const struct packet *p,
-					  const void *data_end, int from_inside)
+static __always_inline bool session_renews(const struct settings *s, struct session *session, const struct packet *p,
+					   const void *data_end, int from_inside)
 {
 	const __u8 bits = TCP_FLAG_SYN_BIT | TCP_FLAG_ACK_BIT | TCP_FLAG_RST_BIT | TCP_FLAG_FIN_BIT;
 	const struct tcphdr *tcp = p->l4;

@@ -231,7 +231,7 @@ static __always_inline struct slot *slot_lookup(const struct slot_range *range, 
 
 /* A mapping lives as long as one of its sessions: the one in the slot, or an entry of `sessions` until it is removed.
  */
-static __always_inline int slot_alive(const struct slot *slot, __u32 now)
+static __always_inline bool slot_alive(const struct slot *slot, __u32 now)
 {
 	return word_state(READ_ONCE(slot->owner)) == WORD_LIVE &&
 	       (!time_reached(now, READ_ONCE(slot->session.expires)) || READ_ONCE(slot->further));
@@ -253,18 +253,18 @@ static long lock_try(__u32 turn, struct lock_attempt *attempt)
 	return 1;
 }
 
-static __always_inline int slice_lock_if_free(struct slice_state *state)
+static __always_inline bool slice_lock_if_free(struct slice_state *state)
 {
 	return compare_exchange(&state->lock, 0, 1) == 0;
 }
 
 /* Bounded: a virtual CPU that lost its turn while it has the lock costs this packet, not this CPU. */
-static __always_inline int slice_lock(struct slice_state *state)
+static __always_inline bool slice_lock(struct slice_state *state)
 {
 	struct lock_attempt attempt = {.lock = &state->lock};
 
 	if (slice_lock_if_free(state))
-		return 1;
+		return true;
 	bpf_loop(LOCK_SPINS, lock_try, &attempt, 0);
 	return attempt.taken;
 }

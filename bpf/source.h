@@ -14,7 +14,7 @@ struct source {
 };
 
 /* The agent gives a slice the device of its owner, so that a slice of another Network never has this one. */
-static __always_inline int slice_serves(const struct slice *slice, __be32 address, __u32 ifindex)
+static __always_inline bool slice_serves(const struct slice *slice, __be32 address, __u32 ifindex)
 {
 	return (slice->flags & SLICE_ACTIVE) && slice->inside_address == address && slice->ifindex == ifindex;
 }
@@ -23,7 +23,7 @@ static __always_inline int slice_serves(const struct slice *slice, __be32 addres
  * Whether the frame comes from the station that the slice is bound to; anyone's will do where it is bound to none. The
  * address and the flag are one word, as for link_layer_read.
  */
-static __always_inline int slice_admits(const struct slice *slice, const struct ethhdr *eth)
+static __always_inline bool slice_admits(const struct slice *slice, const struct ethhdr *eth)
 {
 	__u64 word = READ_ONCE(*(const __u64 *)slice->destination_mac);
 
@@ -31,8 +31,8 @@ static __always_inline int slice_admits(const struct slice *slice, const struct 
 	       (word & 0xffffffffffff) == (mac_first(eth->h_source) | (__u64)mac_last(eth->h_source) << 16);
 }
 
-/* By way of the device's Network and the interface. DROP_NONE or why there is none. */
-static __always_inline int source_look_up(__be32 address, __u32 ifindex, struct source *found)
+/* By way of the device's Network and the interface. */
+static __always_inline enum drop_reason source_lookup_slow(__be32 address, __u32 ifindex, struct source *found)
 {
 	struct device *device = bpf_map_lookup_elem(&devices, &ifindex);
 	struct interface_key key = {.address = address};
@@ -56,11 +56,11 @@ static __always_inline int source_look_up(__be32 address, __u32 ifindex, struct 
  * `interfaces` are only asked where the hint leads to a slice that is not the sender's. The secret keeps a tenant from
  * choosing addresses that share a hint with another's.
  */
-static __always_inline int source_find(__u64 secret, __be32 address, __u32 ifindex, struct source *found)
+static __always_inline enum drop_reason source_lookup(__u64 secret, __be32 address, __u32 ifindex, struct source *found)
 {
 	__u32 key = ((((__u64)ifindex << 32 | address) ^ secret) * 0x9fb21c651e98df25ull) >> 48;
 	__u32 *hint = bpf_map_lookup_elem(&slice_hints, &key);
-	int reason;
+	enum drop_reason reason;
 
 	if (!hint)
 		return DROP_NO_SLICE;
@@ -68,7 +68,7 @@ static __always_inline int source_find(__u64 secret, __be32 address, __u32 ifind
 	found->slice = bpf_map_lookup_elem(&slices, &found->slice_index);
 	if (likely(found->slice && slice_serves(found->slice, address, ifindex)))
 		return DROP_NONE;
-	reason = source_look_up(address, ifindex, found);
+	reason = source_lookup_slow(address, ifindex, found);
 	if (reason == DROP_NONE)
 		*hint = found->slice_index;
 	return reason;

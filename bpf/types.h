@@ -5,6 +5,14 @@
  *
  * Byte order is in the type (__be32, __be16); everything else is host order. Times are jiffies, the low 32 bits, and
  * are compared with wrap-around (settings.hz of them make a second). Structs used as map keys have no implicit padding.
+ *
+ * How functions of bpf/ answer:
+ *   what can fail                  enum drop_reason, DROP_NONE (0) to go on; results go through out-parameters
+ *   what decides about a packet    struct verdict (verdict.h)
+ *   a look-up                      a pointer or NULL; an index or -1 where the caller needs the place
+ *   a predicate                    bool
+ *   a step of bpf_loop             0 to go on, 1 to stop
+ *   a program of type syscall      enum call_result
  */
 #ifndef NATGW_TYPES_H
 #define NATGW_TYPES_H
@@ -400,6 +408,13 @@ struct event {
 	__u32 slice;
 	__be32 address;
 	__u32 protocol; /* enum nat_protocol */
+};
+
+/* What the syscall programs return. */
+enum call_result {
+	CALL_DONE = 0,
+	CALL_NOT_THERE = 1, /* no block, slice or protocol like that */
+	CALL_LOCKED = 2,    /* a lock was not had in time */
 };
 
 /* Argument of the syscall program nat_flush: frees all slots of a range at once. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The way of an established packet outwards, cut off after each of its stages: what a stage costs is the difference of
- * two cuts. The functions called are the gateway's own; nat_from_private and out_flow, which call them, are written out
- * here once more, in their order, and bench_stage_8 must cost what they do.
+ * two cuts. The functions called are the gateway's own; nat_from_private and outbound_verdict, which call them, are
+ * written out here once more, in their order, and bench_stage_8 must cost what they do.
  */
 #include "../natgw.bpf.c"
 #include "generate.h"
@@ -19,11 +19,10 @@
 
 static __always_inline int stages(struct xdp_md *ctx, int last)
 {
-	__u32 zero = 0, ifindex = ctx->ingress_ifindex, now, bucket, offset;
+	__u32 zero = 0, ifindex = ctx->ingress_ifindex, now, bucket, offset, out_ifindex;
 	struct traffic *t = bpf_map_lookup_elem(&traffic, &zero);
 	struct session *session;
 	struct settings *settings;
-	struct next_hop *hop;
 	void *data, *data_end;
 	struct packet p = {};
 	struct source source = {};
@@ -31,7 +30,6 @@ static __always_inline int stages(struct xdp_md *ctx, int last)
 	struct slice *slice;
 	struct slot *slot;
 	struct slot_range range;
-	int reason;
 
 	if (!t || next_packet(ctx, t))
 		return XDP_ABORTED;
@@ -43,7 +41,8 @@ static __always_inline int stages(struct xdp_md *ctx, int last)
 	p.eth = data;
 	p.ip = data + sizeof(struct ethhdr);
 	if (frame_type(p.eth) != bpf_htons(ETH_P_IP) || ipv4_header_check(ctx, p.ip) != DROP_NONE ||
-	    !frame_trim(ctx, &p, &data_end) || parse_ipv4(data_end, &p) != PACKET_FLOW)
+	    frame_trim(ctx, &p, &data_end) != DROP_NONE || parse_ipv4(data_end, &p) != DROP_NONE ||
+	    p.kind != PACKET_FLOW)
 		return XDP_ABORTED;
 	CUT(1, p.source + p.destination);
 
@@ -51,7 +50,7 @@ static __always_inline int stages(struct xdp_md *ctx, int last)
 	if (!settings || !settings->enabled)
 		return XDP_ABORTED;
 	CUT(2, settings->hz);
-	if (source_find(settings->session_secret, p.ip->saddr, ifindex, &source) != DROP_NONE || !source.slice)
+	if (source_lookup(settings->session_secret, p.ip->saddr, ifindex, &source) != DROP_NONE || !source.slice)
 		return XDP_ABORTED;
 	slice = source.slice;
 	if (!frame_is_ours(p.eth, slice->source_mac, ifindex))
@@ -74,18 +73,18 @@ static __always_inline int stages(struct xdp_md *ctx, int last)
 		return XDP_ABORTED;
 	CUT(5, session->expires);
 
-	hop = session_next_hop(settings, session, source.slice_index, &link, &reason);
-	if (!hop || p.length > link_mtu(&link))
+	if (session_next_hop(settings, session, source.slice_index, &link, &out_ifindex) != DROP_NONE ||
+	    p.length > link_mtu(&link))
 		return XDP_ABORTED;
 	session_touch(settings, session, &p, data_end, now, 1);
-	CUT(6, hop->ifindex);
+	CUT(6, out_ifindex);
 
 	source_rewrite(&p, slice->public_address, bpf_htons(slice->first_port + offset));
 	CUT(7, p.ip->check);
 
 	ethernet_rewrite(p.eth, &link);
 	count_packet(COUNTER_OUT_PACKETS, p.length);
-	return bpf_redirect(hop->ifindex, 0);
+	return bpf_redirect(out_ifindex, 0);
 }
 
 #define STAGE(number)                                                                                                  \

@@ -3,7 +3,7 @@ import { NatGwError, messageOf } from '../errors/errors.ts'
 import { BpfMap } from '../native/load-native.ts'
 import type { BpfProgram, ReadOnlyView } from '../native/load-native.ts'
 import { decodeOne, encodeMany, encodeOne, u32Codec, viewOf } from '../dataplane/codec.ts'
-import { flushArgsCodec, maps as layouts, sliceStateCodec } from '../dataplane/generated/layouts.ts'
+import { CallResult, flushArgsCodec, maps as layouts, sliceStateCodec } from '../dataplane/generated/layouts.ts'
 import type { Slice, SliceState } from '../dataplane/generated/layouts.ts'
 import type { MapImage, SyncedMap, Table } from '../dataplane/image.ts'
 import type { AddSlotBlock, Operation, Put, Remove } from '../dataplane/operations.ts'
@@ -28,9 +28,6 @@ export interface SyncResult {
 
 /** New slot blocks for one call: 4 MiB and a descriptor each while it is prepared. */
 const SLOT_BLOCKS_AT_ONCE = 64
-
-/** What nat_flush (bpf/natgw.bpf.c) returns then. */
-const LOCK_NOT_HAD = 2
 
 export class KernelWriter {
   readonly #maps: DataplaneMaps
@@ -158,9 +155,9 @@ export class KernelWriter {
       const args = { slice: index, protocol, firstSlot, size, freed: 0 }
       const { retval, ctx } = this.#flush.testRun({ ctx: encodeOne(flushArgsCodec, args) })
       // A block that does not exist holds nothing.
-      if (retval !== 0 && this.#image.slotBlocks.has(blockOf(firstSlot))) {
+      if (retval !== CallResult.CALL_DONE && this.#image.slotBlocks.has(blockOf(firstSlot))) {
         const why =
-          retval === LOCK_NOT_HAD ? 'its lock was not had in time, which the next attempt may' : `it returned ${retval}`
+          retval === CallResult.CALL_LOCKED ? 'its lock was not had in time, which the next attempt may' : `it returned ${retval}`
         throw new NatGwError(
           'ERR_MAP_WRITE',
           `nat_flush did not free the slots of slice ${index} from ${firstSlot} on: ${why}`,

@@ -294,6 +294,18 @@ export const eventTypeNames: Readonly<Record<number, string>> = {
   2: 'slice_full',
 }
 
+export const CallResult = {
+  CALL_DONE: 0,
+  CALL_NOT_THERE: 1,
+  CALL_LOCKED: 2,
+} as const
+export type CallResult = (typeof CallResult)[keyof typeof CallResult]
+export const callResultNames: Readonly<Record<number, string>> = {
+  0: 'done',
+  1: 'not_there',
+  2: 'locked',
+}
+
 export interface Settings {
   uplinkIfindex: number
   hz: number
