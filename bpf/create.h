@@ -297,7 +297,7 @@ __noinline enum drop_reason flow_check(struct flow_request *request)
 	enum drop_reason reason;
 
 	if (!request)
-		return DROP_LEAK_PREVENTED;
+		return DROP_INTERNAL;
 	index = request->slice;
 	s = bpf_map_lookup_elem(&settings, &zero);
 	slice = bpf_map_lookup_elem(&slices, &index);
@@ -323,7 +323,7 @@ __noinline enum drop_reason flow_make(struct flow_request *request)
 	enum drop_reason reason;
 
 	if (!request)
-		return DROP_LEAK_PREVENTED;
+		return DROP_INTERNAL;
 	index = request->slice;
 	flow.settings = bpf_map_lookup_elem(&settings, &zero);
 	flow.slice = bpf_map_lookup_elem(&slices, &index);

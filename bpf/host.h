@@ -80,7 +80,7 @@ __noinline enum drop_reason host_refusal(__be32 source, __be32 destination, __u3
 static __always_inline struct verdict host_or_drop(const struct packet *p, __u32 ifindex, enum drop_reason reason)
 {
 	reason = host_refusal(p->ip->saddr, p->ip->daddr, ifindex, reason);
-	return reason == DROP_NONE ? to_host() : dropped(reason);
+	return reason == DROP_NONE ? pass_to_host() : dropped(reason);
 }
 
 /* Why the host must not get a packet of the uplink: it would forward it to a private machine. */
@@ -94,14 +94,14 @@ static __always_inline struct verdict uplink_host_or_drop(__be32 destination)
 {
 	enum drop_reason reason = uplink_host_refusal(destination);
 
-	return reason == DROP_NONE ? to_host() : dropped(reason);
+	return reason == DROP_NONE ? pass_to_host() : dropped(reason);
 }
 
 /* Frames from a private device that are not IPv4. */
 static __always_inline struct verdict handle_non_ipv4(const struct ethhdr *eth, const void *data_end)
 {
 	if (frame_type(eth) == bpf_htons(ETH_P_ARP))
-		return to_host();
+		return pass_to_host();
 	if (frame_type(eth) == bpf_htons(ETH_P_IPV6)) {
 		const struct ipv6hdr *ip = (const void *)(eth + 1);
 		struct host_address_key key;
@@ -112,16 +112,16 @@ static __always_inline struct verdict handle_non_ipv4(const struct ethhdr *eth, 
 		first = ip->daddr.s6_addr[0];
 		second = ip->daddr.s6_addr[1];
 		if ((first == 0xff && (second & 0x0f) == 2) || (first == 0xfe && (second & 0xc0) == 0x80))
-			return to_host();
+			return pass_to_host();
 		__builtin_memcpy(key.address, &ip->daddr, sizeof(key.address));
 		if (bpf_map_lookup_elem(&host_addresses, &key))
-			return to_host();
+			return pass_to_host();
 		return dropped(DROP_NOT_IPV4);
 	}
 	/* 01:80:c2:00:00:0x, bridge-local: LLDP, LACP, EAPOL, spanning tree. */
 	if (eth->h_dest[0] == 0x01 && eth->h_dest[1] == 0x80 && eth->h_dest[2] == 0xc2 && !eth->h_dest[3] &&
 	    !eth->h_dest[4] && !(eth->h_dest[5] & 0xf0))
-		return to_host();
+		return pass_to_host();
 	return dropped(DROP_NOT_IPV4);
 }
 

@@ -21,7 +21,7 @@ struct ext_mapping {
 /* What is not NAT's: for a shared address the host's, else dropped. */
 static __always_inline struct verdict pass_or_drop(const struct address *address, enum drop_reason reason)
 {
-	return address->flags & ADDRESS_SHARED ? to_host() : dropped(reason);
+	return address->flags & ADDRESS_SHARED ? pass_to_host() : dropped(reason);
 }
 
 /* (address, port) → slice by arithmetic → slot by index. */

@@ -109,7 +109,7 @@ static __always_inline enum drop_reason outbound_open(const struct settings *s, 
 		return reason;
 	made = range_slot(range, request.offset);
 	if (!made)
-		return DROP_LEAK_PREVENTED;
+		return DROP_INTERNAL;
 	out->offset = request.offset;
 	out->session = &made->session;
 	if (request.session >= 0) {
@@ -117,7 +117,7 @@ static __always_inline enum drop_reason outbound_open(const struct settings *s, 
 		struct session_entry *entry = bpf_map_lookup_elem(&sessions, &index);
 
 		if (!entry)
-			return DROP_LEAK_PREVENTED;
+			return DROP_INTERNAL;
 		out->session = &entry->session;
 	}
 	return DROP_NONE;

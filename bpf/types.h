@@ -371,7 +371,7 @@ enum drop_reason {
 	DROP_UNSOLICITED_ICMP, /* from outside: echo request and the like to a NAT address */
 	DROP_NOT_A_SLICE,      /* from outside: the port belongs to no slice */
 	DROP_ICMP_NO_SESSION,  /* an ICMP error that quotes no live session */
-	DROP_LEAK_PREVENTED,   /* would have left untranslated; must stay 0 */
+	DROP_INTERNAL,	       /* a state that cannot be: a bug; must stay 0 */
 	DROP_DISABLED,	       /* programs attached, but not configured yet */
 	DROP_CHECKSUM,	       /* wrong checksum of an IP header, of an ICMP error or of the header it quotes */
 	DROP_SOURCE_ROUTE,     /* an IP option that says by which routers the packet is to go */

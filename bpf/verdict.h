@@ -39,7 +39,7 @@ static __always_inline struct verdict ignored(void)
 	return (struct verdict){.action = ACTION_IGNORE};
 }
 
-static __always_inline struct verdict to_host(void)
+static __always_inline struct verdict pass_to_host(void)
 {
 	return (struct verdict){.action = ACTION_TO_HOST};
 }

@@ -11,10 +11,12 @@ import {
 import { Lab } from './lab/lab.ts'
 import type { Machine } from './lab/lab.ts'
 import { Natgw } from './lab/natgw.ts'
+import { parseAddress } from '../src/net/address.ts'
+import { containsAddress, parseCidr } from '../src/net/cidr.ts'
 import type { SliceRow } from '../src/cli/inspect.ts'
 import { waitUntil } from './lab/process.ts'
 import { startDnsServer, startWebServer } from './lab/servers.ts'
-import { DNS_ADDRESS, WEB_ADDRESS } from './lab/topology.ts'
+import { DNS_ADDRESS, PUBLIC_PREFIX, WEB_ADDRESS } from './lab/topology.ts'
 
 const USAGE = `usage: npm run demo [-- --keep | --down]
   --keep   leave the lab running and say how to look around in it
@@ -147,7 +149,11 @@ async function show(lab: Lab, keep: boolean): Promise<boolean> {
     'its slices and addresses are gone; nothing gets out any more',
   )
   expect((await natgw.status()).gateways.length === 0, 'natgw status lists no gateway')
-  expect(((await natgw.drops()).leak_prevented ?? 0) === 0, 'no packet ever left untranslated')
+  expect(
+    web.seen().every(({ address }) => containsAddress(parseCidr(PUBLIC_PREFIX), parseAddress(address))),
+    'the web server never saw an address that is not a public one of the gateway',
+  )
+  expect(((await natgw.drops()).internal ?? 0) === 0, 'the programs met no state that they rule out')
 
   step('Ending the gateway and unloading its programs')
   await agent.stop()

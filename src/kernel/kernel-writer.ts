@@ -157,7 +157,9 @@ export class KernelWriter {
       // A block that does not exist holds nothing.
       if (retval !== CallResult.CALL_DONE && this.#image.slotBlocks.has(blockOf(firstSlot))) {
         const why =
-          retval === CallResult.CALL_LOCKED ? 'its lock was not had in time, which the next attempt may' : `it returned ${retval}`
+          retval === CallResult.CALL_LOCKED
+            ? 'its lock was not had in time, which the next attempt may'
+            : `it returned ${retval}`
         throw new NatGwError(
           'ERR_MAP_WRITE',
           `nat_flush did not free the slots of slice ${index} from ${firstSlot} on: ${why}`,
