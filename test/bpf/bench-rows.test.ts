@@ -30,7 +30,7 @@ describe('figures of the bench', () => {
     expect(exponent(points)).toBeCloseTo(1.5)
   })
 
-  test('a row says whether what must be reached is reached, and null where nothing is asked or could be measured', () => {
+  test('a row says whether its target is met, and null without a target or a measurement', () => {
     const more = { atLeast: 4, aim: 5, better: 'more' } as const
     const less = { atLeast: 4, aim: 1, better: 'less' } as const
     expect(row('f', '×', [4.5], more).met).toBe(true)
@@ -55,7 +55,7 @@ describe('figures of the bench', () => {
 describe('the report of the bench', () => {
   const page = '# P\n\n<!-- written by npm run bench: begin -->\nold\n<!-- written by npm run bench: end -->\n\nmine\n'
 
-  test('what people wrote around the figures stays', () => {
+  test('text around the figures stays', () => {
     const written = replaceMeasured(page, 'new')
     expect(written).toContain('# P')
     expect(written).toContain('new')

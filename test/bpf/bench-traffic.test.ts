@@ -61,7 +61,7 @@ describe('the generator of the bench', () => {
     expect(new Set(reads.map(({ from }) => from)).size).toBe(Math.ceil(300 / 7))
   })
 
-  test('makes right checksums, whatever was in the frame before', () => {
+  test('writes right checksums, whatever was in the frame before', () => {
     for (const plan of [
       { flows: 50, tcpFlags: TCP.SYN },
       { flows: 50 },
@@ -77,7 +77,7 @@ describe('the generator of the bench', () => {
     expect(lengths).toEqual([...FRAMES.imix])
   })
 
-  test('keeps no two flows apart by the host alone, so that source ports can be kept', () => {
+  test('gives every two flows different source ports or destinations, so that ports can be kept', () => {
     const plan: FlowPlan = { flows: 200_000, flowsPerHost: 1000, inOrder: true }
     const outside = [0, 64_512, 129_024].flatMap((from) =>
       packets(plan, 100, { from }).reads.map(({ to, sourcePort }) => `${to}:${sourcePort}`),
@@ -95,7 +95,7 @@ describe('the generator of the bench', () => {
     expect(own).toMatchObject({ sent: 20, flooded: 10 })
   })
 
-  test('answers what the sink recorded', () => {
+  test('answers the packets that the sink recorded', () => {
     object.map('recorded').update(keyOf(0), keyOf(0))
     sink({ record: true }, frame({ from: '198.51.100.7', to: '203.0.113.98' }, udp(4711, 4433)))
     const [answer] = packets({ flows: 1 }, 1, { answers: true }).reads

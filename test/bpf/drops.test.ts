@@ -217,7 +217,7 @@ describe('from a private device, dropped and counted', () => {
     expect(gateway.fromPrivate(frame({ from: A, to: SERVER }, tcp(100, 80, TCP.SYN))).read.sourcePort).toBe(first)
   })
 
-  it('everything before the gateway is configured', () => {
+  it('every packet before the gateway is configured', () => {
     gateway.settings({ enabled: 0 })
     expectDrop('DROP_DISABLED', out(frame({ from: A, to: SERVER }, udp(40000, 53))))
     expect(gateway.fromPrivate(frame({ from: A, to: HOST }, udp(40000, 53))).verdict).toBe(XDP.PASS)
@@ -274,19 +274,19 @@ describe('from the uplink to a NAT address, dropped and counted', () => {
     expectDrop('DROP_NO_NEIGHBOUR', into(frame({ from: SERVER, to: PUBLIC }, udp(5000, open('10.0.0.2')))))
   })
 
-  it('a reply at the end of its life, and one larger than the way in', () => {
+  it('a reply whose TTL ends, and one larger than the inside MTU', () => {
     const port = open(A)
     expectDrop('DROP_TTL_EXPIRED', into(frame({ from: SERVER, to: PUBLIC, ttl: 1 }, udp(5000, port))))
     expectDrop('DROP_TOO_BIG', into(frame({ from: SERVER, to: PUBLIC }, udp(5000, port, new Uint8Array(1480)))))
   })
 
-  it('an ICMP error of an inside machine that goes elsewhere than to the sender of what it quotes', () => {
+  it('an ICMP error of an inside machine to another address than the quoted sender', () => {
     const port = open(A)
     const reply = gateway.fromUplink(frame({ from: SERVER, to: PUBLIC }, udp(5000, port))).read
     expectDrop('DROP_ICMP_DESTINATION', out(frame({ from: A, to: '203.0.113.6' }, icmp(3, 3, 0, reply.packet))))
   })
 
-  it('everything while the gateway is not enabled', () => {
+  it('every packet while the gateway is not enabled', () => {
     const port = open(A)
     gateway.settings({ enabled: 0 })
     expectDrop('DROP_DISABLED', into(frame({ from: SERVER, to: PUBLIC }, udp(5000, port))))
@@ -302,7 +302,7 @@ describe('from the uplink to a NAT address, dropped and counted', () => {
   })
 })
 
-it('every drop reason but the impossible one is shown here', () => {
+it('every drop reason but the impossible one has a packet here', () => {
   const all = Object.keys(DropReason).filter((name) => !['DROP_NONE', 'DROP_REASONS', 'DROP_INTERNAL'].includes(name))
   expect([...covered].sort()).toEqual(all.sort())
   expect(gateway.drops('DROP_INTERNAL')).toBe(0)

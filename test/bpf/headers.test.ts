@@ -27,7 +27,7 @@ const extended = (bytes: Uint8Array, ...more: Uint8Array[]): Uint8Array =>
 const errorAbout = (quote: Uint8Array): Uint8Array => frame({ from: ROUTER, to: PUBLIC }, icmp(3, 1, 0, quote))
 
 describe('a damaged IP header', () => {
-  it('of every single bit takes no port and passes nothing (RFC 1812 §5.2.2)', () => {
+  it('with any single bit flipped takes no port and is dropped (RFC 1812 §5.2.2)', () => {
     const used = gateway.used(0, 1)
     const whole = frame({ from: A, to: SERVER }, udp(40000, 53))
     for (let bit = 0; bit < 160; bit++) {
@@ -38,7 +38,7 @@ describe('a damaged IP header', () => {
     expect(gateway.used(0, 1)).toBe(used)
   })
 
-  it('of a RST leaves the connection as it was', () => {
+  it('of an RST leaves the connection as it was', () => {
     const { sourcePort } = gateway.fromPrivate(frame({ from: A, to: SERVER }, tcp(40100, 80, TCP.SYN))).read
     gateway.fromUplink(frame({ from: SERVER, to: PUBLIC }, tcp(80, sourcePort, TCP.SYN | TCP.ACK)))
     const slotOf = (): unknown => gateway.slots(0, 0).get(sourcePort - 1024)
@@ -48,7 +48,7 @@ describe('a damaged IP header', () => {
     expect(slotOf()).toEqual(before)
   })
 
-  it('is not found in headers that are right, whatever their sum', () => {
+  it('is not reported for correct headers, whatever their sum', () => {
     for (let id = 0; id < 0x10000; id += 37) {
       const packet = ipv4({ from: A, to: SERVER }, udp(40200, 53))
       const view = new DataView(packet.buffer)
@@ -92,7 +92,7 @@ describe('a frame that is longer than its packet', () => {
     ['a packet of the least length of a frame', 46 - 28, 60],
     ['a packet one byte longer than that', 47 - 28, 61],
     ['a long packet', 1400, 14 + 28 + 1400],
-  ])('leaves with %s as long as that is, or as Ethernet asks for', (_, payload, length) => {
+  ])('leaves with %s at the length of its packet, or Ethernet’s minimum', (_, payload, length) => {
     const whole = frame({ from: A, to: SERVER }, udp(40400, 53, new Uint8Array(payload)))
     const before = gateway.counter('COUNTER_OUT_BYTES')
     const sent = gateway.fromPrivate(extended(whole, new Uint8Array(1500).fill(0xee)))
@@ -104,7 +104,7 @@ describe('a frame that is longer than its packet', () => {
     expect(gateway.fromUplink(extended(back, new Uint8Array(1500))).frame.length).toBe(length)
   })
 
-  it('is cut also where it goes on in fragments of the buffer', () => {
+  it('is cut also where the buffer has fragments', () => {
     gateway.plane.maps.nextHops.set(0, { ...gateway.plane.maps.nextHops.get(0)!, mtu: 9000 })
     const whole = frame({ from: A, to: SERVER }, udp(40500, 53, new Uint8Array(5000).fill(7)))
     const { verdict, frame: left } = gateway.fromPrivate(extended(whole, new Uint8Array(2000)))
@@ -128,7 +128,7 @@ describe('the quote of an ICMP error', () => {
     gateway.fromPrivate(frame({ from: A, to: SERVER }, tcp(40700, 80, TCP.SYN))).read.sourcePort
   const quoted = (): Uint8Array => ipv4({ from: PUBLIC, to: SERVER }, tcp(open(), 80, TCP.SYN))
 
-  it('ends with the packet: what stands behind it is no part of the quote', () => {
+  it('ends with the packet: bytes behind the packet are no part of it', () => {
     const { verdict, read: back } = gateway.fromUplink(
       extended(errorAbout(quoted().slice(0, 28)), new Uint8Array(40).fill(0x77)),
     )
@@ -185,7 +185,7 @@ describe('an ICMP error from inside', () => {
     },
   )
 
-  it('changes nothing of where the flow it is about goes', () => {
+  it('does not move its flow to another next hop', () => {
     const other = { ...gateway.plane.maps.nextHops.get(0)!, destinationMac: Uint8Array.of(14, 0, 0, 0, 0, 5) }
     gateway.plane.maps.nextHops.set(5, { ...other, ifindex: LO })
     gateway.plane.maps.routes.set(

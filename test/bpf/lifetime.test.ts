@@ -70,7 +70,7 @@ describe('timers by protocol and state', () => {
 })
 
 describe('a mapping lives as long as the longest living of its sessions', () => {
-  it('and does not end with one of them', async () => {
+  it('does not end with one of them', async () => {
     gateway.settings({ tcpTransitory: Math.ceil(hz / 10), portReuseDelay: 1 })
     const external = outTcp(SYN).read.sourcePort
     inTcp(SYN | ACK, external)
@@ -89,7 +89,7 @@ describe('a mapping lives as long as the longest living of its sessions', () => 
     expect(gateway.used(0, 0)).toBe(1)
   })
 
-  it('nor longer: a full slice of connections that all closed serves again after the transitory time', async () => {
+  it('lives no longer: a full slice whose connections all closed serves again after the transitory time', async () => {
     gateway.settings({ tcpTransitory: Math.ceil(hz / 5), portReuseDelay: 1 })
     const connection = (port: number, remote: number) => {
       const out = (flags: number) => gateway.fromPrivate(frame({ from: A, to: SERVER }, tcp(port, remote, flags)))
@@ -182,7 +182,7 @@ describe('expiry', () => {
     expect(gateway.used(0, 1)).toBe(1)
   })
 
-  it('an expired mapping that is asked for again keeps its port and begins a new life', async () => {
+  it('an expired mapping that is used again keeps its port and begins a new life', async () => {
     gateway.settings({ udpTimeout: Math.ceil(hz / 10), portReuseDelay: 3600 * hz })
     const external = open().read.sourcePort
     const generation = generationOf(theSlot(1).owner)

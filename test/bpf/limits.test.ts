@@ -102,7 +102,7 @@ describe('new flows (RFC 6888 REQ-4)', () => {
     expect(open(OTHER, 100, 10_000)).toBe(100)
   })
 
-  it('come back at the rate that is set, one that hz does not divide too', async () => {
+  it('are refilled at the configured rate, also one that hz does not divide', async () => {
     const { hz } = gateway.plane
     gateway.settings({ newFlowRate: 30 })
     open(ABUSER, 200, 10_000)
@@ -117,7 +117,7 @@ describe('new flows (RFC 6888 REQ-4)', () => {
     expect(again + 1).toBeGreaterThanOrEqual(Math.floor((left + passed * 30) / hz))
   })
 
-  it('of a living flow no packet is counted, nor one for the host, nor one that opens nothing', () => {
+  it('do not count packets of living flows, packets for the host, and packets that open no flow', () => {
     gateway.settings({ newFlowRate: 1 })
     open(ABUSER, 3, 10_000)
     for (let n = 0; n < 50; n++) {
@@ -142,7 +142,7 @@ describe('events to the agent', () => {
     return events
   }
 
-  it('a machine that scans a subnet of absent neighbours does not keep another’s from being told', async () => {
+  it('a machine that scans absent neighbours does not hide another machine’s events', async () => {
     gateway.plane.maps.routes.set(
       { prefixLength: 16, address: parseIpv4('203.1.0.0') },
       { nextHop: 0, flags: 1, ifindex: 0 },
@@ -159,7 +159,7 @@ describe('events to the agent', () => {
     expect(of(1).map(({ address }) => formatIpv4(address))).toEqual(['203.1.200.200'])
   })
 
-  it('a full slice does not keep its neighbours, nor another full slice, from being told', async () => {
+  it('a full slice hides neither missing neighbours nor another full slice', async () => {
     gateway.slice({ index: 2, inside: '10.0.0.3', firstPort: 3072, size: 4 })
     gateway.slice({ index: 3, inside: '10.0.0.4', firstPort: 3076, size: 4 })
     const events = await collect(() => {

@@ -78,7 +78,7 @@ afterAll(() => {
 })
 
 describe('requests', () => {
-  test('one that is not answered fails soon, and the next is answered', () => {
+  test('a request without an answer fails soon, and the next one is answered', () => {
     const socket = open([])
     const ECHO = 8
     // The kernel echoes no neighbours, so that it says nothing to this.
@@ -155,7 +155,7 @@ describe('requests', () => {
     return body
   }
 
-  test('one device is one answer, with or without an ACK', () => {
+  test('a request for one device has one answer, with or without an ACK', () => {
     const socket = open([])
     const index = inside(() => ifIndex('n0'))
     for (const flags of [REQUEST, REQUEST | ACK]) {
@@ -199,7 +199,7 @@ describe('requests', () => {
 })
 
 describe('events', () => {
-  test('an address that is added is told to a socket of its group', async () => {
+  test('a new address is reported to a socket of its group', async () => {
     const received: number[] = []
     const socket = open([RTNLGRP_IPV4_IFADDR], (datagram) => received.push(typeOf(datagram)))
     ip('addr', 'add', '192.0.2.2/24', 'dev', 'n0')
@@ -257,7 +257,7 @@ describe('network namespaces', () => {
     expect(here()).toBe(before)
   })
 
-  test('a throw comes through, and the thread is back', () => {
+  test('an exception passes through, and the thread returns', () => {
     const before = here()
     expect(() =>
       inside(() => {

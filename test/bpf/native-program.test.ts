@@ -241,7 +241,7 @@ describe('test runs', () => {
     expect(data).toHaveLength(0)
   })
 
-  test('repeated runs tell the time of one', () => {
+  test('repeated runs measure the time of one', () => {
     const { durationNs } = keep(load().program('pass')).testRun({ data: frame(), repeat: 10_000 })
     expect(durationNs).toBeGreaterThan(0)
     expect(durationNs).toBeLessThan(10_000)
@@ -267,7 +267,7 @@ describe('test runs', () => {
 })
 
 describe('ring buffers', () => {
-  test('the records of a wake-up come in one call, in order', async () => {
+  test('records of one wake-up arrive in one call, in order', async () => {
     const object = load()
     const calls: number[][] = []
     const ring = keep(
@@ -298,7 +298,7 @@ describe('ring buffers', () => {
     expect(ring.mismatched).toBe(1)
   })
 
-  test('it can be closed from inside its own callback', async () => {
+  test('a buffer can be closed from inside its own callback', async () => {
     const object = load()
     let calls = 0
     const ring = keep(
@@ -336,7 +336,7 @@ describe('ring buffers', () => {
     return { status: done.status, lines: (done.stdout + done.stderr).trim().split('\n') }
   }
 
-  test('what its callback throws is an uncaught exception, and the next records still come', () => {
+  test('an exception of a callback is uncaught, and the next records still arrive', () => {
     const { status, lines } = child(`
       let calls = 0
       process.on('uncaughtException', (error) => { console.log('caught ' + error.message); setTimeout(emit, 10) })
@@ -354,14 +354,14 @@ describe('ring buffers', () => {
     expect(lines.slice(-2)).toEqual(['tick', 'microtask'])
   })
 
-  test('it keeps the process alive until it is unreferenced', () => {
+  test('a buffer keeps the process alive until it is unreferenced', () => {
     const { status, lines } = child(`
       const ring = new RingBuffer(object.map('ring'), 8, () => { console.log('record'); ring.unref() })
       setTimeout(emit, 100).unref()`)
     expect({ status, lines }).toEqual({ status: 0, lines: ['record'] })
   })
 
-  test('one left open in a worker goes with the worker', () => {
+  test('a buffer that a worker leaves open is closed with the worker', () => {
     const { status, lines } = child(`
       const { Worker } = await import('node:worker_threads')
       const id = object.map('ring').info.id
@@ -417,7 +417,7 @@ describe('links', () => {
     await expect.poll(attached).toBeUndefined()
   })
 
-  test('a generic attachment is one', async () => {
+  test('a generic attachment runs in generic mode', async () => {
     const link = keep(inside(() => keep(load().program('pass')).attachXdp(device, 'generic')))
     expect(attached()?.mode).toBe(2)
     link.close()

@@ -181,7 +181,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true })
 })
 
-test('no call of the addon, right or wrong, does what the sanitizers object to', () => {
+test('the sanitizers find no fault in right and wrong calls of the addon', () => {
   const library = (name: string) => execFileSync('g++', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim()
   const done = spawnSync(join(root, 'node_modules/.bin/node'), ['--expose-gc', join(folder, 'script.mjs')], {
     encoding: 'utf8',

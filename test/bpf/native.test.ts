@@ -72,7 +72,7 @@ describe('single entries', () => {
     expect(map.lookup(u32(7))).toBeUndefined()
   })
 
-  test('info tells what the kernel made', () => {
+  test('info describes the map that the kernel made', () => {
     const map = create({ name: 'natgw_info', maxEntries: 42, flags: NO_PREALLOC })
     expect(map.info).toMatchObject({
       name: 'natgw_info',
@@ -131,7 +131,7 @@ describe('arguments', () => {
     expect(map.entries().count).toBe(0)
   })
 
-  test('what is no Uint8Array, or a detached one, is refused', () => {
+  test('values other than Uint8Array, and detached ones, are refused', () => {
     const map = create()
     const detached = u32(1)
     structuredClone(detached.buffer, { transfer: [detached.buffer] })
@@ -204,7 +204,7 @@ describe('batches', () => {
     })
   })
 
-  test('a batch that does not fit tells how much was written', () => {
+  test('a batch that does not fit reports how much was written', () => {
     const map = create({ maxEntries: 3 })
     expect(failure(() => map.updateBatch(u32(...range(5)), u64(...range(5))))).toMatchObject({
       code: 'E2BIG',
@@ -299,7 +299,7 @@ describe('special map types', () => {
     expect(() => readOnly.getUint32(0)).toThrow(TypeError)
   })
 
-  test('what reads a mapped array cannot store into it', () => {
+  test('a reader of a mapped array cannot write into it', () => {
     const map = create({ type: ARRAY, valueSize: 8, maxEntries: 4, flags: MMAPABLE })
     const view = map.readOnlyView()
     expect(Object.getOwnPropertyNames(view)).toEqual([])

@@ -133,7 +133,7 @@ it('two CPUs that meet on the first packet of a flow make one session of it, not
   expect(gateway.counter('COUNTER_SESSIONS_CREATED')).toBeGreaterThanOrEqual(SIZE * REMOTES)
 })
 
-it('sessions that are made, renewed and taken away at once are counted right, and none is there twice', async () => {
+it('sessions that CPUs create, renew and remove at once are counted right, and none exists twice', async () => {
   gateway.settings({ udpTimeout: 2, portReuseDelay: 2 })
   let running = true
   const expiring = (async () => {
@@ -174,7 +174,7 @@ it('sessions that are made, renewed and taken away at once are counted right, an
   expect(gateway.plane.maps.sessionUse.get(0)).toBe(0)
 })
 
-it('a neighbour that changes its MAC is sent frames with the old one or the new one, and with flags that go with it', async () => {
+it('frames to a neighbour that changes its MAC have the whole old or the whole new entry', async () => {
   const OLD = '0e:00:00:00:00:01'
   const NEW = '16:f1:f2:f3:f4:f5'
   const bytes = (mac: string) => Uint8Array.from(mac.split(':'), (pair) => parseInt(pair, 16))

@@ -32,7 +32,7 @@ describe('a living session whose remote', () => {
         ),
     ],
     ['becomes a NAT address', () => gateway.address(REMOTE, { sliceSize: 64, firstSlice: 20 })],
-  ])('%s sends nothing there any more, and ends', (_, change) => {
+  ])('%s ends, and sends nothing there any more', (_, change) => {
     out(OTHER)
     const external = out().read.sourcePort
     expect(answer(external).verdict).toBe(XDP.REDIRECT)
@@ -46,7 +46,7 @@ describe('a living session whose remote', () => {
     expect(out(OTHER).read.sourcePort).toBe(external)
   })
 
-  it('becomes the host’s: its packets are the host’s, as they came', () => {
+  it('becomes an address of the host: packets pass to the host untranslated', () => {
     out()
     gateway.plane.maps.hostAddresses.set(hostAddressKey(parseAddress(REMOTE)), { ifindex: LO })
     gateway.settings({ hostFilter: hostFilter([HOST, REMOTE].map(parseAddress)) })
@@ -68,7 +68,7 @@ describe('a living session whose remote', () => {
     expect(gateway.fromPrivate(frame({ from: A, to: REMOTE }, icmp(3, 3, 0, quoted))).verdict).toBe(XDP.DROP)
   })
 
-  it('is an inside address of another Network only is not concerned', () => {
+  it('is an inside address of another Network goes on', () => {
     const external = out().read.sourcePort
     gateway.plane.maps.interfaces.set({ vni: VNI + 1, address: parseIpv4(REMOTE) }, { slice: 9, ifindex: 7, flags: 0 })
     judgeAgain()

@@ -64,7 +64,7 @@ describe('a slice of N ports holds N mappings, first and last port included', ()
     expect(gateway.occupied(0, 2).concat(gateway.occupied(2, 0))).toEqual([])
   })
 
-  it('N = 64512, the whole of an address', { timeout: 120_000 }, () => {
+  it('N = 64512, all ports of an address', { timeout: 120_000 }, () => {
     for (let block = 1; block < 4; block++) gateway.addSlotBlock()
     gateway.address(PUBLIC, { sliceSize: 64512, firstSlice: 1 })
     gateway.slice({ index: 1, inside: A, firstPort: 1024, size: 64512 })
@@ -80,14 +80,14 @@ describe('a slice of N ports holds N mappings, first and last port included', ()
   })
 })
 
-it('the order of ports does not give the next one away (RFC 6056)', () => {
+it('the order of ports does not reveal the next one (RFC 6056)', () => {
   slices(2048)
   const ports = Array.from({ length: 1000 }, (_, i) => send(30000 + i).port)
   const near = ports.filter((port, i) => i > 0 && Math.abs(port - ports[i - 1]!) <= 8).length
   expect(near).toBeLessThan(2 * ((16 / 2048) * 1000) + 10)
 })
 
-it('slices with other secrets give the same inside port other places', () => {
+it('slices with different secrets give the same inside port different ports', () => {
   gateway.address(PUBLIC, { sliceSize: 2048 })
   gateway.slice({ index: 0, inside: '10.0.0.1', firstPort: 1024, size: 2048 })
   gateway.slice({ index: 1, inside: '10.0.0.2', firstPort: 3072, size: 2048 })
@@ -139,7 +139,7 @@ describe('inside ports that hash to one bucket of a slice of 128', () => {
       .slice(0, count)
   }
 
-  it('are held up to 48: 16 near it, 32 chained to it; one more is refused and never held twice', () => {
+  it('have room for 48: 16 in the window, 32 in the chain; one more is refused', () => {
     slices(128)
     const ports = alike(49)
     const given = ports.slice(0, 48).map((port) => send(port).port)
@@ -186,7 +186,7 @@ it('two Networks with the same inside addresses do not meet', () => {
   expect(gateway.fromUplink(frame({ from: SERVER, to: PUBLIC }, udp(53, first))).verdict).toBe(XDP.REDIRECT)
 })
 
-it('a slice that changes hands keeps nothing of its former owner once flushed', () => {
+it('a slice keeps nothing of its former owner once flushed', () => {
   slices(100)
   for (let port = 1; port <= 101; port++) send(port)
   gateway.fromPrivate(frame({ from: A, to: SERVER }, tcp(7, 80, TCP.SYN)))

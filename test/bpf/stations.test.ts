@@ -76,7 +76,7 @@ describe('the station a frame is for', () => {
     ['everyone', ALL],
     ['a group', '01:00:5e:00:00:01'],
     ['nobody', '00:00:00:00:00:00'],
-  ])('is %s: what comes from a private device is dropped, and takes no port', (_, mac) => {
+  ])('is %s: a packet from a private device is dropped and takes no port', (_, mac) => {
     const used = gateway.used(0, 1)
     const before = gateway.drops('DROP_OTHER_MAC')
     const { verdict } = gateway.fromPrivate(to(mac, frame({ from: A, to: SERVER }, udp(45678, 53))))
@@ -85,19 +85,19 @@ describe('the station a frame is for', () => {
     expect(gateway.used(0, 1)).toBe(used)
   })
 
-  it('is another one: what comes in on the uplink is left to the kernel, which drops it or switches it', () => {
+  it('is another one: a packet on the uplink is left to the kernel, which drops or switches it', () => {
     const bytes = to(OTHER_MAC, answer())
     const { verdict, frame: left } = gateway.fromUplink(bytes)
     expect(verdict).toBe(XDP.PASS)
     expect(left).toEqual(bytes)
   })
 
-  it('is everyone: what comes in on the uplink for NAT is dropped, of a shared address it is the host’s', () => {
+  it('is everyone: a packet on the uplink for NAT is dropped, for a shared address it is the host’s', () => {
     expect(gateway.fromUplink(to(ALL, answer())).verdict).toBe(XDP.DROP)
     expect(gateway.fromUplink(to(ALL, frame({ from: SERVER, to: SHARED }, udp(53, 40001)))).verdict).toBe(XDP.PASS)
   })
 
-  it('is everyone: what the link itself is told goes to the host', () => {
+  it('is everyone: broadcasts of the link itself go to the host', () => {
     expect(gateway.fromPrivate(to(ALL, frame({ from: A, to: '255.255.255.255' }, udp(68, 67)))).verdict).toBe(XDP.PASS)
   })
 
@@ -118,7 +118,7 @@ describe('the station that an address is bound to', () => {
     return copy
   }
 
-  it('sends and is answered, at its own MAC', () => {
+  it('sends, and receives replies at its own MAC', () => {
     const { verdict, read: sent } = gateway.fromPrivate(from(STATION_MAC, outward(BOUND)))
     expect(verdict).toBe(XDP.REDIRECT)
     const back = gateway.fromUplink(frame({ from: SERVER, to: PUBLIC }, udp(53, sent.sourcePort)))
@@ -141,7 +141,7 @@ describe('the station that an address is bound to', () => {
     },
   )
 
-  it('does not matter where an address is bound to none', () => {
+  it('may be any where an address is bound to no MAC', () => {
     expect(gateway.fromPrivate(from(OTHER_MAC, outward(A))).verdict).toBe(XDP.REDIRECT)
   })
 })
@@ -150,7 +150,7 @@ describe('a VLAN tag in the frame', () => {
   it.each([
     ['of VLAN 0', 0x8100],
     ['of VLAN 0, of a provider', 0x88a8],
-  ])('%s says a priority only: taken off and translated, in both directions', (_, type) => {
+  ])('with a priority only (%s) is removed and the packet translated, in both directions', (_, type) => {
     const plain = gateway.fromPrivate(outward())
     const { verdict, frame: left } = gateway.fromPrivate(tagged(0xe000, outward(), type))
     expect(verdict).toBe(XDP.REDIRECT)
@@ -169,7 +169,7 @@ describe('a VLAN tag in the frame', () => {
     expect(gateway.fromUplink(tagged(0, arpRequest('192.0.2.1', PUBLIC))).verdict).toBe(XDP.REDIRECT)
   })
 
-  it('of another VLAN from a private device is dropped, also before what is for the host', () => {
+  it('of another VLAN from a private device drops the packet, also one for the host', () => {
     const before = gateway.drops('DROP_VLAN')
     for (const bytes of [outward(), arpRequest(A, HOST), frame({ from: A, to: HOST }, udp(1, 2))]) {
       expect(gateway.fromPrivate(tagged(5, bytes)).verdict).toBe(XDP.DROP)
@@ -184,7 +184,7 @@ describe('a VLAN tag in the frame', () => {
     expect(left).toEqual(bytes)
   })
 
-  it('behind another tag is no more than that', () => {
+  it('behind another tag is not looked at', () => {
     expect(gateway.fromPrivate(tagged(0, tagged(5, outward()))).verdict).toBe(XDP.DROP)
     expect(gateway.fromPrivate(tagged(5, tagged(0, outward()))).verdict).toBe(XDP.DROP)
   })
@@ -194,7 +194,7 @@ describe('a VLAN tag in the frame', () => {
   })
 })
 
-describe('what comes in on the uplink for an address behind a private device', () => {
+describe('a packet on the uplink for an address behind a private device', () => {
   const into = (address: string): number => gateway.fromUplink(frame({ from: SERVER, to: address }, udp(53, 9))).verdict
 
   it.each([A, '10.0.0.77', '10.1.0.1'])('%s is dropped and counted', (address) => {
@@ -203,7 +203,7 @@ describe('what comes in on the uplink for an address behind a private device', (
     expect(gateway.drops('DROP_INSIDE_ADDRESS')).toBe(before + 1)
   })
 
-  it('is the host’s where the address is its own, and where it is behind no private device', () => {
+  it('goes to the host where the address is the host’s own or behind no private device', () => {
     expect(into(HOST)).toBe(XDP.PASS)
     expect(into('172.16.0.1')).toBe(XDP.PASS)
   })
@@ -213,7 +213,7 @@ describe('a packet for the host', () => {
   const ask = (from: string, destination = HOST): number =>
     gateway.fromPrivate(frame({ from, to: destination }, udp(40000, 53))).verdict
 
-  it('passes where the host’s answer goes back to the device it came from', () => {
+  it('passes where the host’s answer goes back to its device', () => {
     expect(ask(A)).toBe(XDP.PASS)
     expect(ask('10.0.0.77')).toBe(XDP.PASS)
   })
@@ -233,7 +233,7 @@ describe('a packet for the host', () => {
     expect(gateway.fromPrivate(arpRequest(AMBIGUOUS, HOST)).verdict).toBe(XDP.PASS)
   })
 
-  it('of a machine without an address, which asks for one, passes', () => {
+  it('from a machine that asks for an address by DHCP passes', () => {
     expect(
       gateway.fromPrivate(ethernet(0x0800, ipv4({ from: '0.0.0.0', to: '255.255.255.255' }, udp(68, 67)), ALL)).verdict,
     ).toBe(XDP.PASS)

@@ -150,7 +150,7 @@ describe('a TCP session follows RFC 6146 §3.5.2.2', () => {
   ])('%s', (_, steps) => follow(steps))
 })
 
-describe('what an outsider forges in the name of the remote', () => {
+describe('a forged packet in the name of the remote', () => {
   const WILD = 0x7000_0000
 
   it.each<[string, number]>([
@@ -196,7 +196,7 @@ describe('what an outsider forges in the name of the remote', () => {
     expect(session().expires).toBe(before)
   })
 
-  it('nothing from outside prolongs a session, in whichever state; what the inside sends does', async () => {
+  it('no packet from outside prolongs a session in any state; a packet from inside does', async () => {
     const prolongs = async (send: () => unknown): Promise<boolean> => {
       const before = session().expires
       await sleep(30)
@@ -233,7 +233,7 @@ describe('what an outsider forges in the name of the remote', () => {
   })
 })
 
-it('options of a SYN that are cut, endless or nonsense do no harm', () => {
+it('cut, endless and meaningless options of a SYN do no harm', () => {
   const lists = [[3], [1, 1, 1, 3], [2, 0, 0, 0], [3, 3], [0, 0, 0, 0], [254, 255, 1, 2], [3, 3, 255, 0]]
   for (const list of lists) {
     const options = [...list, ...new Array<number>((4 - (list.length % 4)) % 4).fill(1)]

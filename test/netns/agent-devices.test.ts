@@ -134,7 +134,7 @@ describe('a device that is renamed', () => {
     expect(leaks()).toBe(0)
   })
 
-  test('makes room for another device of its former name, and sends nothing any more', async () => {
+  test('sends nothing any more once another device has its former name', async () => {
     const { namespaces, gateway } = lab
     watchForLeaks()
     await start(OBJECTS)
@@ -184,7 +184,7 @@ describe('a device that leaves the configuration', () => {
     expect(leaks()).toBe(0)
   })
 
-  test('is given free when it was the uplink', async () => {
+  test('loses its program when it was the uplink', async () => {
     const { namespaces, gateway } = lab
     await start(OBJECTS)
     await eventually('the machine', () => reachable(VM))
@@ -211,7 +211,7 @@ describe('a private device', () => {
     await reason('vm', 'Programmed')
   })
 
-  test('that finds no room is the failure of its own interfaces; those of others are still reported', async () => {
+  test('that finds no room fails its own interfaces only; others are still reported', async () => {
     const { namespaces, gateway } = lab
     const room = { maxSlices: 1024, maxInterfaces: 1024, maxSessions: 1024, maxDevices: 1 }
     namespaces.ip(gateway, 'link add in1 type veth peer name vm1')

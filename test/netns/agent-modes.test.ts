@@ -56,7 +56,7 @@ test('both directions are native where both devices take frames', async () => {
   expect(modes()).toEqual({ private: 'native', uplink: 'native' })
 })
 
-test('machines on a bridge are reached: the uplink is generic, and status says so', async () => {
+test('the uplink is generic for machines on a bridge, and status says so', async () => {
   ip('addr flush dev in0')
   ip('link add br0 type bridge')
   ip('link set in0 master br0')
@@ -70,7 +70,7 @@ test('machines on a bridge are reached: the uplink is generic, and status says s
   expect(await agent.awaitProblem('GenericMode')).toMatchObject({ object: 'device up0', severity: 'warning' })
 })
 
-test('a bridge as uplink is sent to: private devices are generic', async () => {
+test('private devices are generic for a bridge as uplink', async () => {
   ip('addr flush dev up0')
   ip('link add br1 type bridge')
   ip('link set up0 master br1')
@@ -130,13 +130,13 @@ test('a machine that switches its GRO off loses its own packets and changes no m
   expect(modes()).toEqual({ private: 'native', uplink: 'native' })
 })
 
-test('what native mode cannot do is a problem where the configuration asks for it', async () => {
+test('a configured native mode that cannot work is a problem', async () => {
   setGro(lab.machine, 'vm0', 'off')
   agent = await lab.start(OBJECTS, { xdpMode: 'native' })
   expect(await agent.awaitProblem('RedirectRefused')).toMatchObject({ object: 'device up0', severity: 'error' })
 })
 
-test('what another namespace loses on a device of the same index is not counted here', async () => {
+test('losses of another namespace on a device of the same index are not counted', async () => {
   agent = await lab.start(OBJECTS)
   await eventually('pings', pings)
   const other = new GatewayLab('agx')

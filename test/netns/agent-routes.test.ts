@@ -33,7 +33,7 @@ afterEach(async () => {
   }
 })
 
-test('the MTU of a route holds for its destination, not for all that is reached by its router', async () => {
+test('the MTU of a route holds for its destination, not for other destinations of its router', async () => {
   ip('route add 198.18.0.0/15 via 192.0.2.254 mtu 1400')
   await eventually('the route', () => hopOf('198.18.0.0', 15)?.mtu === 1400)
   expect(hopOf('0.0.0.0', 0)).toMatchObject({ mtu: 1500, address: parseIpv4('192.0.2.254') })

@@ -84,7 +84,7 @@ describe('the agent', () => {
     expect(attached()).toEqual([`private ${lab.ifindex('in0')}`, `uplink ${lab.ifindex('up0')}`])
   })
 
-  test('started again on the same state, after a stop as after kill -9, writes nothing and repairs nothing', async () => {
+  test('writes and repairs nothing when it starts again on the same state, after a stop and after kill -9', async () => {
     await served()
     for (const end of [() => agent.stop(), () => agent.kill()]) {
       await end()
@@ -149,7 +149,7 @@ describe('the agent', () => {
     await eventually('a way to it', () => wayOut('192.0.2.77', 32) === lab.mac(lab.internet, 'inet0'))
   })
 
-  test('attaches anew when the uplink vanishes and comes back', async () => {
+  test('attaches again when the uplink vanishes and comes back', async () => {
     await served()
     const before = lab.ifindex('up0')
     const index = theInterface()?.slice
@@ -178,7 +178,7 @@ describe('the agent', () => {
     expect(theInterface()?.ifindex).toBe(lab.ifindex('in0'))
   })
 
-  test('puts back what others changed: map entries and programs, and counts it', async () => {
+  test('restores map entries and programs that others changed, and counts them', async () => {
     await served()
     maps.interfaces.delete({ vni: 7, address: parseIpv4(VM) })
     maps.devices.set(lab.ifindex('in0'), { vni: 0, macs: new Uint8Array(24) })
@@ -196,7 +196,7 @@ describe('the agent', () => {
     ).toBe(true)
   })
 
-  test('is not kept from serving others by an object that makes no sense', async () => {
+  test('serves others beside an object that makes no sense', async () => {
     const broken = [networkInterface('broken', 'not an address'), natTable('fd00::1', [['vm', VM]])]
     await agent.put(...broken, networkInterface('second', '10.0.0.2'))
     await eventually('the second interface', () => theInterface('10.0.0.2'))

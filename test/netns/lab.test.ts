@@ -41,7 +41,7 @@ describe('a lab', () => {
     expect((await capture.packets()).join('\n')).toMatch(/who-has 198\.51\.100\.7 tell 192\.0\.2\.1/)
   })
 
-  it('serves web pages, and tells from where they were fetched', async () => {
+  it('serves web pages and shows the address of each client', async () => {
     const lab = current()
     const web = await startWebServer(lab)
     const { host, address } = lab.machine(1)
@@ -80,7 +80,7 @@ describe('a lab', () => {
       await client.close()
     })
 
-    it('reports what came of a connection to nobody', async () => {
+    it('reports the failure of a connection to no server', async () => {
       const lab = current()
       const plan = { protocol, address: netns.WEB_ADDRESS, port: 9, sources: [43_000] }
       expect(await netns.ask(lab.machine(1).host, plan)).toEqual([{ source: 43_000, error: 'ECONNREFUSED' }])
@@ -157,7 +157,7 @@ describe('when a lab goes down', () => {
     expect(leftovers(id)).toEqual([])
   })
 
-  it('after its process was killed, its id is enough to take it away', async () => {
+  it('its id is enough to remove it after its process was killed', async () => {
     const { child, id } = await labOfAnotherProcess('setInterval(() => {}, 1000)')
     child.kill('SIGKILL')
     await once(child, 'exit')
@@ -166,7 +166,7 @@ describe('when a lab goes down', () => {
     expect(leftovers(id)).toEqual([])
   })
 
-  it('a lab that was told to stay does, with its servers, and can be found', async () => {
+  it('a lab that is kept stays with its servers and can be found', async () => {
     const { child, id } = await labOfAnotherProcess('lab.keep(); process.exit(0)')
     if (child.exitCode === null) await once(child, 'exit')
     try {

@@ -89,7 +89,7 @@ describe('the network of a host, by netlink', () => {
       log: silentLog,
     })
 
-  test('what is there at the start is listed', () => {
+  test('existing devices, addresses, routes and neighbours are listed at the start', () => {
     const { addresses, routes } = network.snapshot()
     expect(up0()).toMatchObject({ mtu: 1500, up: true, kind: 'veth' })
     expect(addresses).toContainEqual({
@@ -112,7 +112,7 @@ describe('the network of a host, by netlink', () => {
     )
   })
 
-  test('routes of several next hops give the first, rejecting routes are told apart, other tables are left out', async () => {
+  test('routes of several next hops give the first, rejecting routes are marked, other tables are left out', async () => {
     namespaces.ip(host, 'route add 198.51.100.0/24 nexthop via 192.0.2.9 dev up0 nexthop via 192.0.2.2 dev up0')
     namespaces.ip(host, 'route add unreachable 203.0.113.0/24 metric 7')
     namespaces.ip(host, 'route add 10.9.0.0/16 via 192.0.2.2 mtu 1400')
@@ -134,13 +134,13 @@ describe('the network of a host, by netlink', () => {
     await eventually('its going', () => !has())
   })
 
-  test('routes that the kernel drops without a word when a device goes down are gone', async () => {
+  test('routes that the kernel drops silently when a device goes down are gone', async () => {
     namespaces.ip(host, 'link set up0 down')
     await eventually('no route', () => network.snapshot().routes.length === 0)
     expect(up0()?.up).toBe(false)
   })
 
-  test('a device that is deleted and made anew has its new index', async () => {
+  test('a device that is deleted and created again has its new index', async () => {
     const before = up0()?.ifindex
     namespaces.ip(host, 'link del up0')
     await eventually('the device gone', () => up0() === undefined)
@@ -149,7 +149,7 @@ describe('the network of a host, by netlink', () => {
     expect(after.ifindex).not.toBe(before)
   })
 
-  test('a wanted neighbour is resolved, kept by the kernel, followed to a new MAC, and let go of', async () => {
+  test('a wanted neighbour is resolved, kept by the kernel, followed to a new MAC, and released', async () => {
     const resolver = keeperWith()
     const key = neighbourKey(up0()?.ifindex ?? 0, PEER)
     resolver.setInside([key], [])
@@ -166,7 +166,7 @@ describe('the network of a host, by netlink', () => {
     await eventually('the kernel letting go', () => entry(PEER)?.managed === false)
   })
 
-  test('a kept neighbour that is replaced in silence is found out by the kernel, without any traffic', async () => {
+  test('the kernel notices a kept neighbour that is replaced silently, without any traffic', async () => {
     // The kernel's own times would make this a matter of a minute.
     const times = ['base_reachable_time_ms=1000', 'delay_first_probe_time=1', 'interval_probe_time_ms=1000']
     for (const time of times) namespaces.sysctl(host, `net.ipv4.neigh.up0.${time}`)
@@ -184,7 +184,7 @@ describe('the network of a host, by netlink', () => {
     await eventually('the new MAC', follow, 20_000)
   })
 
-  test('a neighbour that never answers is asked for ever more rarely', async () => {
+  test('a neighbour that never answers is asked for with growing delays', async () => {
     let clock = 0
     let asked = 0
     const resolver = new NeighbourResolver({
@@ -203,7 +203,7 @@ describe('the network of a host, by netlink', () => {
     expect(entry(SILENT)?.mac).toBeUndefined()
   })
 
-  test('a later run lets go of what an earlier one had kept and nobody wants', async () => {
+  test('a later run releases kept neighbours of an earlier run that are not wanted', async () => {
     network.rtnetlink.resolve(up0()?.ifindex ?? 0, PEER, true)
     await eventually('the kernel keeping it', () => entry(PEER)?.managed)
     keeperWith().releaseLeftovers()

@@ -32,7 +32,7 @@ const list = async (uplink = UPLINK, rules = new SourceNatRules()) => {
   return await listed
 }
 
-test('a host without rules has none that change sources', async () => {
+test('a host without rules changes no sources', async () => {
   expect(await list()).toEqual([])
 })
 
@@ -72,12 +72,12 @@ describe('a rule of nftables', () => {
     'oifname != up0 masquerade',
     'oif lo masquerade',
     'counter accept',
-  ])('that concerns nothing that leaves by the uplink: %s', async (rule) => {
+  ])('that matches no packet to the uplink is no problem: %s', async (rule) => {
     nft(rule)
     expect(await list()).toEqual([])
   })
 
-  test('is seen when it comes and goes between two looks', async () => {
+  test('is found after it appears and gone after it is removed', async () => {
     const rules = new SourceNatRules()
     expect(await list(UPLINK, rules)).toEqual([])
     nft('masquerade')
@@ -107,7 +107,7 @@ describe('a rule of iptables, as nf_tables has it', () => {
     expect(await list()).toEqual([{ name: expect.stringContaining('chain POSTROUTING') as string, ...expected }])
   })
 
-  test('that leaves by another device is none', async () => {
+  test('that is for another device is no problem', async () => {
     iptables('-o lan0 -j MASQUERADE')
     expect(await list()).toEqual([])
   })

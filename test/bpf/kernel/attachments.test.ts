@@ -35,7 +35,7 @@ describe('attaching', () => {
     expect(links()).toEqual([`uplink-${veth.ifindex}-native`])
   })
 
-  it('falls back to generic and tells the reason', async () => {
+  it('falls back to generic mode and gives the reason', async () => {
     const { attachments } = instance.open()
     const tun = instance.addDevice('tun')
     const attached = await attachments.attach({ role: 'private', mode: 'auto', ...tun })
@@ -47,7 +47,7 @@ describe('attaching', () => {
     })
   })
 
-  it('again is nothing new; a restart replaces the program in place', async () => {
+  it('again changes nothing; a restart replaces the program in place', async () => {
     const veth = instance.addDevice('veth')
     const request = { role: 'uplink', mode: 'auto', ...veth } as const
     const first = instance.open()

@@ -46,7 +46,7 @@ describe('opening the data plane', () => {
     expect(plane.maps.sessions.limit).toBe(4096)
   })
 
-  it('again goes on with the maps that are there', () => {
+  it('keeps the existing maps when it is opened again', () => {
     instance.open().maps.devices.set(7, { vni: 42, macs: new Uint8Array(24) })
     const second = instance.open()
     expect(second.report.createdMaps).toEqual([])
@@ -60,7 +60,7 @@ describe('opening the data plane', () => {
     expect(maps.interfaces.limit).toBe(64)
   })
 
-  it('makes a map anew that only the agent writes, where another version laid it out differently', () => {
+  it('creates a map again that only the agent writes, if another version has another layout', () => {
     instance.open()
     record((laidOut) => (laidOut['routes']!.contents = ['key 0 u32 prefix_length', 'value 0 u32 next_hop']))
     const { report } = instance.open()
@@ -89,13 +89,13 @@ describe('opening the data plane', () => {
     expect(instance.open().report.createdMaps).toEqual([])
   })
 
-  it('asks nobody where no flow lives', () => {
+  it('needs no consent where no flow lives', () => {
     instance.open()
     record((laidOut) => (laidOut['sessions']!.version = 99))
     expect(instance.open().report).toMatchObject({ endedFlows: 0, reusedMaps: [] })
   })
 
-  it('takes away what another version had besides, but not a map that holds its flows', () => {
+  it('removes further pins of another version, but no map that holds its flows', () => {
     const plane = instance.open()
     plane.maps.sliceStates.set(3, { ...EMPTY_STATE, used: [1, 0, 0] })
     plane.maps.drops.native.pin(join(instanceFolder(instance.name), 'maps', 'later'))
@@ -106,7 +106,7 @@ describe('opening the data plane', () => {
     expect(() => instance.open()).toThrow('map later: this version has no such map')
   })
 
-  it('makes a counting map of another size anew', () => {
+  it('creates a counting map of another size again', () => {
     instance.open()
     const path = join(instanceFolder(instance.name), 'maps', 'drops')
     removePin(path)
@@ -117,7 +117,7 @@ describe('opening the data plane', () => {
     expect(instance.open().report.createdMaps).toEqual(['drops'])
   })
 
-  it('goes over from the pins of an early version, whose flows it counts, when their end is accepted', () => {
+  it('replaces the pins of an early version, once the loss of its flows is accepted', () => {
     const { maps } = instance.open()
     maps.sliceStates.set(0, { ...EMPTY_STATE, used: [0, 4, 0] })
     const older = join(instanceFolder(instance.name), '0123456789ab')

@@ -45,13 +45,13 @@ describe('a hundred thousand slices', () => {
     })
   })
 
-  it('of which one changes cost two entries to write', () => {
+  it('need two writes for one change', () => {
     const changed = { ...state.interfaces[50_000]!, owner: { ...REACHABLE, ifindex: 6 } }
     state = { ...state, interfaces: state.interfaces.with(50_000, changed) }
     expect(sync.apply(state).written).toEqual({ slices: { put: 1, removed: 0 }, interfaces: { put: 1, removed: 0 } })
   })
 
-  it('are what the kernel has, read back', () => {
+  it('are equal to the kernel’s when read back', () => {
     expect(sync.verify()).toEqual({ repaired: {}, failures: [] })
   })
 })

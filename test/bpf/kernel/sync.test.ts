@@ -43,7 +43,7 @@ const send = (layer4: Parameters<typeof frame>[1], from = '10.0.0.1'): number =>
   plane.programs.nat_from_private.testRun({ data: frame({ from, to: '203.0.113.5' }, layer4) }).retval
 
 describe('the kernel', () => {
-  it('translates what was desired, and nothing is written when nothing differs', () => {
+  it('translates the desired state, and nothing is written when nothing differs', () => {
     const first = sync.apply(onLo(interfaceOf(1, 1024)))
     expect(first.failures).toEqual([])
     expect(first.addedSlotBlocks).toBe(1)
@@ -58,7 +58,7 @@ describe('the kernel', () => {
     expect(restarted.verify()).toEqual({ repaired: {}, failures: [] })
   })
 
-  it('forgets the mappings of a slice that changes hands', () => {
+  it('removes the mappings of a slice that gets another owner', () => {
     sync.apply(onLo(interfaceOf(1, 1024)))
     for (let port = 5000; port < 5010; port++) send(udp(port, 53))
     send(icmpEcho('request', 7))
@@ -146,7 +146,7 @@ describe('a full map', () => {
     expect(plane.maps.devices.get(2 ** 31 - 1)).toMatchObject({ vni: 1 })
   })
 
-  it('of slices is room again in the very change that makes it', () => {
+  it('of slices has room again in the same change that frees it', () => {
     const whole = (address: Address) => ({ ...addressOf(address, 16) })
     const wanted = (address: Address) => ({ ...onLo(interfaceOf(1, 1024, address)), addresses: [whole(address)] })
     expect(sync.apply(wanted(PUBLIC)).failures).toEqual([])

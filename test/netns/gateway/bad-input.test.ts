@@ -68,7 +68,7 @@ function expectRefusal({ status, stderr }: { status: number; stderr: string }, c
   expect(status).toBe(1)
 }
 
-describe('natgw run ends with status 1 and says what is wrong where', () => {
+describe('natgw run ends with status 1 and names the mistake', () => {
   test.for<[string, Record<string, unknown>, string, string[]]>([
     [
       'public addresses are those of a private device',
@@ -110,7 +110,7 @@ describe('natgw run ends with status 1 and says what is wrong where', () => {
     expectRefusal(await natgw('run', '--config', '/nowhere.yaml'), 'ERR_CONFIG_READ', '/nowhere.yaml', '--config')
   })
 
-  test('when another process runs the instance, which unloading and loading behind its back are refused for too', async () => {
+  test('when another process runs the instance; unload and load-bpf are refused as well', async () => {
     const { config } = gateway().files
     const { instance } = gateway().lab
     const pid = `${gateway().service.pid}`
@@ -127,7 +127,7 @@ describe('natgw run ends with status 1 and says what is wrong where', () => {
   test.for<[string, (path: string) => void, string, string]>([
     ['is cut short', (path) => truncateSync(path, 5_000), 'ERR_STATE_CORRUPT', '5000 of'],
     ['is from a newer version', ageFormat, 'ERR_STATE_VERSION', 'format 99'],
-  ])('when the state file %s, which it leaves as it is', async ([, damage, code, says]) => {
+  ])('when the state file %s, and leaves the file as it is', async ([, damage, code, says]) => {
     const path = join(gateway().lab.folder, 'damaged-state')
     copyFileSync(gateway().stateFile, path)
     damage(path)
@@ -180,14 +180,14 @@ test('a command about a gateway that is not loaded says so', async () => {
   }
 })
 
-test('a BPF file system that is not mounted is mounted, and that is said', async () => {
+test('a BPF file system that is missing is mounted, with a line that says so', async () => {
   const load = ['load-bpf', '--instance', other(), '--uplink', 'spare0', '--private', 'spare1']
   const { status, stdout } = await natgwAfter('umount /sys/fs/bpf', ...load)
   expect(stdout).toContain('mounted the BPF file system at /sys/fs/bpf')
   expect(status).toBe(0)
 })
 
-test('devices that run the XDP programs of someone else are left to them, and named', async () => {
+test('devices with an XDP program of another owner keep it and are named', async () => {
   const load = ['load-bpf', '--instance', other(), '--uplink', 'up0', '--private', 'spare1']
   expectRefusal(
     await natgw(...load),

@@ -34,7 +34,7 @@ const natGateway = (spec: object) => ({ ...gatewayManifest(0), metadata: { name:
 const withPorts = (portsPerNetworkInterface: unknown) => natGateway({ ...gatewaySpec, portsPerNetworkInterface })
 const withAddress = (address: string) => interfaceManifest({ name: 'bad', address, network: 0 })
 
-describe('a manifest that is wrong is named with field, value and remedy, and nothing else is disturbed', () => {
+describe('a wrong manifest is named with field, value and remedy, and disturbs no other object', () => {
   const gateway = useGateway({}, async (gateway) => {
     await gateway.serve()
     await openConnection(gateway)
@@ -110,7 +110,7 @@ describe('a manifest that is wrong is named with field, value and remedy, and no
     await logged(`solved: ${complaint}`)
   })
 
-  test('one that was good before keeps what it last said', async () => {
+  test('keeps its last good spec', async () => {
     const { manifests } = gateway().files
     for (const [name, spoil] of [
       ['m1', (text: string) => text.slice(0, -20) + ': ['],
@@ -144,7 +144,7 @@ describe('a manifest that is wrong is named with field, value and remedy, and no
     await expectReady('IPv6NotSupported', 'spec.ipFamily: IPv6')
   })
 
-  test('of two interfaces with one address the first keeps it, and the status says what the second lacks', async () => {
+  test('the first of two interfaces with one address keeps it, and the status of the second says so', async () => {
     writeManifest(gateway().files, 'bad', withAddress('10.0.0.1'))
     const message = expect.stringContaining('10.0.0.1') as string
     await expectProblems([{ object: 'NetworkInterface default/bad', reason: 'AddressConflict', message }])
@@ -182,7 +182,7 @@ describe('a disk that fills up under the state file of a running gateway', () =>
   })
   afterAll(() => client.close())
 
-  test('is told; connections go on, and what waited for it takes effect as soon as there is room', async () => {
+  test('is reported; connections go on, and pending changes take effect as soon as there is room', async () => {
     const filler = `/proc/${gateway().service.pid}/root${small(gateway())}/filler`
     expect(() => writeFileSync(filler, new Uint8Array(16 << 20))).toThrow(/ENOSPC/)
     // More than the room that the state file has reserved.

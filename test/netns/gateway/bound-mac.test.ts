@@ -35,7 +35,7 @@ const sessionsOfFirst = async (): Promise<number> => {
   return (await gateway().natgw.sessions()).filter((each) => each.inside.startsWith(`${address}:`)).length
 }
 
-test('without a MAC to which it is bound, the address of one machine serves another behind the same device', async () => {
+test('an address that is bound to no MAC can be used by another machine behind the same device', async () => {
   await machine(2).host.ip(`addr add ${machine(1).address}/32 dev eth0`)
   const before = await sessionsOfFirst()
   await machine(2).host.attempt('ping', ['-c', '1', '-W', '1', '-I', machine(1).address, WEB_ADDRESS])
@@ -43,7 +43,7 @@ test('without a MAC to which it is bound, the address of one machine serves anot
   expect(await spoofed()).toBe(0)
 })
 
-test('bound to a MAC it serves that machine only, while the other answers ARP for it; and no longer than it is bound', async () => {
+test('an address that is bound to a MAC serves that machine only, even while another machine answers ARP for it', async () => {
   const { files, natgw } = gateway()
   const { address } = machine(1)
   const plain = interfaceManifest(machine(1)) as { metadata: object }

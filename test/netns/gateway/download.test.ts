@@ -72,7 +72,7 @@ describe('a gateway with slices of 256 ports', () => {
   )
 })
 
-describe('a gateway whose timers are 2 s for what is established and for UDP, 1 s for the rest', () => {
+describe('a gateway with timers of 2 s for established TCP and UDP, 1 s for the rest', () => {
   const timers = { tcpEstablished: 2, tcpTransitory: 1, udp: 2, icmp: 1 }
   const gateway = useGateway({ config: { timers } }, async (gateway) => {
     await gateway.serve()
@@ -120,7 +120,7 @@ describe('a gateway whose timers are 2 s for what is established and for UDP, 1 
 describe('two Networks with the same addresses', () => {
   const gateway = useGateway({ networks: [1, 1] })
 
-  test('do not meet: the same source ports of 10.0.0.1 here and there come from slices of their own', async () => {
+  test('are kept apart: the same source ports of 10.0.0.1 in each get ports of different slices', async () => {
     const { lab } = gateway()
     await startEchoServer(lab.internet, ECHO.address, ECHO.port)
     const sources = Array.from({ length: 20 }, (_, i) => 30_000 + i)

@@ -35,7 +35,7 @@ describe('manifests that change while natgw runs, with two slices for three mach
   const machine = (n: number) => gateway().lab.machine(n)
   const summary = async () => (await gateway().natgw.status()).gateways[0]
 
-  test('come, change and go without a word on the running connection of another machine', async () => {
+  test('come, change and go without disturbing the running connection of another machine', async () => {
     await using client = Client.open(machine(1).host, { ...ECHO, sources: [36_000] })
     const first = await client.ask('still the same')
     expect(first[0]?.reply).toMatch(/^198\.51\.100\.1:/)
@@ -117,7 +117,7 @@ describe('a network that changes while natgw runs', () => {
     expect(gateway().complaints()).toContainEqual(expect.stringMatching(/device up0: DeviceMissing/))
   })
 
-  test('map entries and programs that somebody takes away are put back within the drift interval, and counted', async () => {
+  test('removed map entries and programs are restored within the drift interval and counted', async () => {
     await using client = Client.open(machine().host, { ...ECHO, sources: [36_200] })
     const first = await client.ask('still the same')
     const { instance } = gateway().lab

@@ -84,7 +84,7 @@ describe('the host of two Networks that use one address', () => {
   const pingsWeb = async (host: Namespace): Promise<boolean> =>
     (await host.attempt('ping', ['-c', '1', '-W', '2', WEB_ADDRESS])).status === 0
 
-  test('answers neither, so that nobody gets an answer that is the other’s, and both are translated', async () => {
+  test('answers neither machine, so that none gets the other’s answer; both are translated', async () => {
     const { lab, natgw } = gateway()
     const captures = await Promise.all(
       machines().map((host) => Capture.start(lab, host, 'eth0', `src host ${GATEWAY_INSIDE} and not arp`)),
@@ -102,7 +102,7 @@ describe('the host of two Networks that use one address', () => {
     expect(programmed?.message).toContain('another Network here has the address too')
   })
 
-  test('answers the one to whom its route leads once the other has gone', async () => {
+  test('answers the machine to which its route leads, once the other is gone', async () => {
     gateway().removeManifest(gateway().lab.machine(1, 1).name)
     await gateway().waitForSlices(1)
     const [first, second] = machines()
@@ -111,7 +111,7 @@ describe('the host of two Networks that use one address', () => {
   })
 })
 
-test('a private device and the uplink may get other Ethernet addresses', async () => {
+test('a private device and the uplink go on after a change of their Ethernet addresses', async () => {
   const gateway = await GatewayLab.up()
   try {
     await gateway.serve()
@@ -212,7 +212,7 @@ describe('containers of the host behind masquerade, beside a shared address', ()
     expect(await connects(container, DNS_ADDRESS, 7, last + 5)).toContain(`${GATEWAY_UPLINK}:${last + 5} hello`)
   })
 
-  test('the rule of the documentation gives connections other ports, and the problem is over', async () => {
+  test('the rule of docs/configuration.md gives connections other ports and ends the problem', async () => {
     await masquerade(RIGHT)
     await expect.poll(reasons, { timeout: 5_000 }).toEqual([])
     for (const source of [first + 6, last + 6]) {

@@ -65,7 +65,7 @@ async function traffic(): Promise<void> {
   ])
 }
 
-test('without the gateway each kind of packet does leak, and the capture shows it', async () => {
+test('each kind of packet leaks without the gateway, and the capture shows it', async () => {
   const leaks = await leaksDuring(traffic)
   const count = (pattern: RegExp) => leaks.filter((line) => pattern.test(line)).length
   expect(count(/ 10\.0\.0\.1\.33\d\d\d > .*Flags \[S\]/)).toBeGreaterThan(0)
@@ -77,7 +77,7 @@ test('without the gateway each kind of packet does leak, and the capture shows i
   expect(count(new RegExp(` ${STRANGER} > | ${STRANGER}\\.`))).toBeGreaterThan(0)
 })
 
-test('under load nothing leaves untranslated, and every kind of packet took part', async () => {
+test('no packet of any kind leaves untranslated under load', async () => {
   await gateway().serve()
   expect(await leaksDuring(traffic)).toEqual([])
   const drops = await gateway().natgw.drops()
@@ -90,7 +90,7 @@ test('under load nothing leaves untranslated, and every kind of packet took part
   expect(Number(icmp[icmp.indexOf('IcmpInDestUnreachs') + 1])).toBeGreaterThan(0)
 })
 
-test('nothing leaves while gateways and interfaces come and go, and while natgw is killed, restarted and ended', async () => {
+test('no packet leaves untranslated while gateways and interfaces come and go and natgw is killed, restarted and ended', async () => {
   const { lab, files, natgw } = gateway()
   const ticks = { sent: 0 }
   const leaks = await leaksDuring(async () => {
@@ -149,7 +149,7 @@ test('the internet reaches no private machine by its own address, though the hos
   expect(await arrived.packets()).toEqual([])
 })
 
-test.for([0, 1])('a source route by way of the host leads nowhere, with accept_source_route=%i', async (accepted) => {
+test.for([0, 1])('a source route through the host leads nowhere, with accept_source_route=%i', async (accepted) => {
   const { lab, natgw } = gateway()
   const all = `net.ipv4.conf.all.accept_source_route=${accepted}`
   await lab.gateway.sysctl('net.ipv4.ip_forward=1', all, `net.ipv4.conf.p1.accept_source_route=${accepted}`)

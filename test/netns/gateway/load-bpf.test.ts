@@ -34,7 +34,7 @@ async function attachedMode(device: string): Promise<string | undefined> {
   return /\b(xdp|xdpgeneric)\b/.exec(await lab().gateway.run('ip', 'link', 'show', 'dev', device))?.[1]
 }
 
-test('a device that takes no program leaves nothing of the call behind', async () => {
+test('load-bpf leaves nothing behind when a device takes no program', async () => {
   const { gateway, instance } = lab()
   await gateway.ip('link add spare0 type veth peer name spare1', 'link set spare0 up', 'link set spare1 up')
   // A program of someone else, on the device that comes last.
@@ -58,7 +58,7 @@ test('a device that takes no program leaves nothing of the call behind', async (
   }
 })
 
-test('what is attached, where and in which mode is said, and it is so', async () => {
+test('load-bpf names each attached program with its device and mode', async () => {
   const { status, stdout, stderr } = await loadBpf(...devices)
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
   expect(stdout.split('\n')).toEqual(
@@ -72,7 +72,7 @@ test('what is attached, where and in which mode is said, and it is so', async ()
   for (const device of ['up0', 'p1', 'p2']) expect(await attachedMode(device)).toBe('xdp')
 })
 
-test('with that alone the host is itself, and nothing of a private machine gets to the internet', async () => {
+test('loaded programs leave the host alone and pass no private packet to the internet', async () => {
   const { gateway, internet } = lab()
   const machine = lab().machine(1).host
   for (const address of [GATEWAY_UPLINK, GATEWAY_INSIDE]) await startEchoServer(gateway, address, 22)
@@ -89,7 +89,7 @@ test('with that alone the host is itself, and nothing of a private machine gets 
   expect(await capture.packets()).toEqual([])
 })
 
-test('loading again goes on with what is there; generic mode is had by asking for it', async () => {
+test('loading again keeps the maps; --mode generic attaches in generic mode', async () => {
   expect((await loadBpf(...devices)).stdout).toContain('up0: uplink program was attached already, native mode')
   const { stdout } = await loadBpf(...devices, '--mode', 'generic')
   expect(stdout).toContain('up0: uplink program attached, generic mode')
@@ -97,7 +97,7 @@ test('loading again goes on with what is there; generic mode is had by asking fo
   expect(await connects(lab().internet, GATEWAY_UPLINK)).toMatch(`${INTERNET_ROUTER}:`)
 })
 
-test('a program that the verifier refuses is named, with its log in a file, and what is attached stays', async () => {
+test('a program that the verifier refuses is named with its log file, and attached programs stay', async () => {
   const object = await compileRefused(lab().folder)
   const command = [`NATGW_BPF_OBJECT=${object}`, process.execPath, NATGW, 'load-bpf', '--instance', lab().instance]
   const { status, stderr } = await lab().gateway.attempt('env', [...command, ...devices])
@@ -113,7 +113,7 @@ test('a program that the verifier refuses is named, with its log in a file, and 
   expect(await attachedMode('up0')).toBe('xdpgeneric')
 })
 
-test('what was loaded in part only is said to be, and loading again completes it', async () => {
+test('a partly loaded instance is reported, and loading again completes it', async () => {
   rmSync(join(instanceFolder(lab().instance), 'maps', 'settings'))
   const { status, stderr } = await new Natgw(lab(), '').attempt('status', '--instance', lab().instance)
   expect([status, stderr]).toEqual([1, expect.stringMatching(/^natgw: ERR_NOT_LOADED: .*loaded in part/)])
@@ -121,7 +121,7 @@ test('what was loaded in part only is said to be, and loading again completes it
   expect((await new Natgw(lab(), '').attempt('status', '--instance', lab().instance)).status).toBe(0)
 })
 
-test('unload takes everything away', async () => {
+test('unload removes everything', async () => {
   expect((await loadBpf('--unload')).stdout).toContain('3 programs detached')
   for (const device of ['up0', 'p1', 'p2']) expect(await attachedMode(device)).toBeUndefined()
   expect(existsSync(instanceFolder(lab().instance))).toBe(false)

@@ -30,7 +30,7 @@ describe.each(['native', 'generic'])('traffic of a gateway in %s mode', (xdpMode
     expect(seen).toEqual([2 * PINGS, 2 * PINGS, 0, 0])
   })
 
-  test('is looked at by the commands of docs/looking-at-traffic.md, troubleshooting.md and debugging.md', async () => {
+  test('can be inspected by the commands of docs/looking-at-traffic.md, troubleshooting.md and debugging.md', async () => {
     const { lab, files } = gateway()
     await ping()
     expect(COMMANDS.length).toBeGreaterThan(22)

@@ -18,7 +18,7 @@ test('nothing is lost while everything works', async () => {
   expect(await lost('p1')).toBe(0)
 })
 
-test('packets that the way out refuses are counted for it and told with what to do, and no longer once it takes them', async () => {
+test('packets that the uplink refuses are counted and reported with a remedy, until the uplink takes them', async () => {
   const { lab, natgw } = gateway()
   await lab.internet.run('ethtool', '-K', 'eth0', 'gro', 'off')
   expect((await ping(10)).status).not.toBe(0)
@@ -33,7 +33,7 @@ test('packets that the way out refuses are counted for it and told with what to 
   expect(await lost('up0')).toBe(before)
 })
 
-test('packets that a private device refuses are counted for it, also while no agent runs', async () => {
+test('packets that a private device refuses are counted, also while no agent runs', async () => {
   await gateway().stop()
   await machine().run('ethtool', '-K', 'eth0', 'gro', 'off')
   expect((await ping(10)).status).not.toBe(0)

@@ -44,7 +44,7 @@ describe('the folder of manifests of a gateway that serves', () => {
     await expectConnectionGoesOn()
   })
 
-  test('may hold what is no manifest: status lists it without alarm, and a machine is removed all the same', async () => {
+  test('may hold other files: status lists them without alarm, and a machine is removed all the same', async () => {
     const { manifests } = gateway().files
     writeFileSync(
       join(manifests, 'kustomization.yaml'),
@@ -64,7 +64,7 @@ describe('the folder of manifests of a gateway that serves', () => {
     await expectConnectionGoesOn()
   })
 
-  test('shows a Network that is still in use with what its deletion waits for', async () => {
+  test('lists a Network that is still in use, with the objects that hold its deletion up', async () => {
     gateway().removeManifest('network-0')
     await expectProblems(
       'Network default/network-sample: ERR_DELETION_WAITS',

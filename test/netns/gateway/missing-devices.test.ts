@@ -9,7 +9,7 @@ const problems = async (): Promise<string[]> =>
 const pings = async (machine: number) =>
   (await gateway().lab.machine(machine).host.attempt('ping', ['-c', '1', '-W', '1', WEB_ADDRESS])).status === 0
 
-describe('natgw run starts with what is there', () => {
+describe('natgw run starts with the devices that exist', () => {
   test('while a private device does not exist: the others are served, and status names it', async () => {
     const { lab, natgw } = gateway()
     await gateway().stop()

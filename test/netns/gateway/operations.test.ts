@@ -26,7 +26,7 @@ const forgetAll = async () => {
   rmSync(gateway().stateFile)
 }
 
-test('a backup that was taken while natgw ran gives every interface its slice back, which nothing else would', async () => {
+test('a backup taken while natgw runs gives every interface its slice back; without it slices move', async () => {
   // Allocated second: without its state the first by name gets the first slice.
   gateway().addMachine(gateway().lab.machine(1))
   await gateway().waitForSlices(2)

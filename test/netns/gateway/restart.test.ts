@@ -31,7 +31,7 @@ const rangeOf = (row: SliceRow): string => `${row.publicAddress}:${row.firstPort
 const slices = async (): Promise<Record<string, string>> =>
   Object.fromEntries((await gateway().natgw.slices()).map((row) => [row.networkInterface, rangeOf(row)]))
 
-test('a download goes on while natgw is killed and started again, which writes nothing and repairs nothing', async () => {
+test('a download goes on while natgw is killed and started again; the restart writes and repairs nothing', async () => {
   const before = await slices()
   let finished = false
   const download = machine()
@@ -55,7 +55,7 @@ test('a download goes on while natgw is killed and started again, which writes n
   await gateway().start()
 })
 
-test('status, slices, sessions and drops are shown while natgw does not run, by names and as tables too', async () => {
+test('status, slices, sessions and drops work while natgw does not run, with names, as JSON and as tables', async () => {
   await using client = Client.open(machine(), { protocol: 'tcp', address: DNS_ADDRESS, port: 7, sources: [35_000] })
   await client.ask('hello')
   const { natgw } = gateway()
@@ -74,7 +74,7 @@ test('status, slices, sessions and drops are shown while natgw does not run, by 
   await gateway().start()
 })
 
-test('killed in bursts of manifest changes, natgw gives every interface one slice of its own and moves none', async () => {
+test('natgw that is killed during bursts of manifest changes gives every interface one slice and moves none', async () => {
   let interfaces = 2
   for (const killAfter of KILLS) {
     for (let i = 0; i < BURST; i++, interfaces++) {
@@ -92,7 +92,7 @@ test('killed in bursts of manifest changes, natgw gives every interface one slic
   }
 })
 
-test('killed while manifests are removed, natgw takes away what they had and leaves the others alone', async () => {
+test('natgw that is killed while manifests are removed removes their entries and leaves the others alone', async () => {
   const before = await slices()
   const all = Object.keys(before).length
   for (let n = 2; n < all; n += 2) gateway().removeManifest(`x${n}`)
@@ -122,7 +122,7 @@ async function expectSlicesApart(): Promise<void> {
   expect(new Set(sections.map(({ targetRef }) => targetRef.uid)).size).toBe(sections.length)
 }
 
-test('killed at any moment of its start, natgw starts again and goes on with what there was', async () => {
+test('natgw that is killed at any moment of its start starts again with all slices and flows', async () => {
   const before = await slices()
   await using client = Client.open(machine(), { protocol: 'tcp', address: DNS_ADDRESS, port: 7, sources: [35_050] })
   const answer = await client.ask('still there')
@@ -140,7 +140,7 @@ test('killed at any moment of its start, natgw starts again and goes on with wha
   expect(await client.ask('still there')).toEqual(answer)
 })
 
-test('killed at any moment of its first start, natgw starts again and serves', async () => {
+test('natgw that is killed at any moment of its first start starts again and serves', async () => {
   const { lab, natgw, files } = gateway()
   await gateway().stop()
   await natgw.show('unload', '--yes')
@@ -158,7 +158,7 @@ test('killed at any moment of its first start, natgw starts again and serves', a
   await gateway().start()
 })
 
-test('SIGTERM ends natgw with status 0, traffic goes on, and unload takes it away', async () => {
+test('SIGTERM ends natgw with status 0, traffic goes on, and unload removes everything', async () => {
   await using client = Client.open(machine(), {
     protocol: 'tcp',
     address: DNS_ADDRESS,

@@ -72,7 +72,7 @@ describe('natgw under a service manager', () => {
     expect(await service.ended()).toBe(0)
   })
 
-  test('has a unit that systemd takes', async () => {
+  test('has a unit that systemd accepts', async () => {
     const unit = readFileSync(join(ROOT, 'deploy/systemd/natgw.service'), 'utf8')
     expect(unit).toContain('ExecStart=/usr/local/bin/natgw run\n')
     const path = join(gateway().lab.folder, 'natgw.service')
@@ -94,7 +94,7 @@ describe('a signal ends natgw', () => {
     expect([0, 'SIGTERM']).toContain(status ?? signal)
   })
 
-  test('that a hanging file keeps from starting', async () => {
+  test('that a hanging file holds up at its start', async () => {
     const config = join(gateway().lab.folder, 'fifo.yaml')
     await run('mkfifo', [config])
     const child = spawn(NATGW, ['run', '--config', config], { stdio: 'ignore' })
@@ -104,7 +104,7 @@ describe('a signal ends natgw', () => {
     expect(await Promise.race([ended, delay(5_000, 'still running')])).toEqual([0, null])
   })
 
-  test('that npm started, too', async () => {
+  test('that npm started', async () => {
     const child = spawnHere(['npm', 'run', '-s', '--prefix', ROOT, 'natgw', '--', ...natgwRun().slice(1)])
     let output = ''
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
@@ -118,7 +118,7 @@ describe('a signal ends natgw', () => {
   })
 })
 
-test('natgw goes on after all that as before', async () => {
+test('natgw serves as before after all these signals', async () => {
   await gateway().start()
   expect((await gateway().waitForSlices(gateway().lab.machines.length)).length).toBeGreaterThan(0)
   await gateway().stop()

@@ -59,7 +59,7 @@ describe('natgw sessions', () => {
     },
   )
 
-  test('shows those that were asked for', async () => {
+  test('shows the sessions that the filters select', async () => {
     const [one, ...others] = (await sessions('--remote', `${WEB}:1001`)).rows
     expect([one?.remote, others]).toEqual([`${WEB}:1001`, []])
     expect((await sessions('--public', one?.public ?? '')).rows).toEqual([
@@ -111,7 +111,7 @@ describe('natgw sessions', () => {
   })
 })
 
-test('a gateway for which little is applied says what is missing', async () => {
+test('a gateway with few manifests says what is missing', async () => {
   const gateway = await GatewayLab.up()
   try {
     const { lab, files, natgw } = gateway

@@ -89,7 +89,7 @@ describe('natgw status of a host that changes while natgw runs', () => {
     expect(await natgw.show('status')).toMatch(line)
   })
 
-  test('says that the host was given an address of NAT, which goes on, until it is taken off again', async () => {
+  test('says that the host has an address of NAT until the host gives it up; NAT goes on', async () => {
     const { publicAddress } = await gateway().sliceOf(gateway().lab.machine(1))
     await host().ip(`address add ${publicAddress}/32 dev up0`)
     await expectProblem(`address ${publicAddress}`, 'AddressTakenByHost')
@@ -102,7 +102,7 @@ describe('natgw status of a host that changes while natgw runs', () => {
     await expect.poll(() => hostConflict(gateway()), { timeout: 5_000 }).toBe('False NoConflict')
   })
 
-  test('says that the host lost an address it shares, until it has it again', async () => {
+  test('says that the host lacks an address that it shares, until the host has it again', async () => {
     await host().ip(`address del ${GATEWAY_UPLINK}/24 dev up0`)
     await expectProblem(`address ${GATEWAY_UPLINK}`, 'SharedAddressMissing')
     await host().ip(`address add ${GATEWAY_UPLINK}/24 dev up0`)
@@ -141,7 +141,7 @@ describe('natgw status of a host that changes while natgw runs', () => {
       .not.toContain('NoCarrier')
   })
 
-  test('says that there is no way out, which Ready of the gateway and the log say too', async () => {
+  test('says that there is no default route; so do Ready of the gateway and the log', async () => {
     await host().ip('route del default')
     await expectProblem('device up0', 'NoDefaultRoute')
     await expect.poll(() => ready(gateway()), { timeout: 5_000 }).toBe('False NoDefaultRoute')
@@ -159,7 +159,7 @@ describe('natgw status of a host that changes while natgw runs', () => {
   })
 })
 
-test('an address that the host is given is not given out, and is once the host gives it up', async () => {
+test('NAT does not use an address of the host, until the host gives it up', async () => {
   const [first, second] = ['198.51.100.8', '198.51.100.9']
   const gateway = await GatewayLab.up({
     networks: [2],
@@ -182,7 +182,7 @@ test('an address that the host is given is not given out, and is once the host g
   }
 })
 
-test('a gateway is not Ready while the host does not have the address it shares with it', async () => {
+test('a gateway is not Ready while the host lacks the shared address', async () => {
   const shared = { prefix: `${GATEWAY_UPLINK}/32`, ports: '61000-61255', shared: true }
   const gateway = await GatewayLab.up({ config: { publicPrefixes: [shared] } })
   try {
@@ -202,7 +202,7 @@ test('a gateway is not Ready while the host does not have the address it shares 
   }
 })
 
-test('a gateway without a single program attached does not say that it serves', async () => {
+test('a gateway without any attached program does not say that it serves', async () => {
   const gateway = await GatewayLab.up()
   try {
     await gateway.lab.gateway.ip('link set up0 name gone0')

@@ -32,7 +32,7 @@ describe('machines on a bridge, as docs/topologies.md has it', () => {
       (await gateway().natgw.sessions()).map(({ inside }) => inside).filter((each) => each.startsWith('10.0.0.1:')),
     )
 
-  test('all get out, and status says that the mode is generic for the bridge', async () => {
+  test('all reach the internet, and status says that the mode is generic because of the bridge', async () => {
     expect([await ping(machine(1)), await ping(machine(2))]).toEqual([true, true])
     const { devices } = await gateway().natgw.status()
     expect(devices.map(({ device, mode }) => [device, mode]).sort()).toEqual([
@@ -42,7 +42,7 @@ describe('machines on a bridge, as docs/topologies.md has it', () => {
     expect((await readProblems(gateway())).map(({ reason }) => reason)).toEqual(['GenericMode'])
   })
 
-  test('one that sends with its neighbour’s address gets its slice, until the rules of docs/threat-model.md are there', async () => {
+  test('a machine that sends with its neighbour’s address gets the neighbour’s slice, until the rules of docs/threat-model.md are loaded', async () => {
     await machine(2).ip('addr add 10.0.0.1/32 dev eth0')
     const before = await ofFirst()
     await ping(machine(2), '-I', '10.0.0.1')

@@ -74,7 +74,7 @@ test('unload says how many living flows it would end, and ends none of them unas
   expect(await client.ask('before')).toEqual(answer)
 })
 
-test('on a terminal unload asks, and takes anything but yes for no', async () => {
+test('unload asks on a terminal and takes anything but yes for no', async () => {
   const command = `${process.execPath} ${NATGW} unload --instance ${gateway().lab.instance}`
   const { stdout } = await gateway().lab.gateway.attempt('script', ['-qec', command, '/dev/null'], { input: 'n\n' })
   expect(stdout).toMatch(/ends \d+ living flows?\. Go on\? \[y\/N\]/)

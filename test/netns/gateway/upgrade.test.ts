@@ -52,7 +52,7 @@ const gateway = useGateway({ portsPerNetworkInterface: 8192 }, async (gateway) =
 const machines = () => [1, 2].map((number) => gateway().lab.machine(number).host)
 
 describe('another version of natgw', () => {
-  test(`with one more counter, drop reason and map goes on with a download and ${2 * FLOWS_EACH} flows, and so does this one after it`, async () => {
+  test(`with one more counter, drop reason and map keeps a download and ${2 * FLOWS_EACH} flows, and so does this version after it`, async () => {
     const sources = Array.from({ length: FLOWS_EACH }, (_, i) => 20_000 + i)
     const clients = machines().map((host) =>
       Client.open(host, { protocol: 'udp', address: DNS_ADDRESS, port: 7, sources, timeout: 20_000 }),
@@ -87,7 +87,7 @@ describe('another version of natgw', () => {
     }
   })
 
-  test('that lays sessions out differently does not start, says how many flows it would end, and ends them when told to', async () => {
+  test('with another layout of sessions says how many flows it would end and does not start without --accept-flow-loss', async () => {
     const { natgw: other, program } = build(INCOMPATIBLE)
     const { lab, files } = gateway()
     await gateway().kill()

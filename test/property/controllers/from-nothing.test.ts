@@ -206,7 +206,7 @@ beforeAll(() => void vi.useFakeTimers({ toFake: ['Date'], now: 1_700_000_000_000
 afterAll(() => void vi.useRealTimers())
 
 describe('controllers that keep what they know', () => {
-  it('deal after every change what others would that begin with nothing, and leave nothing for these to do', async () => {
+  it('allocate after every change the same as controllers that begin with nothing', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 25, size: 'max' }), async (steps) => {
         const world = new World()

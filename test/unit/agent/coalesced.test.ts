@@ -22,7 +22,7 @@ const counting = (body: () => Promise<void> | void = () => {}) =>
     (error) => errors.push(error),
   )
 
-test('those who ask together get one run, as soon as the most impatient wants', async () => {
+test('requests of one moment get one run, as early as the earliest of them', async () => {
   const coalesced = counting()
   coalesced.ask(5000)
   for (let i = 0; i < 100; i++) coalesced.ask(5)
@@ -32,7 +32,7 @@ test('those who ask together get one run, as soon as the most impatient wants', 
   expect(runs).toBe(1)
 })
 
-test('what is asked for during a run makes one more after it, never a second beside it', async () => {
+test('requests during a run cause one run after it, never a second beside it', async () => {
   let running = 0
   const coalesced = counting(async () => {
     expect(++running).toBe(1)
@@ -46,7 +46,7 @@ test('what is asked for during a run makes one more after it, never a second bes
   expect(runs).toBe(2)
 })
 
-test('what comes alone runs at once, what comes in a stream no more often than it is spaced', async () => {
+test('a single request runs at once, a stream of requests no more often than its spacing', async () => {
   const coalesced = counting()
   coalesced.askSpaced(100)
   await vi.advanceTimersByTimeAsync(1)

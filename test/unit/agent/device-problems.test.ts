@@ -21,7 +21,7 @@ const as = (bound: BoundDevice, state: Partial<NonNullable<BoundDevice['link']>>
   link: { ...link(3, bound.device), ...state },
 })
 
-describe('of devices it is said', () => {
+describe('a message about devices says', () => {
   test('nothing while all are there and up', () => {
     expect(told({})).toEqual([])
   })

@@ -28,7 +28,7 @@ it('a pass that failed is tried again after five seconds', async () => {
   expect(log).toEqual(['pass', 'refused', 'pass', 'done'])
 })
 
-it('a pass that was to verify and failed leaves that to those after it, until one gets through', async () => {
+it('a failed full comparison is made up for by the next pass that succeeds', async () => {
   const { passes, log, fail } = newPasses()
   fail(2)
   passes.askToVerify()
@@ -42,7 +42,7 @@ it('a pass that was to verify and failed leaves that to those after it, until on
   expect(log).toEqual(['verify', 'refused', 'verify', 'refused', 'verify', 'done', 'pass', 'done'])
 })
 
-it('there is none after it is closed', async () => {
+it('no pass runs after it is closed', async () => {
   const { passes, log } = newPasses()
   passes.askToVerify()
   await passes.close()

@@ -88,7 +88,7 @@ describe('the condition Programmed', () => {
     expect(programmed()?.lastTransitionTime).not.toBe(first)
   })
 
-  test('goes when there is nothing to be said any more', async () => {
+  test('is removed when there is nothing to say any more', async () => {
     start([networkInterface('vm', '10.0.0.1')])
     await settle(GOOD)
     await settle(undefined)

@@ -76,7 +76,7 @@ describe('what was refused', () => {
     }
   })
 
-  test('is reported once more, as served, when it is had', () => {
+  test('is reported once more, as served, when it succeeds', () => {
     const { report, applied } = reporting()
     applied({ scope: 'device', ifindex: PRIVATE_A })
     expect([...applied()]).toEqual(['default/a'])
@@ -92,13 +92,13 @@ describe('what was refused', () => {
   })
 })
 
-describe('what no interface by itself goes without', () => {
+describe('a failure that no single interface suffers from', () => {
   const refused = (count: number) =>
     Array.from({ length: count }, (_, n) => {
       return new SyncFailure('ERR_MAP_WRITE', `route ${n} is refused`, { scope: 'no-interface' }, { map: 'routes' })
     })
 
-  test('is one problem a map and code while it lasts, however many entries there are', () => {
+  test('is one problem for each map and code while it lasts, however many entries fail', () => {
     const { report, problems } = reporting()
     const apply = (failures: SyncFailure[]) => report.applied({ ...NOTHING, failures }, () => [])
     const full = new SyncFailure('ERR_MAP_FULL', 'no room', { scope: 'no-interface' }, { map: 'next_hops' })

@@ -40,7 +40,7 @@ describe('whether a device takes frames', () => {
     expect(targets.takes(link(3, 'in0'))).toBe(true)
   })
 
-  test('is not for the machine behind it to change, but asked again of another device', () => {
+  test('is not changed by the machine behind it, and is asked again for another device', () => {
     const targets = new RedirectTargets()
     targets.update(new Map([[3, true]]), links)
     targets.update(new Map([[3, false]]), links)
@@ -62,7 +62,7 @@ describe('whether a device takes frames', () => {
   })
 })
 
-describe('of modes it is said', () => {
+describe('a message about modes says', () => {
   const told = (configured: 'auto' | 'native', mode: 'native' | 'generic', names: string[]) =>
     modeProblems(configured, new Map([['up0', names]]), new Map([['up0', mode]])).map(
       ({ severity, object, reason }) => `${severity} ${object} ${reason}`,

@@ -42,7 +42,7 @@ describe('a NATGateway', () => {
     expect(refusal).toContain(`NATGateway default/sample: spec.portsPerNetworkInterface: ${message}`)
   })
 
-  it('of type public is told to write Public', () => {
+  it('of type public is refused with the remedy Public', () => {
     expect(issuesOf(gateway('', 'type: public, ipFamily: IPv4, networkRef: {name: blue}'))).toEqual([
       {
         code: 'ERR_INVALID_FIELD',
@@ -70,7 +70,7 @@ describe('a NATGateway', () => {
     expect(read(yaml).spec).toMatchObject({ ipFamily: 'IPv6' })
   })
 
-  it('is told of everything that is missing at once', () => {
+  it('lists everything that is missing at once', () => {
     expect(refusals(document('NATGateway', '{}'))).toEqual([
       'NATGateway default/sample: spec.type: is missing; give the type: Public',
       'NATGateway default/sample: spec.ipFamily: is missing; give the family: IPv4 or IPv6',

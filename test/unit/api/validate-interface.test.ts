@@ -66,7 +66,7 @@ describe('a NetworkInterface', () => {
     expect(refusals(nic(addresses)).join('\n')).toContain(message)
   })
 
-  it('is told of all that is wrong at once', () => {
+  it('lists every mistake at once', () => {
     const spec = '{networkRef: blue, ips: [{value: 010.0.0.1}], machineRef: {name: M}, colour: red}'
     expect(refusals(document('NetworkInterface', spec)).map((line) => line.split(': ')[1])).toEqual([
       'spec.colour',

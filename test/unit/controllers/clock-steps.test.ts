@@ -78,7 +78,7 @@ describe.each([
   })
 })
 
-it('of two interfaces that nobody has decided about yet the older has the address, for controllers and agents alike', async () => {
+it('the older of two undecided interfaces has the address, for controllers and agents alike', async () => {
   lab = new Lab()
   await lab.store.create(network('blue'))
   await lab.store.create(networkInterface('z-older', 'blue', ['10.0.0.1']))

@@ -46,7 +46,7 @@ function deal(tables: NATTable[] = []): number {
   return book.wanted
 }
 
-describe('the book of a gateway', () => {
+describe('the cache of a gateway', () => {
   it('counts interfaces that came and went since', async () => {
     expect(deal()).toBe(1)
     await store.create(networkInterface('j', 'n', ['10.0.0.2']))
@@ -57,7 +57,7 @@ describe('the book of a gateway', () => {
     expect(deal()).toBe(1)
   })
 
-  it('counts nobody while the Network has no ID, and all once it has one', async () => {
+  it('counts no interface while the Network has no ID, and all once it has one', async () => {
     const found = store.get(NETWORK, 'default/n')!
     const without = await store.update<Network>({ ...found, spec: {} })
     expect(deal()).toBe(0)
@@ -89,7 +89,7 @@ describe('the book of a gateway', () => {
     expect(deal()).toBe(1)
   })
 
-  it('that was taken out and not put back is worked out anew', async () => {
+  it('that was removed is computed again', async () => {
     expect(deal()).toBe(1)
     books.open(gateway)
     await store.create(networkInterface('j', 'n', ['10.0.0.2']))

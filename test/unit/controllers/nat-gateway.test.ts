@@ -47,7 +47,7 @@ describe('a NATGateway', () => {
     expect(lab.gateway('g').status).toMatchObject({ slices: { total: 62, used: 32, waiting: 0 } })
   })
 
-  it('takes what the pool can give, says how many wait, and serves them as soon as a slice frees', async () => {
+  it('takes all that the pool has, says how many interfaces are pending, and serves them as soon as a slice is free', async () => {
     lab = await Lab.with(four, [network('n'), natGateway('g', 'n', 64512), ...interfaces(6)])
     expect(lab.gateway('g').status?.slices).toEqual({ total: 4, used: 4, free: 0, waiting: 2 })
     expect(ready()).toMatchObject({ status: 'False', reason: 'PoolExhausted' })
@@ -71,7 +71,7 @@ describe('a NATGateway', () => {
     expect(lab.addresses()).toEqual(['198.51.100.0'])
   })
 
-  it('wakes when another gateway frees an address it had wanted', async () => {
+  it('wakes when another gateway releases an address that it wanted', async () => {
     const pool = [prefix('198.51.100.1/32')]
     lab = await Lab.with(pool, [
       network('n'),
@@ -99,7 +99,7 @@ describe('a NATGateway', () => {
     expect(lab.store.list(NAT_TABLE)[0]?.spec).toMatchObject({ ports: { first: 2000, last: 2999 }, shared: true })
   })
 
-  it('of an older one for the same Network and family takes nothing, says which, and takes over when that goes', async () => {
+  it('yields to an older gateway of the same Network and family, names it, and takes over when it goes', async () => {
     lab = await Lab.with(four, [network('n'), natGateway('z-old', 'n', 64), ...interfaces(1)])
     await new Promise((resolve) => setTimeout(resolve, 2))
     await lab.create(natGateway('a-young', 'n', 128))
@@ -142,7 +142,7 @@ describe('a NATGateway', () => {
     }
   })
 
-  it('deals slices anew when their size changes, on the same addresses', async () => {
+  it('allocates slices again when their size changes, on the same addresses', async () => {
     lab = await Lab.with(four, [network('n'), natGateway('g', 'n', 64), ...interfaces(3)])
     await edit('g', { portsPerNetworkInterface: 1000 })
     expect(lab.slices()).toEqual({
@@ -152,7 +152,7 @@ describe('a NATGateway', () => {
     })
   })
 
-  it('counts nobody as waiting who is being deleted and lost its slice when slices grew', async () => {
+  it('does not count a deleted interface as pending that lost its slice when slices grew', async () => {
     lab = await Lab.with([prefix('198.51.100.1/32')], [network('n'), natGateway('g', 'n', 64), ...interfaces(1)])
     const held = networkInterface('z', 'n', ['10.0.0.9'])
     await lab.store.create({ ...held, metadata: { ...held.metadata, finalizers: ['test/hold'] } })
@@ -164,7 +164,7 @@ describe('a NATGateway', () => {
     expect(lab.gateway('g').status?.slices).toEqual({ total: 1, used: 1, free: 0, waiting: 0 })
   })
 
-  it('gives up an address that is no longer in the pool, says so, and deals its slices anew', async () => {
+  it('releases an address that is no longer in the pool, says so, and allocates its slices again', async () => {
     lab = await Lab.with(four, [network('n'), natGateway('g', 'n', 64512), ...interfaces(2)])
     const kept = lab.slices().i1
     await lab.restart([prefix('198.51.100.1/32'), prefix('192.0.2.0/31')])
@@ -177,7 +177,7 @@ describe('a NATGateway', () => {
     ])
   })
 
-  it('moves nobody and writes nothing when it starts again, even with a larger pool', async () => {
+  it('moves no slice and writes nothing when it starts again, even with a larger pool', async () => {
     lab = await Lab.with(four, [network('n'), natGateway('g', 'n', 2048), ...interfaces(40)])
     const before = lab.slices()
     await lab.stop()
@@ -208,7 +208,7 @@ describe('a NATGateway', () => {
     expect(lab.slices()).toEqual(before)
   })
 
-  it('claims an address again whose IPAddress somebody deleted, under its old name', async () => {
+  it('creates a deleted IPAddress again, under its old name', async () => {
     lab = await Lab.with(four, [network('n'), natGateway('g', 'n', 64512), ...interfaces(2)])
     const before = { slices: lab.slices(), ips: lab.gateway('g').status?.ips }
     await lab.delete(IP_ADDRESS, '198.51.100.0')
@@ -216,7 +216,7 @@ describe('a NATGateway', () => {
     expect(lab.addresses()).toEqual(['198.51.100.0', '198.51.100.1'])
   })
 
-  it('takes back what one left behind that vanished without cleaning up, at once and at start', async () => {
+  it('removes the objects of a gateway that vanished without cleaning up, at once and at start', async () => {
     lab = await Lab.with(four, [network('n'), natGateway('g', 'n', 64512), ...interfaces(4)])
     const found = lab.gateway('g')
     await lab.stop()
@@ -230,7 +230,7 @@ describe('a NATGateway', () => {
     expect(lab.store.list(NAT_TABLE).every(({ spec }) => spec.gatewayRef.uid === uid)).toBe(true)
   })
 
-  it('does not touch an address that something else has claimed', async () => {
+  it('does not touch an address whose claimRef names another object', async () => {
     const claimRef = {
       group: 'networking.ironcore.dev',
       resource: 'virtualips',
@@ -250,7 +250,7 @@ describe('a NATGateway', () => {
     expect(lab.store.get(IP_ADDRESS, '198.51.100.0')?.spec.claimRef).toEqual(claimRef)
   })
 
-  it('shows data planes its tables with the network ID, only while all that they need is there', async () => {
+  it('publishes a table with the network ID only while all objects that it needs exist', async () => {
     lab = await Lab.with(four, [network('n'), natGateway('g', 'n', 64), ...interfaces(1)])
     const vni = networkIdOf(lab.store, lab.store.get(NETWORK, 'default/n')!)
     expect(natTables(lab.store)).toMatchObject([

@@ -11,7 +11,7 @@ const nat = (name: string) => lab.condition(NETWORK_INTERFACE, name, 'NATReady')
 const status = (name: string) => lab.store.get(NETWORK_INTERFACE, `default/${name}`)?.status
 
 describe('a NetworkInterface', () => {
-  it('is told its slice', async () => {
+  it('has its slice in its status', async () => {
     lab = await Lab.with(pool, [network('n'), natGateway('g', 'n', 64), networkInterface('i', 'n', ['10.0.0.1'])])
     expect(accepted('i')).toMatchObject({ status: 'True', reason: 'Accepted' })
     expect(nat('i')).toMatchObject({ status: 'True', reason: 'SliceAssigned', message: '198.51.100.1:1024-1087' })
@@ -39,7 +39,7 @@ describe('a NetworkInterface', () => {
     expect(accepted('i')?.reason).toBe('Accepted')
   })
 
-  it('loses an address to the older one of its Network that has it, and gets it when that goes', async () => {
+  it('yields an address to the older interface of its Network, and gets it when that goes', async () => {
     lab = await Lab.with(pool, [network('n'), network('other'), natGateway('g', 'n', 64)])
     await lab.create(networkInterface('z-old', 'n', ['10.0.0.1']))
     await lab.create(
@@ -63,7 +63,7 @@ describe('a NetworkInterface', () => {
     expect(accepted('b')?.reason).toBe('AddressConflict')
   })
 
-  it('is told why it has no NAT', async () => {
+  it('has the reason in its status when it has no NAT', async () => {
     lab = await Lab.with(pool, [network('n'), networkInterface('i', 'n', ['10.0.0.1'])])
     expect(nat('i')).toMatchObject({ status: 'False', reason: 'NoGateway' })
     await lab.create(natGateway('six', 'n', 64, 'IPv6'))
@@ -84,7 +84,7 @@ describe('a NetworkInterface', () => {
     expect(nat('i')?.reason).toBe('NoGateway')
   })
 
-  it('gives its slice up when it gets a public address, and one that waited gets it', async () => {
+  it('releases its slice when it gets a public address, and a pending interface gets the slice', async () => {
     lab = await Lab.with(pool, [network('n'), natGateway('g', 'n', 64512), networkInterface('i', 'n', ['10.0.0.1'])])
     await lab.create(networkInterface('waits', 'n', ['10.0.0.2']))
     const found = lab.store.get(NETWORK_INTERFACE, 'default/i')!

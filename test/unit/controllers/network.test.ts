@@ -9,7 +9,7 @@ let lab: Lab
 afterEach(() => lab.stop())
 
 describe('a Network', () => {
-  it('gets a network ID, claimed by it, and becomes Available', async () => {
+  it('gets a network ID with its claimRef and becomes Available', async () => {
     lab = await Lab.with(pool, [network('n')])
     const found = lab.store.get(NETWORK, 'default/n')!
     const id = networkIdOf(lab.store, found)!
@@ -24,7 +24,7 @@ describe('a Network', () => {
     expect(networkIdOf(lab.store, lab.store.get(NETWORK, 'default/n')!)).toBe(4711)
   })
 
-  it('says who has the ID that it wants, and gets it when that one goes', async () => {
+  it('names the holder of the ID that it wants, and gets the ID when the holder goes', async () => {
     const providerID = 'ironcore-net://default/n/4711/x'
     lab = await Lab.with(pool, [network('first', { providerID }), network('second', { providerID })])
     expect(lab.store.get(NETWORK, 'default/second')?.status?.state).toBe('Error')

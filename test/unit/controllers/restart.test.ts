@@ -61,7 +61,7 @@ describe('an address that the host took', () => {
     expect(lab.slices()).toEqual({ ...others, i4: '198.51.100.3:1024-41023' })
   })
 
-  it('is claimed again for its slices when somebody deleted the claim', async () => {
+  it('is allocated again for its slices when somebody deleted its IPAddress', async () => {
     const before = await served()
     await lab.restart(pool, ['198.51.100.1'])
     await lab.delete(IP_ADDRESS, '198.51.100.1')

@@ -93,7 +93,7 @@ function reportLikeAnAgent(server: MemoryStore): void {
 describe('controllers on a store whose cache trails 150 ms behind others', () => {
   const options: LagOptions = { lagMs: () => 150, acknowledge: 'when shown' }
 
-  it('move no slice, claim no address too many, and have next to no conflicts', { timeout: 60_000 }, async () => {
+  it('move no slice, take no address too many, and have hardly any conflicts', { timeout: 60_000 }, async () => {
     const server = new MemoryStore()
     const seen = follow(server)
     reportLikeAnAgent(server)
@@ -165,7 +165,7 @@ async function whileTrailing(): Promise<void> {
 
 vi.setConfig({ testTimeout: 30_000 })
 
-describe('nothing is taken away because a cache lacks', () => {
+describe('nothing is deleted because a cache lacks', () => {
   it.each<GroupKind>([NAT_GATEWAY, NETWORK, NETWORK_INTERFACE, NAT_TABLE, IP_ADDRESS, NETWORK_ID])(
     '%s',
     async (trailing) => {

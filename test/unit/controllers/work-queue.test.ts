@@ -56,7 +56,7 @@ describe('a work queue', () => {
     expect(most).toBe(3)
   })
 
-  it('doubles the delay of a key with each failure up to the cap, and forgets that once it succeeded', async () => {
+  it('doubles the delay of a key with each failure up to the cap, and resets it once it succeeded', async () => {
     let fails = 6
     const delays: number[] = []
     const { queue, clock } = queueWith({

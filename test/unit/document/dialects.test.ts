@@ -56,7 +56,7 @@ describe('a document that means one thing to YAML 1.1, as kubectl reads, and ano
     ['x: &x {a: 1}\nb: {a: 2, <<: *x}', /^b\.a: stands before a << that brings it too: .*; put << first in its map$/],
     ['x: &x {a: 1}\nz: &z {<<: *x}\nb: {a: 2, <<: [*z]}', /^b\.a: stands before a <</],
     ['x: &x {a: 1}\nb: {<<: *x, <<: *x}', /^b\.<<: a second << in one map/],
-  ])('is told with the place and the remedy: %j', (text, expected) => {
+  ])('is reported with the place and the remedy: %j', (text, expected) => {
     expect(found(text)).toEqual([typeof expected === 'string' ? expected : expect.stringMatching(expected)])
   })
 

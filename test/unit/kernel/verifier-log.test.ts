@@ -28,7 +28,7 @@ test('a link in its place is replaced, and what it leads to stays as it was', ()
   expect(readFileSync(path, 'utf8')).toBe('R1 invalid')
 })
 
-test('a log that cannot be written is said to be missing, and nothing is thrown', () => {
+test('a log that cannot be written is reported as missing, and nothing is thrown', () => {
   writeFileSync(join(folder, 'file'), '')
   expect(keepLog(join(folder, 'file', 'a.verifier.log'), 'R1 invalid')).toContain('could not be kept')
 })

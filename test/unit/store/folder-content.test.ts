@@ -60,7 +60,7 @@ describe('what is no manifest in the folder of manifests', () => {
     ])
   })
 
-  it('is told as a problem where it takes the place of a manifest, whose objects stay', async () => {
+  it('is a problem where it replaces a manifest, whose objects stay', async () => {
     await folder.put('a.yaml', networkText('a'))
     await folder.put('b.yaml', networkText('b'))
     await folder.open()
@@ -72,7 +72,7 @@ describe('what is no manifest in the folder of manifests', () => {
     expect(folder.names()).toEqual(['a', 'b'])
   })
 
-  it('is told as a problem where it is no YAML either, and removals go on', async () => {
+  it('is a problem where it is not YAML, and removals go on', async () => {
     await folder.put('a.yaml', networkText('a'))
     await folder.put('b.yaml', networkText('b'))
     await folder.put('readme.json', 'This folder: see: the wiki\n')
@@ -125,7 +125,7 @@ describe('a manifest that is not read', () => {
     expect(folder.names()).toEqual(['a'])
   })
 
-  it('for its size is told with both, and its objects stay', async () => {
+  it('because of its size is reported with both sizes, and its objects stay', async () => {
     await folder.put('a.yaml', networkText('a'))
     await folder.open({ limits: { fileBytes: 120, files: 10 } })
     await folder.put('a.yaml', networkText('a', `, annotations: {x: ${'x'.repeat(100)}}`))
@@ -137,7 +137,7 @@ describe('a manifest that is not read', () => {
     await eventually(() => expect(folder.problems()).toEqual([]))
   })
 
-  it('for there are too many is told, and nothing is deleted for it', async () => {
+  it('because there are too many is reported, and nothing is deleted', async () => {
     for (const name of ['a', 'b', 'c']) await folder.put(`${name}.yaml`, networkText(name))
     await folder.open()
     await folder.open({ limits: { fileBytes: 1e6, files: 2 } })

@@ -115,7 +115,7 @@ describe('a local store', () => {
     await eventually(() => expect([get('one'), ports('two')]).toEqual([undefined, 64]))
   })
 
-  it('waits for finalizers of what is taken out, and makes it anew when it came back meanwhile', async () => {
+  it('waits for finalizers of a removed object, and creates it again when it came back meanwhile', async () => {
     await put('a.yaml', gateway('one'))
     await put('b.yaml', networkManifest('blue'))
     await open()
@@ -149,7 +149,7 @@ describe('a local store', () => {
 })
 
 describe('a manifest with a mistake', () => {
-  it('leaves its object at the last good spec, the others of the file take effect, and the mistake is told once', async () => {
+  it('leaves its object at the last good spec, the others of the file take effect, and the mistake is reported once', async () => {
     await put('a.yaml', gateway('one'), gateway('two'))
     await open()
     await put('a.yaml', gateway('one', 0), gateway('two', 128))

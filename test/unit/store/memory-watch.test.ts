@@ -5,7 +5,7 @@ import type { CommitHook } from '../../../src/store/memory.ts'
 import { network, networkInterface, recordEvents, turn } from './fixtures.ts'
 
 describe('a watch', () => {
-  it('tells of every present object as added and then of every change in order', async () => {
+  it('reports every present object as added and then every change in order', async () => {
     const store = new MemoryStore()
     const first = await store.create(network('blue', { finalizers: ['f'] }))
     const { events, told } = recordEvents(store)
@@ -27,7 +27,7 @@ describe('a watch', () => {
     expect(events[4]).toMatchObject({ object: { metadata: { uid: first.metadata.uid } }, old: dying })
   })
 
-  it('tells nobody within their own call', async () => {
+  it('calls no handler within the call of a writer', async () => {
     const store = new MemoryStore()
     await store.create(network('blue'))
     const { events } = recordEvents(store)
@@ -36,7 +36,7 @@ describe('a watch', () => {
     expect(events).toHaveLength(1)
   })
 
-  it('is told of its own kind only, and of nothing once it has ended', async () => {
+  it('gets changes of its own kind only, and none once it has ended', async () => {
     const store = new MemoryStore()
     const { events, stop } = recordEvents(store)
     await store.create(networkInterface('nic'))
@@ -46,7 +46,7 @@ describe('a watch', () => {
     expect(events).toEqual([])
   })
 
-  it('is not told of writes that change nothing', async () => {
+  it('gets no event for a write that changes nothing', async () => {
     const store = new MemoryStore()
     const first = await store.create(network('blue'))
     const { told } = recordEvents(store)
@@ -56,7 +56,7 @@ describe('a watch', () => {
     expect(told()).toEqual(['added default/blue'])
   })
 
-  it('may write from its handler, and more objects than fit one turn are all told of in order', async () => {
+  it('may write from its handler, and gets more objects than fit one turn in order', async () => {
     const store = new MemoryStore()
     const names = Array.from({ length: 2500 }, (_, i) => `n${i}`)
     await Promise.all(names.map((name) => store.create(network(name))))

@@ -83,14 +83,14 @@ describe.concurrent('an object keeps its identity', () => {
 })
 
 describe.concurrent('an object that is taken out', () => {
-  test('of a folder with others is deleted after the grace, without a word of doubt', async ({ folder }) => {
+  test('of a folder with others is deleted after the delay, without a problem', async ({ folder }) => {
     await folder.open()
     await unlink(folder.path('c.yaml'))
     await eventually(() => expect(folder.names()).toEqual(['a', 'b']))
     expect(folder.problems()).toEqual([])
   })
 
-  test('at the end of its file is doubted in words that say when it goes, and then deleted', async ({ folder }) => {
+  test('at the end of its file is a problem that says when it goes, and then deleted', async ({ folder }) => {
     await folder.open()
     await folder.put('a.yaml', networkText('a'))
     await eventually(() =>
@@ -104,7 +104,7 @@ describe.concurrent('an object that is taken out', () => {
     await eventually(() => expect([folder.names(), folder.problems()]).toEqual([['a', 'c'], []]))
   })
 
-  test('while natgw does not run is doubted at the start, and then deleted', async ({ folder }) => {
+  test('while natgw does not run is a problem at the start, and then deleted', async ({ folder }) => {
     await folder.open()
     await folder.store!.close()
     await unlink(folder.path('c.yaml'))

@@ -52,7 +52,7 @@ describe('a state file', () => {
     expect(Number(green.metadata.resourceVersion)).toBeGreaterThan(Number(red.metadata.resourceVersion) + 1)
   })
 
-  it('keeps its size until its room is used up, and is made anew then, small again', async () => {
+  it('keeps its size until its room is used up, and is then written again, small', async () => {
     const disk = new CrashingDisk()
     const { store } = await openStore(disk)
     const size = disk.bytesOf(PATH).length

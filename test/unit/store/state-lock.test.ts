@@ -37,7 +37,7 @@ const close = async () => opened.pop()?.close()
 const names = async () => (await readStateFile(path))?.map(({ metadata }) => metadata.name)
 
 describe('a state file that a process has open', () => {
-  it('is refused to a second writer, who is told who has it since when, and nothing is lost', async () => {
+  it('is refused to a second writer with the name of the first, and nothing is lost', async () => {
     const store = await open()
     await store.create(network('blue'))
     const refusal = open()
