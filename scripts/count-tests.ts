@@ -32,6 +32,6 @@ function read(path: string): Counts {
 
 const [path = '', status = ''] = process.argv.slice(2)
 const { passed, failed } = read(path)
-// Errors outside of tests and a time-out show in the status alone; no test at all is no success.
+// Errors outside of tests and a time-out show in the status only. No test at all is a failure.
 const hidden = failed === 0 && (status !== '0' || passed === 0)
 console.log(`${passed} ${hidden ? 1 : failed}`)

@@ -1,4 +1,5 @@
-// The gateway in a lab of network namespaces, step by step, with what was really seen. Exit status 0 only if every step held.
+// Runs the gateway in a lab of network namespaces, step by step, and shows what happens on the wire. Exit status 0 only if
+// every step held.
 import { rmSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import {
@@ -20,7 +21,7 @@ import { DNS_ADDRESS, PUBLIC_PREFIX, WEB_ADDRESS } from './lab/topology.ts'
 
 const USAGE = `usage: npm run demo [-- --keep | --down]
   --keep   leave the lab running and say how to look around in it
-  --down   take labs away that were kept`
+  --down   remove labs that were kept`
 
 let steps = 0
 function step(title: string): void {
@@ -29,9 +30,9 @@ function step(title: string): void {
 function say(text: string): void {
   console.log(text.replace(/^/gm, '   '))
 }
-function expect(held: boolean, claim: string): void {
-  if (!held) throw new Error(`this did not hold: ${claim}`)
-  say(`✔ ${claim}`)
+function expect(held: boolean, statement: string): void {
+  if (!held) throw new Error(`this did not hold: ${statement}`)
+  say(`✔ ${statement}`)
 }
 
 function inside({ firstPort, lastPort }: SliceRow, port: number): boolean {
@@ -172,13 +173,13 @@ All ${steps} steps held. The lab goes on running:
   nsenter --net=${m1.host.path} curl http://${WEB_ADDRESS}/whoami      as m1
   nsenter --net=${lab.gateway.path} bash      on the gateway host
   ${lab.folder}/manifests      manifests: edit them, it follows
-  npm run demo -- --down      takes it away`)
+  npm run demo -- --down      removes it`)
 }
 
 function takeDown(): void {
   const kept = Lab.kept()
   for (const id of kept) Lab.downById(id)
-  console.log(kept.length === 0 ? 'no lab was kept' : `took away ${kept.map((id) => `lab ${id}`).join(', ')}`)
+  console.log(kept.length === 0 ? 'no lab was kept' : `removed ${kept.map((id) => `lab ${id}`).join(', ')}`)
 }
 
 const { values } = parseArgs({

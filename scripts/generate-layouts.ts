@@ -1,4 +1,4 @@
-// Writes src/dataplane/generated/layouts.ts from the BPF object's BTF; with --check only tells whether it is up to date.
+// Writes src/dataplane/generated/layouts.ts from the BPF object's BTF; with --check only says whether it is up to date.
 //   node scripts/generate-layouts.ts [--check] [--object build/bpf/natgw.bpf.o] [--output <file>]
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -21,7 +21,7 @@ const { values: options } = parseArgs({
   },
 })
 
-/** BTF does not say which file a type is from; the header does, and it holds nothing that stays inside BPF. */
+/** BTF does not say which file a type is from. The header types.h does: all of its types cross to user space. */
 function readLayouts(objectPath: string, headerPath: string, mapsPath: string): Layouts {
   const header = readFileSync(headerPath, 'utf8')
   const names = (keyword: string) =>

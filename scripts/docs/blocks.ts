@@ -1,4 +1,4 @@
-// The parts of docs/ that are made from code, between `<!-- generated: NAME -->` and `<!-- end -->`.
+// The parts of docs/ that are generated from code, between `<!-- generated: NAME -->` and `<!-- end -->`.
 import { call } from './command-line.ts'
 import { KINDS, NAT_GATEWAY, NETWORK_INTERFACE } from '../../src/api/index.ts'
 import type { ManifestKind } from '../../src/api/index.ts'

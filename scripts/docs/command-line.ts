@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers'
 import { runCli } from '../../src/cli/cli.ts'
 import { BPF_OBJECT, Output } from '../../src/cli/env.ts'
 
-/** What natgw prints for these arguments, with the paths of a real installation. */
+/** The output of natgw for these arguments, with the paths of a real installation. */
 export async function call(argv: string[]): Promise<string> {
   const stream = new PassThrough()
   const output = new Output(stream)

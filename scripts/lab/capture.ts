@@ -6,7 +6,7 @@ import type { Namespace } from './namespace.ts'
 import { run, type Service } from './process.ts'
 
 /**
- * tcpdump on a device. Capture at the end hosts: what XDP redirects is not seen on the gateway's own devices
+ * tcpdump on a device. Capture at the end hosts: the gateway's own devices do not show packets that XDP redirects
  * (docs/reference/platform.md).
  */
 export class Capture {
@@ -31,9 +31,9 @@ export class Capture {
     return new Capture(file, service)
   }
 
-  /** Ends the capture. @throws Error when the kernel dropped packets: what is not in the file proves nothing then */
+  /** Ends the capture. @throws Error when the kernel dropped packets: a missing packet would prove nothing then */
   async stop(): Promise<void> {
-    // tcpdump leaves what it has not read yet.
+    // tcpdump leaves packets that it has not read yet.
     await delay(100)
     await this.#service.stop('SIGINT')
     const dropped = /(\d+) packets? dropped by kernel/.exec(this.#service.log)?.[1] ?? '0'

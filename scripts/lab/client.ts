@@ -14,7 +14,7 @@ export interface ClientPlan {
   timeout: number
 }
 
-/** What one source port got back. */
+/** The answer to one source port. */
 export interface Answer {
   source: number
   /** A line of the server; an echo server's begins with `<address>:<port> ` as which it saw this client. */
@@ -43,7 +43,7 @@ export class Client {
     return new Client(child, createInterface(child.stdout))
   }
 
-  /** Says `text` (one line) over every connection. */
+  /** Sends `text` (one line) over every connection. */
   async ask(text: string): Promise<Answer[]> {
     this.#child.stdin.write(`${text}\n`)
     const line = await this.#lines.next()

@@ -4,7 +4,7 @@ import { stringify } from 'yaml'
 import type { Lab } from './lab.ts'
 import type { MachinePlan } from './topology.ts'
 
-// What a user of the gateway in a lab would write: gateway.yaml and the manifests.
+// The files that a user of the gateway in a lab would write: gateway.yaml and the manifests.
 
 const NETWORK_NAMES = ['network-sample', 'network-other'] as const
 const API = 'networking.ironcore.dev/v1alpha1'

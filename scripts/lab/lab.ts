@@ -15,18 +15,18 @@ export interface Server extends topology.ServerPlan {
   host: Namespace
 }
 
-/** Labs of this process that go away with it. */
+/** Labs that end with this process. */
 const owned = new Set<Lab>()
 
 /**
  * Network namespaces that play a gateway host, private machines and an internet (topology.ts has the picture). Several
- * labs fit on one machine: each has names of its own. A lab goes down with its process, however that ends (but for
- * SIGKILL: `Lab.downById`), unless it was told to stay.
+ * labs fit on one machine: each has names of its own. A lab ends with its process, however the process ends (except by
+ * SIGKILL: `Lab.downById`), unless `keep` was called.
  */
 export class Lab {
   /** Letters and digits, unique on this machine. */
   readonly id: string
-  /** For configuration, logs and whatever else goes when the lab goes. */
+  /** For configuration, logs and all else that ends with the lab. */
   readonly folder: string
   readonly gateway: Namespace
   readonly internet: Namespace
@@ -88,7 +88,7 @@ export class Lab {
     return container
   }
 
-  /** Ends what was started in the lab, and takes it away. */
+  /** Ends the processes of the lab and removes it. */
   async down(): Promise<void> {
     await Promise.all(this.#services.map((service) => service.stop()))
     owned.delete(this)
@@ -105,14 +105,14 @@ export class Lab {
     owned.delete(this)
   }
 
-  /** Ids of the labs that were told to stay and are still there. */
+  /** Ids of kept labs that still exist. */
   static kept(): string[] {
     return readdirSync(tmpdir())
       .filter((name) => name.startsWith(FOLDER_PREFIX) && existsSync(join(tmpdir(), name, KEPT)))
       .map((name) => name.slice(FOLDER_PREFIX.length))
   }
 
-  /** Takes a lab away, whoever made it. Synchronous, so that it works while the process exits. */
+  /** Removes a lab of any process. Synchronous, so that it works while the process exits. */
   static downById(id: string): void {
     const namespaces = namespacesOf(id)
     // Pinned links go first: a program that is still attached would outlive its maps.
@@ -130,8 +130,8 @@ export class Lab {
   async #build(options: topology.LabOptions): Promise<void> {
     const ends = [...this.machines, ...this.servers].map(({ host }) => host)
     for (const host of [this.gateway, this.internet, ...ends]) await addNamespace(host, options.ipv6 ?? false)
-    // Forwarding is on and nothing is filtered on purpose: a packet that the gateway lets slip into the kernel does
-    // arrive somewhere, and a test sees it.
+    // Forwarding is on and nothing is filtered on purpose: a packet that the gateway leaks into the kernel arrives
+    // somewhere, and a test sees it.
     for (const router of [this.gateway, this.internet]) {
       await router.sysctl('net.ipv4.ip_forward=1', 'net.ipv4.conf.all.rp_filter=0', 'net.ipv4.conf.default.rp_filter=0')
     }
@@ -159,7 +159,7 @@ function folderOf(id: string): string {
   return join(tmpdir(), `${FOLDER_PREFIX}${id}`)
 }
 
-/** What processes of an instance left in the run folder, those that were killed included. */
+/** Files that processes of an instance left in the run folder, killed ones included. */
 function removeRunFiles(instance: string): void {
   const folder = '/run/natgw'
   if (!existsSync(folder)) return
@@ -176,7 +176,7 @@ function instanceOf(id: string): string {
 }
 
 async function addNamespace(host: Namespace, ipv6: boolean): Promise<void> {
-  // The first `ip netns add` of a machine makes /run/netns a mount of its own: two at once trip over each other.
+  // The first `ip netns add` of a machine makes /run/netns a mount of its own: two at once disturb each other.
   await run('flock', ['/run/lock/natgw-lab.lock', 'ip', 'netns', 'add', host.fullName])
   const disable = ipv6 ? 0 : 1
   await host.sysctl(`net.ipv6.conf.all.disable_ipv6=${disable}`, `net.ipv6.conf.default.disable_ipv6=${disable}`)
@@ -188,9 +188,9 @@ async function addLink(a: Namespace, deviceA: string, b: Namespace, deviceB: str
 }
 
 /**
- * What a cable would do for an end host. Checksums complete in every frame (an XDP redirect loses the mark that says
- * the rest is to be computed), frames no larger than the MTU, and GRO on, without which a veth drops redirected frames
- * without a word: docs/reference/platform.md.
+ * Makes the device of an end host behave as behind a cable: complete checksums in every frame (an XDP redirect loses the
+ * mark of a partial one), frames no larger than the MTU, and GRO, without which a veth drops redirected frames silently:
+ * docs/reference/platform.md.
  */
 async function prepareEnd(host: Namespace): Promise<void> {
   const devices = (await host.run('ls', '/proc/sys/net/ipv4/conf')).split('\n')

@@ -22,9 +22,9 @@ export class Natgw {
     this.#program = program
   }
 
-  /** `natgw run`, up once it says that the gateway serves, or what keeps it from that. @param before a command that starts it, like unshare */
+  /** Starts `natgw run` and waits until it says that the gateway serves, or why not. @param before a command that starts it, like unshare */
   async start(...before: string[]): Promise<Service> {
-    // A log of its own: what an earlier run wrote says nothing about this one.
+    // A log of its own, without lines of an earlier run.
     const name = `natgw-${++this.#starts}`
     const [program = '', ...args] = [...before, process.execPath, this.#program, 'run', '--config', this.#config]
     const service = await this.#lab.gateway.start(name, program, ...args)

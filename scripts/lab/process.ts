@@ -22,7 +22,7 @@ export async function attempt(command: string, args: string[], options: RunOptio
   const chunks = { stdout: [] as Buffer[], stderr: [] as Buffer[] }
   child.stdout.on('data', (chunk: Buffer) => chunks.stdout.push(chunk))
   child.stderr.on('data', (chunk: Buffer) => chunks.stderr.push(chunk))
-  // A program that ends without reading its input is no error here; its status says what it thinks of it.
+  // A program that ends without reading its input is no error here: its status says how it ended.
   child.stdin.on('error', () => undefined)
   child.stdin.end(options.input ?? '')
   const [status] = (await once(child, 'close')) as [number | null]
@@ -43,7 +43,7 @@ export async function run(command: string, args: string[], options: RunOptions =
 }
 
 /**
- * A program that goes on running, in a process group of its own. What it writes goes to a file, not to a pipe, so that
+ * A program that goes on running, in a process group of its own. Its output goes to a file, not to a pipe, so that
  * it can outlive this process (`npm run demo -- --keep`).
  */
 export class Service {
@@ -121,7 +121,7 @@ export class Service {
   }
 }
 
-/** How many times as long as usual to wait: an emulated machine is slower (scripts/test-kernels). */
+/** Factor for all time limits: an emulated machine is slower (scripts/test-kernels). */
 const PATIENCE = Number(process.env['NATGW_PATIENCE'] ?? 1)
 
 /**

@@ -63,7 +63,7 @@ function readEntry(line: string): ReturnType<WebServer['seen']>[number] {
   return { address, port: Number(port), path, status: Number(status) }
 }
 
-/** dnsmasq that knows `names` and asks nobody else. Its log names each query and who asked. */
+/** dnsmasq that knows `names` and asks no other server. Its log has each query and its client. */
 export async function startDnsServer(
   lab: Lab,
   names: Record<string, string> = { 'web.example': WEB_ADDRESS },

@@ -1,4 +1,4 @@
-// The lab on paper: who is there, with which addresses and links. Pure; lab.ts builds it.
+// The plan of the lab: hosts, addresses and links. Pure; lab.ts builds it.
 //
 //   m1 10.0.0.1 ──p1┐                                 ┌ 203.0.113.80 web
 //   m2 10.0.0.2 ──p2┤ gw  up0 192.0.2.2 ── 192.0.2.1 net ┤ 203.0.113.53 DNS
@@ -20,7 +20,7 @@ export interface LabOptions {
   servers?: number
   /** Of every link. Default: 1500. Native XDP without fragments takes up to about 3,500. */
   mtu?: number
-  /** Default: off, so that captures hold nothing but what a test sends. */
+  /** Default: off, so that captures hold only the packets of a test. */
   ipv6?: boolean
 }
 

@@ -1,4 +1,4 @@
-// BTF → what user space needs to know: structs, enums and maps, with everything refused that a codec could get wrong.
+// BTF → structs, enums and maps for user space. Refuses every type that a codec could get wrong.
 import type { BtfType } from './btf.ts'
 
 export type FieldType =
@@ -33,7 +33,7 @@ export interface MapShape {
   valueSize: number
   maxEntries: number
   flags: number
-  /** Name of a struct of types.h, or an integer; absent where user space has no business with the contents. */
+  /** Name of a struct of types.h, or an integer; absent where user space does not read the contents. */
   key?: FieldType
   value?: FieldType
   inner?: MapShape

@@ -7,7 +7,7 @@ script=${0##*/}
 say() { echo "$script: $*"; }
 die() { echo "$script: $*" >&2; exit 1; }
 
-# The Node of node_modules (pinned, runs TypeScript) goes before whatever Node the machine has.
+# The Node of node_modules (pinned, runs TypeScript) comes before any Node of the machine.
 use_pinned_node() { PATH=$PWD/node_modules/.bin:$PATH; }
 
 # Builds what is out of date. Two at once in one tree take turns: the second then finds nothing to do.

@@ -1,10 +1,10 @@
-// What a case is given, and what it gives back.
+// The arguments and the result of a case.
 import type { Row } from './rows.ts'
 
 export interface Scale {
   name: 'quick' | 'default' | 'full'
   repetitions: number
-  /** Of a repetition, in each of which every variant has its go. Short: a machine's pace may change by half within a second. */
+  /** Turns of each variant in a repetition. They are short: a machine's pace may change by half within a second. */
   turns: number
   /** Of one run of the generator. */
   packets: number
@@ -20,7 +20,7 @@ export const SCALES: Record<Scale['name'], Scale> = {
 
 export interface Bench {
   scale: Scale
-  /** The one that serial mode uses. */
+  /** The CPU of serial mode. */
   cpu: number
   say(text: string): void
 }

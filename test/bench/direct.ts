@@ -1,5 +1,5 @@
-// The gateway's own program called packet by packet, without devices: BPF_PROG_TEST_RUN of a program that makes the next
-// packet of a plan and jumps into the one under test. What making the packet costs is measured and taken off.
+// Calls the gateway's own program packet by packet, without devices: BPF_PROG_TEST_RUN of a program that makes the next
+// packet of a plan and jumps into the one under test. The cost of making the packet is measured and subtracted.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { listHost } from '../../src/host/rtnetlink.ts'
@@ -11,11 +11,11 @@ import { encodeProgress, encodeTraffic, longestFrame } from './flows.ts'
 import type { FlowPlan, Wire } from './flows.ts'
 import { keyOf, loadBench, undisturbed } from './traffic.ts'
 
-/** The machine may change its pace between what is measured and what is taken off: both in short turns. */
+/** The machine may change its pace between the two measurements, so both run in short turns. */
 const TURNS = 4
-/** Packets for a time that is worth something. */
+/** Fewer packets give no usable time. */
 const LEAST = 25_000
-/** Where the frames come in. */
+/** The device that the frames arrive on. */
 const DEVICE = 'p1'
 
 export class DirectCalls {
@@ -23,7 +23,7 @@ export class DirectCalls {
   readonly #call: BpfProgram
   readonly #nothing: BpfProgram
   readonly #lab: Lab
-  /** No frame of a direct call leaves; it has to be for the gateway all the same. */
+  /** No frame of a direct call leaves, but each must be addressed to the gateway. */
   readonly #wire: Wire
   #plan: FlowPlan = { flows: 1 }
 
@@ -72,7 +72,7 @@ export class DirectCalls {
     return nanoseconds / packets
   }
 
-  /** Without a time. */
+  /** Without a measurement. */
   skip(packets: number): void {
     if (packets > 0) this.time(this.#call, packets)
   }
@@ -104,7 +104,7 @@ function contextOf(length: number, ifindex: number): Uint8Array {
   return new Uint8Array(Uint32Array.of(0, length, 0, ifindex, 0, 0).buffer)
 }
 
-/** The map of programs takes descriptors, which the addon keeps to itself: this process's own list of them has it. */
+/** The map of programs takes descriptors. The addon does not expose them, so they are found in this process's own list. */
 function descriptorOf(program: BpfProgram): number {
   const { id } = program.info
   const own = new RegExp(`^prog_id:\\s*${id}$`, 'm')

@@ -1,4 +1,4 @@
-// What the generator is to send, and the bytes that tell it so (bpf/bench/traffic.h). Pure.
+// The plan of the generator, and its bytes (bpf/bench/traffic.h). Pure.
 import { parseIpv4 } from '../../src/net/ipv4.ts'
 
 /** Frames in bytes without the four of the frame check sequence, as XDP sees them. */
@@ -29,11 +29,11 @@ export interface FlowPlan {
   tcpFlags?: number
   /** Other source ports of the same hosts. */
   portShift?: number
-  /** Every so many packets one is the SYN of a flow that never was before, of this host (number). */
+  /** One packet in so many is the SYN of a new flow, of this host (number). */
   flood?: { every: number; host: number }
-  /** Pauses as long as sending takes; packets carry the time at which they left. */
+  /** Pauses as long as it sends; packets carry the time at which they left. */
   halfLoad?: boolean
-  /** One flow after the other; default: strided, so that neither slices nor slots come in the order of memory. */
+  /** One flow after the other. By default flows are strided, so that neither slices nor slots come in the order of memory. */
   inOrder?: boolean
 }
 
@@ -51,7 +51,7 @@ export function longestFrame({ frames = 'small' }: FlowPlan): number {
   return Math.max(...FRAMES[frames])
 }
 
-/** struct traffic. @param answers from the remotes, to what the sink recorded */
+/** struct traffic. @param answers from the remotes, to the packets that the sink recorded */
 export function encodeTraffic(plan: FlowPlan, wire: Wire, answers: boolean): Uint8Array {
   const bytes = new Uint8Array(104)
   const view = new DataView(bytes.buffer)
@@ -118,7 +118,7 @@ export function encodeSink({ network, mask, destination, record, timed }: SinkPl
 
 export interface Progress {
   sent: number
-  /** Between the first packet and the last that looked at the clock, and how many packets that were. */
+  /** Time between the first packet and the last that looked at the clock, and the number of packets between them. */
   nanoseconds: number
   timed: number
   /** SYNs of the flood among them. */
@@ -182,7 +182,7 @@ export function decodeTimes(values: Uint8Array, buckets: number): Times {
   }).filter(({ count }) => count > 0)
 }
 
-/** The time that this share of them did not exceed. */
+/** The time that this share of the packets did not exceed. */
 export function timeQuantile(times: Times, share: number): number {
   const all = times.reduce((sum, { count }) => sum + count, 0)
   let seen = 0

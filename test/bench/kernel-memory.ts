@@ -1,4 +1,4 @@
-// What maps take in the kernel, as the kernel itself says it (memlock in fdinfo).
+// Memory of maps in the kernel, by the kernel's own account (memlock in fdinfo).
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BpfMap } from '../../src/native/load-native.ts'

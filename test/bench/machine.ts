@@ -1,4 +1,4 @@
-// What the figures depend on besides the code.
+// The machine that the figures depend on.
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { cpus, loadavg, release, totalmem } from 'node:os'

@@ -18,7 +18,7 @@ const USAGE = `usage: npm run bench [-- options]
   --write        write docs/performance.* after any run
   --only CASE    one case, can be given several times: ${CASES.map(({ name }) => name).join(', ')}
   --json FILE    rows as JSON: figure, value, unit, min, max, atLeast, aim, met
-  --check        exit with status 1 when a figure misses what it must at least reach
+  --check        exit with status 1 when a figure misses its target
   --cpu N        the CPU of generator, gateway and sink (default: the last one)`
 
 const { values: options } = parseArgs({
@@ -60,7 +60,7 @@ async function main(): Promise<void> {
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(rows, null, 2)}\n`)
   if (options.write || options.full) await writeReport(results, machine)
   const missed = rows.filter(({ met }) => met === false)
-  if (missed.length > 0) console.log(`\nBelow what must be reached:\n${missed.map((r) => `  ${r.figure}`).join('\n')}`)
+  if (missed.length > 0) console.log(`\nTargets missed:\n${missed.map((r) => `  ${r.figure}`).join('\n')}`)
   if (options.check && missed.length > 0) process.exitCode = 1
 }
 

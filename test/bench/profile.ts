@@ -13,7 +13,7 @@ import { withRigs } from './rig.ts'
 import { summarise } from './rows.ts'
 import { BENCH_OBJECTS } from './traffic.ts'
 
-/** bpf/bench/stages.bpf.c, from the one that only makes the packet to the one that does everything. */
+/** Stages of bpf/bench/stages.bpf.c, from making the packet only to the whole translation. */
 const STAGES = [
   'packet made (bench)',
   'parse',
@@ -71,8 +71,8 @@ function profile(lab: Lab, flows: number): void {
 }
 
 function print(flows: number, samples: readonly number[][], wholes: readonly number[]): void {
-  // The least of several runs: a virtual CPU that shares its core runs at one of two speeds, and differences of medians
-  // may mix them.
+  // The minimum of several runs: a virtual CPU that shares its core runs at one of two speeds, and differences of
+  // medians may mix them.
   const least = samples.map((each) => summarise(each).min)
   console.log(
     `\n${flows.toLocaleString('en')} flow${flows === 1 ? '' : 's'}, nanoseconds a packet (least of ${wholes.length} runs)`,

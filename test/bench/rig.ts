@@ -16,7 +16,7 @@ import type { Prefix } from './traffic.ts'
 export type { Kind } from './router.ts'
 
 export interface RigOptions extends RouterOptions {
-  /** Flows whose answers are sent. */
+  /** Flows that are answered. */
   maxFlows: number
   /** Of every device; default: 1, as veth has it. */
   queues?: number
@@ -97,7 +97,7 @@ async function wireBetween(host: Namespace, gateway: Namespace, device: string):
   }
 }
 
-/** Builds one rig of each kind, runs `body` on one CPU, and takes the rigs away whatever happens. */
+/** Builds one rig of each kind, runs `body` on one CPU, and removes the rigs whatever happens. */
 export async function withRigs<T>(
   cpu: number,
   kinds: readonly Kind[],
@@ -107,7 +107,7 @@ export async function withRigs<T>(
   const rigs: Rig[] = []
   try {
     for (const kind of kinds) rigs.push(await Rig.up(kind, options))
-    // Only now: what was started before, the gateway above all, is not to be bound to that CPU too.
+    // Only now: processes that were started before, above all the gateway, must not be bound to that CPU too.
     setAffinity(cpu)
     return await body(rigs)
   } finally {

@@ -1,4 +1,4 @@
-// What stands between the ends of a lab: the gateway as a user starts it, or what it is compared with.
+// The router between the ends of a lab: the gateway as a user starts it, or a program it is compared with.
 import { ifIndex, inNetworkNamespace } from '../../src/native/load-native.ts'
 import type { BpfLink, BpfObject } from '../../src/native/load-native.ts'
 import { openPinnedDataplane } from '../../src/kernel/pinned-maps.ts'
@@ -53,7 +53,7 @@ export async function startRouter(kind: Kind, lab: Lab, options: RouterOptions):
   return { plane: undefined, agent: undefined, close }
 }
 
-/** Routes to everyone, and their neighbours resolved: later on, sinks may swallow what answers. */
+/** Routes to all hosts, with resolved neighbours: later on, sinks may swallow answers. */
 export async function prepareRoutes({ gateway, internet, machines }: Lab): Promise<void> {
   await gateway.ip(`route add ${HOSTS_PREFIX} via ${machines[0]?.address ?? ''} dev p1`)
   // For forwarding without translation.
@@ -110,7 +110,7 @@ async function slicesServed(plane: PinnedDataplane, hosts: number): Promise<void
 
 /**
  * Masquerading as any user would set it up. GRO gives the devices the NAPI that a NIC has anyway, and timers are those of
- * the gateway, so that neither forgets flows that the other still has.
+ * the gateway, so that neither drops flows that the other still has.
  */
 async function masquerade(gateway: Namespace): Promise<void> {
   for (const device of ['p1', 'up0']) await gateway.run('ethtool', '-K', device, 'gro', 'on')

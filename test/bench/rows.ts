@@ -1,6 +1,6 @@
 // Samples → rows of the result. Pure.
 
-/** A row as `--json` writes it. Numbers are null where this machine could not be measured; `note` says why. */
+/** A row as `--json` writes it. Numbers are null where no measurement was possible; `note` says why. */
 export interface Row {
   figure: string
   value: number | null
@@ -9,7 +9,7 @@ export interface Row {
   max: number | null
   atLeast: number | null
   aim: number | null
-  /** Whether `atLeast` is reached; null where nothing is asked. */
+  /** Whether `atLeast` is reached; null without a target. */
   met: boolean | null
   note?: string
 }
@@ -17,7 +17,7 @@ export interface Row {
 export interface Target {
   atLeast: number
   aim: number
-  /** Which way is good. */
+  /** The better direction. */
   better: 'more' | 'less'
 }
 

@@ -1,4 +1,4 @@
-// What must be reached, and what is aimed at: the table of issue 4, medians of one run.
+// Targets: `atLeast` must be reached, `aim` is wanted. Medians of one run.
 import type { Target } from './rows.ts'
 
 const more = (atLeast: number, aim: number): Target => ({ atLeast, aim, better: 'more' })

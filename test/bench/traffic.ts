@@ -31,10 +31,10 @@ const SINKS = { out: OUTSIDE, in: INSIDE } as const
 
 export type Direction = keyof typeof ANSWERS
 
-/** What one run of the generator came to. */
+/** The result of one run of the generator. */
 export interface Flow {
   sent: number
-  /** Arrived at the other end translated, and otherwise. */
+  /** Packets that arrived at the other end translated, and others. */
   translated: number
   other: number
   /** SYNs of the plan's flood among what was sent. */
@@ -191,7 +191,7 @@ export class Traffic {
   }
 }
 
-/** With precedence over what else runs on the machine; what `body` calls must not start programs. */
+/** With priority over everything else on the machine; `body` must not start programs. */
 export function undisturbed<T>(body: () => T): T {
   setPriority(MOST_IMPORTANT)
   try {
@@ -201,7 +201,7 @@ export function undisturbed<T>(body: () => T): T {
   }
 }
 
-/** A loaded object of bpf/bench. @param sizes entries of maps that are not to be as the object says */
+/** A loaded object of bpf/bench. @param sizes entries of maps, where they differ from the object */
 export function loadBench(name: string, sizes: Record<string, number> = {}): BpfObject {
   const object = new BpfObject(readFileSync(join(BENCH_OBJECTS, `${name}.bpf.o`)), `bench_${name}`)
   for (const [map, entries] of Object.entries(sizes)) object.setMaxEntries(map, entries)

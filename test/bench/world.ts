@@ -15,7 +15,7 @@ export function interfaces(count: number): NetworkInterface[] {
   return Array.from({ length: count }, (_, n) => networkInterface(`host-${n}`, formatIpv4(FIRST_HOST + n), NETWORK))
 }
 
-/** The n-th table of `count` interfaces. @param without position in the table that is left free */
+/** The n-th table of `count` interfaces. @param without index in the table that is left free */
 export function table(n: number, count: number, without = -1): NATTable {
   const owners = Array.from({ length: Math.min(PER_TABLE, count - n * PER_TABLE) }, (_, position) => {
     const host = n * PER_TABLE + position
@@ -24,7 +24,7 @@ export function table(n: number, count: number, without = -1): NATTable {
   return natTable(formatIpv4(FIRST_PUBLIC + n), owners)
 }
 
-/** Everything, slices dealt. */
+/** All objects, with slices allocated. */
 export function world(count: number): Resource[] {
   return [
     network(NETWORK),

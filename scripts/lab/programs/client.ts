@@ -1,5 +1,5 @@
 // usage: node client.ts '<ClientPlan as JSON>'    see ../client.ts
-// One socket a source port. Each line on stdin is said over all of them; what came back is written as one line of JSON.
+// One socket a source port. Each line on stdin is sent over all of them; the answers are one line of JSON.
 import { createSocket } from 'node:dgram'
 import { connect } from 'node:net'
 import { createInterface } from 'node:readline'
@@ -9,10 +9,10 @@ type Say = (text: string) => Promise<string>
 
 const plan = JSON.parse(process.argv[2] ?? '') as ClientPlan
 
-/** Milliseconds between datagrams that say the same. */
+/** Milliseconds between repeated datagrams. */
 const RESEND = 500
 
-/** Rejects what takes too long, so that a lost packet is an answer too. */
+/** Rejects late answers, so that a lost packet is an answer too. */
 function within<T>(promise: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
@@ -71,7 +71,7 @@ function openUdp(source: number): Promise<Say> {
         resolve(
           (text) =>
             new Promise((line, error) => {
-              // Datagrams get lost, those of a burst first: said again like any UDP client does.
+              // Datagrams get lost, above all in a burst: repeated, as any UDP client does.
               const again = setInterval(() => {
                 socket.send(text)
               }, RESEND)

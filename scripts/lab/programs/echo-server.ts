@@ -1,4 +1,4 @@
-// usage: node echo-server.ts ADDRESS PORT    TCP and UDP; answers with who asked and what, see servers.ts
+// usage: node echo-server.ts ADDRESS PORT    TCP and UDP; answers with the client's address and its text, see servers.ts
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer } from 'node:net'

@@ -114,7 +114,7 @@ function series(bench: Bench): number {
   return bench.scale.name === 'full' ? 5 : 3
 }
 
-/** Whole agents in processes of their own, on a store that is told one change at a time. */
+/** Whole agents in processes of their own, on a store that gets one change at a time. */
 async function agents(bench: Bench): Promise<Row[]> {
   const results = new Map(SIZES.map((size) => [size, [] as AgentResult[]]))
   const lab = await Lab.up({ networks: [1] })
@@ -221,7 +221,7 @@ async function controllers(bench: Bench): Promise<Row[]> {
   }
   return [
     ...[...results].map(([size, found]) => controllerMemoryRow(size, found)),
-    ...curve('slices dealt by the allocator', ({ allocated }) => allocated),
+    ...curve('slices allocated', ({ allocated }) => allocated),
     ...curve('everything reconciled from interfaces without slices', ({ reconciled }) => reconciled),
     ...curve('one more interface reconciled', ({ oneMore }) => oneMore),
   ]

@@ -1,4 +1,4 @@
-// Flows that are there: how many packets a second pass, beside the others, interleaved.
+// Established flows: packets a second beside the other routers, interleaved.
 import type { Bench, Case, Scale } from '../bench.ts'
 import { hostsOf } from '../flows.ts'
 import type { FlowPlan } from '../flows.ts'
@@ -80,7 +80,7 @@ const SCENARIOS: Scenario[] = [
   },
 ]
 
-/** A turn in which packets were lost is taken again: softirqs were put off, which says nothing of the router. */
+/** A turn that lost packets is repeated: softirqs were delayed, which says nothing about the router. */
 const ATTEMPTS = 3
 const LOSS = 0.001
 
@@ -105,7 +105,7 @@ function measure(bench: Bench, scenarios: Scenario[], rigs: readonly Rig[]): Row
   const samples: Samples = new Map()
   const notes = new Map<string, string>()
   for (let repetition = 0; repetition < bench.scale.repetitions; repetition++) {
-    // Scenarios of the same flows follow each other: what was recorded for the answers is theirs.
+    // Scenarios of the same flows follow each other: the recorded answers belong to these flows.
     for (const scenario of scenarios) {
       const { plan, direction, kinds, name } = scenario
       bench.say(`${repetition + 1}/${bench.scale.repetitions} ${name}`)
@@ -122,7 +122,7 @@ function measure(bench: Bench, scenarios: Scenario[], rigs: readonly Rig[]): Row
 }
 
 /**
- * A round of short runs in turns: what else goes on in the machine then meets all alike.
+ * A round of short runs in turns, so that other load of the machine meets all alike.
  * @returns packets a second, and the largest share that did not arrive translated
  */
 function inTurns(

@@ -2,7 +2,7 @@
 import type { Bench, Case } from '../bench.ts'
 import { timeQuantile } from '../flows.ts'
 import type { FlowPlan } from '../flows.ts'
-import { forgetFlows } from '../forget.ts'
+import { removeFlows } from '../remove-flows.ts'
 import { withRigs } from '../rig.ts'
 import type { Kind, Rig } from '../rig.ts'
 import { ratios, row } from '../rows.ts'
@@ -29,7 +29,7 @@ export const mix: Case = {
 
 type Samples = Map<Kind, number[]>
 
-/** `measure` for every rig in turns, as often as the scale says; flows are forgotten before each. */
+/** `measure` for every rig in turns, as often as the scale says; flows are removed before each. */
 async function collect(
   bench: Bench,
   rigs: readonly Rig[],
@@ -40,7 +40,7 @@ async function collect(
   for (let repetition = 0; repetition < bench.scale.repetitions; repetition++) {
     bench.say(`${repetition + 1}/${bench.scale.repetitions} ${name}`)
     for (const rig of rigs) {
-      await forgetFlows(rig)
+      await removeFlows(rig)
       samples.set(rig.kind, [...(samples.get(rig.kind) ?? []), measure(rig)])
     }
   }

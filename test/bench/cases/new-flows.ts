@@ -1,10 +1,10 @@
-// The first packet of flows: rate beside nftables, and what it costs as a slice fills up.
+// First packets of flows: rate beside nftables, and cost while a slice fills up.
 import { NatProtocol } from '../../../src/dataplane/generated/layouts.ts'
 import { activeSlices } from '../../../src/kernel/readers.ts'
 import type { Bench, Case } from '../bench.ts'
 import { DirectCalls } from '../direct.ts'
 import { FLOWS_PER_HOST } from '../flows.ts'
-import { forgetFlows } from '../forget.ts'
+import { removeFlows } from '../remove-flows.ts'
 import { withRigs } from '../rig.ts'
 import type { Rig } from '../rig.ts'
 import { ratios, row } from '../rows.ts'
@@ -34,7 +34,7 @@ export const newFlows: Case = {
   },
 }
 
-/** Slices get half full: ports and flows of 128 interfaces, beside a conntrack table that is empty each time. */
+/** Slices become half full: ports and flows of 128 interfaces, beside a conntrack table that is empty each time. */
 async function rate(bench: Bench, rigs: readonly Rig[]): Promise<Row[]> {
   const plan = { flows: HOSTS * FLOWS_PER_HOST }
   const samples = new Map<Rig, number[]>(rigs.map((rig) => [rig, []]))
@@ -42,7 +42,7 @@ async function rate(bench: Bench, rigs: readonly Rig[]): Promise<Row[]> {
   for (let repetition = 0; repetition < bench.scale.repetitions; repetition++) {
     bench.say(`${repetition + 1}/${bench.scale.repetitions} rate`)
     for (const [rig, ofRig] of samples) {
-      await forgetFlows(rig)
+      await removeFlows(rig)
       const flow = rig.traffic.send(plan, plan.flows)
       ofRig.push(flow.rate / 1e6)
       lost = Math.max(lost, 1 - flow.translated / flow.sent)
@@ -57,7 +57,7 @@ async function rate(bench: Bench, rigs: readonly Rig[]): Promise<Row[]> {
   ]
 }
 
-/** A window of new flows around each occupancy, as a share of all flows: occupancy itself moves while it is measured. */
+/** A window of new flows around each occupancy, as a share of all flows: occupancy grows during the measurement. */
 const WINDOWS = [
   { name: '0 %', from: 0, to: 0.02 },
   { name: '50 %', from: 0.49, to: 0.51 },
@@ -79,7 +79,7 @@ async function filling(bench: Bench, [rig]: readonly Rig[], ports: number): Prom
   try {
     for (let repetition = 0; repetition < bench.scale.repetitions; repetition++) {
       bench.say(`${repetition + 1}/${bench.scale.repetitions} filling slices of ${ports}`)
-      await forgetFlows(rig)
+      await removeFlows(rig)
       calls.begin(plan)
       let at = 0
       for (const { name, from, to } of WINDOWS) {

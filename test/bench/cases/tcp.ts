@@ -1,4 +1,4 @@
-// Real TCP between the ends, whose own work is most of what is measured. Both CPUs.
+// Real TCP between the ends, on both CPUs. Most of the measured work is the ends' own.
 import { Lab } from '../../../scripts/lab/lab.ts'
 import { startWebServer } from '../../../scripts/lab/servers.ts'
 import { WEB_ADDRESS } from '../../../scripts/lab/topology.ts'
@@ -22,7 +22,7 @@ const SETTINGS: Setting[] = [
   { name: 'nftables masquerade, offloads of the ends on', kind: 'nft', offloads: true },
 ]
 
-/** Every connection that was closed keeps its port for the transitory time of RFC 5382: 2,048 would soon be used up. */
+/** A closed connection keeps its port for the transitory time of RFC 5382: 2,048 would soon be used up. */
 const PORTS = 64_512
 const SECONDS = 2
 

@@ -1,4 +1,4 @@
-// Rows for people. Pure.
+// Rows as tables. Pure.
 import type { Row } from '../rows.ts'
 
 const HEADINGS = ['figure', 'median', 'min', 'max', 'at least', 'aim', ''] as const

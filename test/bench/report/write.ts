@@ -35,10 +35,10 @@ function measured(results: readonly Result[], machine: Machine): string {
   const asked = rows.filter(({ met }) => met !== null)
   return [
     machine.lines.map((line) => `* ${line}`).join('\n'),
-    '## What must be reached',
+    '## Targets',
     formatMarkdown(asked),
     '![packets per second by number of flows](performance.svg)',
-    '## Everything measured',
+    '## All figures',
     ...results.map(({ title, rows: own }) => `### ${title}\n\n${formatMarkdown(own)}`),
     'Raw rows: [performance.json](performance.json).',
   ].join('\n\n')

@@ -1,4 +1,4 @@
-// An agent on objects that are there, in the network namespace it is started in. Prints one line of JSON.
+// An agent on existing objects, in the network namespace of its process. Prints one line of JSON.
 // Arguments: gateway.yaml, number of interfaces, number of changes.
 import { NAT_TABLE } from '../../../src/api/index.ts'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -25,7 +25,7 @@ const plane = openPinnedDataplane(config.instance)
 const slices = [...activeSlices(plane.maps)].length
 const view = plane.maps.slices.native.readOnlyView()
 
-/** Inside address → index of its slice; a slice that was taken away and is given again gets the same place. */
+/** Inside address → index of its slice; a slice that is removed and given again gets the same index. */
 const where = new Map([...activeSlices(plane.maps)].map((each) => [each.slice.insideAddress, each.index]))
 const times: number[] = []
 for (let change = 0; change < Number(changes); change++) {

@@ -1,4 +1,4 @@
-// Controllers on a store of interfaces without slices, in a process of its own so that its memory can be told. Prints one
+// Controllers on a store of interfaces without slices, in a process of its own so that its memory can be measured. Prints one
 // line of JSON. Argument: number of interfaces.
 import { plainAllocation } from '../../support/plain-allocation.ts'
 import { IpPool } from '../../../src/allocation/ip-pool.ts'

@@ -1,4 +1,4 @@
-// A thread that runs the generator on one CPU when all of its fellows are ready.
+// A thread that runs the generator on one CPU once all other threads are ready.
 import { parentPort, workerData } from 'node:worker_threads'
 import { BpfProgram, inNetworkNamespace, setAffinity } from '../../../src/native/load-native.ts'
 

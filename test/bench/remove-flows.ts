@@ -7,8 +7,8 @@ import { activeSlices } from '../../src/kernel/readers.ts'
 import { BpfProgram } from '../../src/native/load-native.ts'
 import type { Rig } from './rig.ts'
 
-/** Takes all flows away: by nat_flush, which the agent uses when a slice gets another owner, and by conntrack -F. */
-export async function forgetFlows({ lab, kind, plane }: Rig): Promise<void> {
+/** Removes all flows: by nat_flush, which the agent uses when a slice gets another owner, and by conntrack -F. */
+export async function removeFlows({ lab, kind, plane }: Rig): Promise<void> {
   if (kind === 'nft') await lab.gateway.run('conntrack', '-F')
   if (plane === undefined) return
   const flush = BpfProgram.openPinned(join(instanceFolder(lab.instance), 'programs', 'nat_flush'))
