@@ -83,7 +83,6 @@ const TO_BE_RENAMED = new Set([
   'take away',
   'door',
   'told',
-  'trouble',
   'realised',
   'look up',
   'anew',
