@@ -116,7 +116,7 @@ int bench_forward_in(struct xdp_md *ctx)
 	return forward_static(ctx, 1);
 }
 
-/* The same with the kernel's own routing table, as a router that is not told its next hop. */
+/* The same with the kernel's own routing table, as a router that does not know its next hop. */
 SEC("xdp.frags")
 int bench_forward_fib(struct xdp_md *ctx)
 {
