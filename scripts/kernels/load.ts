@@ -1,4 +1,4 @@
-// Loads the programs into the kernel it runs on, starts their expiry as the agent does, and takes them away again.
+// Loads the programs into the kernel it runs on, starts their expiry as the agent does, and removes them again.
 // The verifier's log of a refusal goes to the folder NATGW_LOGS.
 import { release } from 'node:os'
 import { join } from 'node:path'
