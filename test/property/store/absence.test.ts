@@ -1,3 +1,4 @@
+import { NETWORK, idText } from '../../../src/api/index.ts'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { REMOVAL_TIMES } from '../../../src/store/manifests/absence.ts'
@@ -134,7 +135,7 @@ it('whatever is done with the folder, no object is deleted that is there again i
       expect(world.removed).toEqual([])
       await world.pass(LONG_MS)
       expect([world.removed, world.holds]).toEqual([[], []])
-      expect([...world.objects].sort()).toEqual(NAMES.map((name) => `Network ${name}`))
+      expect([...world.objects].sort()).toEqual(NAMES.map((name) => idText({ kind: NETWORK, key: name })))
     }),
     { numRuns: 60 },
   ))
@@ -145,7 +146,9 @@ it('whatever was done with the folder, what is taken out for good is deleted, an
       const world = await worldAfter(sequence)
       world.folder!.delete(name)
       await world.pass(LONG_MS)
-      expect(world.removed.sort()).toEqual((FILES[name] as string[]).map((each) => `Network ${each}`))
+      expect(world.removed.sort()).toEqual(
+        (FILES[name] as string[]).map((each) => idText({ kind: NETWORK, key: each })),
+      )
       expect(world.holds).toEqual([])
     }),
     { numRuns: 60 },
