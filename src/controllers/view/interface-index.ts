@@ -5,6 +5,8 @@ import type { Contender } from '../../allocation/holder.ts'
 import { networkKeyOf } from '../../allocation/lookups.ts'
 import { formatAddress, tryParseAddress } from '../../net/address.ts'
 
+const NONE: readonly NetworkInterface[] = []
+
 /** Those of one Network that want one address. */
 interface Contest {
   all: Map<ObjectKey, NetworkInterface>
@@ -27,23 +29,23 @@ export class InterfaceIndex {
     this.#hasSlice = hasSlice
   }
 
-  /** @returns other interfaces of whose addresses the holder changed */
-  replace(old: NetworkInterface | undefined, present: NetworkInterface | undefined): Iterable<NetworkInterface> {
+  /** @returns other interfaces for whose addresses the holder changed */
+  replace(old: NetworkInterface | undefined, present: NetworkInterface | undefined): readonly NetworkInterface[] {
     const object = present ?? old
     const affected = new Map<ObjectKey, NetworkInterface>()
-    if (object === undefined) return []
+    if (object === undefined) return NONE
     const key = keyOf(object.metadata)
     if (old !== undefined) this.#byUid.delete(old.metadata.uid)
     if (present !== undefined) this.#byUid.set(present.metadata.uid, present)
     this.#replaceInNetwork(key, old, present)
     // A contest is about spec, uid and age alone: whoever only reports something stays in it as it is.
-    if (old !== undefined && old.spec === present?.spec && old.metadata.uid === present.metadata.uid) return []
+    if (old !== undefined && old.spec === present?.spec && old.metadata.uid === present.metadata.uid) return NONE
     const before = new Set(old ? contested(old) : [])
     const after = new Set(present ? contested(present) : [])
     for (const name of before) if (!after.has(name)) this.#leave(name, key, affected)
     if (present !== undefined) for (const name of after) this.#join(name, key, present, affected)
     affected.delete(key)
-    return affected.values()
+    return affected.size === 0 ? NONE : [...affected.values()]
   }
 
   ofNetwork(networkKey: ObjectKey): Iterable<NetworkInterface> {

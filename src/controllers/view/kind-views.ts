@@ -124,40 +124,58 @@ export const KIND_VIEWS: { readonly [K in GroupKind]?: KindView<ResourceOf<K>> }
   }),
 
   [NAT_GATEWAY]: kindView({
-    index: ({ key, present }: Change<NATGateway>, view) => view.gateways.put(key, present && networkKeyOf(present)),
+    /** @returns Networks in which another object may be concerned */
+    index: ({ key, old, present }: Change<NATGateway>, view) => {
+      view.gateways.put(key, present && networkKeyOf(present))
+      return changedIn(old, present)
+    },
     affects: {
-      natGateway: ({ key, old, present }, view) => [
-        key,
-        ...(sameSpec(old, present) ? [] : gatewaysOf(networksOf(old, present), view)),
-      ],
-      networkInterface: ({ old, present }, view) =>
-        sameSpec(old, present) && whyNotServed(old) === whyNotServed(present)
-          ? []
+      natGateway: ({ key }, view, networks) => (networks === NONE ? [key] : [key, ...gatewaysOf(networks, view)]),
+      networkInterface: ({ old, present }, view, networks) =>
+        networks === NONE && whyNotServed(old) === whyNotServed(present)
+          ? NONE
           : interfacesWithoutSlice(networksOf(old, present), view),
-      network: releasedNetworks,
+      network: (_change, view, networks) => releasedNetworks(networks, view),
       claimer: (change) => lostClaimer(NAT_GATEWAY, change),
     },
   }),
 
   [NETWORK_INTERFACE]: kindView({
-    /** @returns other interfaces for whose addresses the holder changed */
-    index: ({ old, present }: Change<NetworkInterface>, view) => [...view.interfaces.replace(old, present)],
+    /** @returns other interfaces for whose addresses the holder changed, and Networks in which a gateway may be concerned */
+    index: ({ old, present }: Change<NetworkInterface>, view) => ({
+      others: view.interfaces.replace(old, present),
+      networks: changedIn(old, present),
+    }),
     affects: {
-      networkInterface: ({ key }, _view, others) => [key, ...keysOf(others)],
-      natGateway: ({ old, present }, view) =>
-        sameSpec(old, present) ? [] : gatewaysOf(networksOf(old, present), view),
-      network: releasedNetworks,
+      networkInterface: ({ key }, _view, { others }) => (others.length === 0 ? [key] : [key, ...keysOf(others)]),
+      natGateway: (_change, view, { networks }) => (networks === NONE ? NONE : gatewaysOf(networks, view)),
+      network: (_change, view, { networks }) => releasedNetworks(networks, view),
     },
-    evaluates: ({ old, present }, _view, others) => {
-      const itself = sameSpec(old, present) ? [] : [old, present].filter((each) => each !== undefined)
-      const networks = [...networksOf(...itself)]
-      return [
-        ...others.flatMap(evaluationOf),
-        // An interface that changed its Network is evaluated in both.
-        ...itself.flatMap((each) => networks.map((networkKey) => ({ networkKey, uid: each.metadata.uid }))),
-      ]
+    evaluates: function* ({ old, present }, _view, { others, networks }) {
+      for (const each of others) yield* evaluationOf(each)
+      // An interface that changed its Network is evaluated in both.
+      for (const networkKey of networks) {
+        if (old !== undefined) yield { networkKey, uid: old.metadata.uid }
+        if (present !== undefined && present.metadata.uid !== old?.metadata.uid) {
+          yield { networkKey, uid: present.metadata.uid }
+        }
+      }
     },
   }),
+}
+
+const NONE: readonly never[] = []
+
+/** Networks of an object of which more changed than what it reports; `NONE` itself where nothing did. */
+function changedIn<R extends NATGateway | NetworkInterface>(
+  old: R | undefined,
+  present: R | undefined,
+): readonly ObjectKey[] {
+  if (sameSpec(old, present)) return NONE
+  const before = old && networkKeyOf(old)
+  const after = present && networkKeyOf(present)
+  if (before === undefined || after === undefined || before === after) return [after ?? before ?? '']
+  return [before, after]
 }
 
 function gatewayKeyOf({ metadata, spec }: NATTable): ObjectKey {
@@ -190,14 +208,9 @@ function sameNetworkId({ old, present }: Change<Network>): boolean {
 }
 
 /** A Network that is being deleted goes when the last object that refers to it is gone. */
-function releasedNetworks(
-  { old, present }: Change<NATGateway> | Change<NetworkInterface>,
-  view: ClusterView,
-): ObjectKey[] {
-  if (sameSpec(old, present)) return []
-  return [...networksOf(old, present)].filter(
-    (each) => view.store.get(NETWORK, each)?.metadata.deletionTimestamp !== undefined,
-  )
+function releasedNetworks(networks: readonly ObjectKey[], view: ClusterView): readonly ObjectKey[] {
+  if (networks === NONE) return NONE
+  return networks.filter((each) => view.store.get(NETWORK, each)?.metadata.deletionTimestamp !== undefined)
 }
 
 function claimersOf({ old, present }: Change<IPAddress> | Change<NetworkID>): Claimer[] {
