@@ -33,7 +33,7 @@ struct flow_request {
 struct new_flow {
 	struct flow_request *request;
 	struct settings *settings;
-	struct slice *slice;
+	struct binding *slice;
 	struct slice_state *state;
 };
 
@@ -210,7 +210,7 @@ static __always_inline enum drop_reason flow_make_locked(struct new_flow *flow)
 	__u64 owner;
 
 	/* The slice may have changed hands since it was looked up. */
-	if (!(flow->slice->flags & SLICE_ACTIVE) || READ_ONCE(flow->slice->epoch) != request->epoch)
+	if (flow->slice->kind != BINDING_NAT_SLICE || READ_ONCE(flow->slice->epoch) != request->epoch)
 		return DROP_NO_SLICE;
 	if (!range_open(&range, flow->slice, flow->request->protocol))
 		return DROP_NO_SLICE;
@@ -265,7 +265,7 @@ static __always_inline enum drop_reason flow_may_begin(__u32 protocol, __u32 tcp
  * Why a packet that would open a flow ends here because its slice has no port left, or not another session; counted
  * then. Asked before anything else: a sender at its limit goes on sending. `slot`: of the inside endpoint, or NULL.
  */
-static __always_inline enum drop_reason flow_refusal(const struct settings *s, const struct slice *slice,
+static __always_inline enum drop_reason flow_refusal(const struct settings *s, const struct binding *slice,
 						     __u32 slice_index, const struct slot *slot, const struct packet *p,
 						     __u32 now)
 {
@@ -291,7 +291,7 @@ static __always_inline enum drop_reason flow_refusal(const struct settings *s, c
 __noinline enum drop_reason flow_check(struct flow_request *request)
 {
 	struct settings *s;
-	struct slice *slice;
+	struct binding *slice;
 	struct slice_state *state;
 	__u32 zero = 0, index;
 	enum drop_reason reason;

@@ -28,7 +28,7 @@ struct expiry {
 
 /* A slot and whose it is. */
 struct place {
-	const struct slice *slice;
+	const struct binding *slice;
 	struct slice_state *state;
 	struct slot_range range;
 	__u32 protocol;
@@ -158,8 +158,8 @@ static __always_inline int expire_slot(struct expiry *expiry, const struct place
  * The next slot that is taken, or none up to the end of a group. What lives is looked at again when it may expire, not
  * in every pass: nothing ends sooner than the least of the timeouts after it was made or last used.
  */
-static __always_inline void expire_in_range(struct expiry *expiry, const struct slice *slice, struct slice_state *state,
-					    __u32 protocol)
+static __always_inline void expire_in_range(struct expiry *expiry, const struct binding *slice,
+					    struct slice_state *state, __u32 protocol)
 {
 	struct place place = {.slice = slice, .state = state, .protocol = protocol};
 	struct expiry_cursor *at = expiry->at;
@@ -279,7 +279,7 @@ static long expiry_step(__u32 turn, struct expiry *expiry)
 	expiry->visited++;
 	if (index < expiry->settings->slice_count) {
 		struct slice_state *state = bpf_map_lookup_elem(&slice_states, &index);
-		struct slice *slice = bpf_map_lookup_elem(&slices, &index);
+		struct binding *slice = bpf_map_lookup_elem(&slices, &index);
 		__u32 protocol = at->protocol;
 
 		if (!state || !slice || !(state->used[0] | state->used[1] | state->used[2])) {

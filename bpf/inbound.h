@@ -13,7 +13,7 @@
 
 /* The mapping of an external port. */
 struct ext_mapping {
-	struct slice *slice;
+	struct binding *slice;
 	struct slot *slot;
 	__u32 slot_number;
 };
@@ -31,7 +31,7 @@ static __always_inline enum drop_reason mapping_by_port(const struct address *ad
 {
 	__u32 port = bpf_ntohs(public_port), index, offset;
 	__u32 size = address->slice_size;
-	struct slice *slice;
+	struct binding *slice;
 	struct slot *slot;
 	struct slot_range range;
 	__u64 owner;
@@ -40,8 +40,10 @@ static __always_inline enum drop_reason mapping_by_port(const struct address *ad
 		return DROP_NOT_A_SLICE;
 	index = address->first_slice + (port - address->first_port) / size;
 	slice = bpf_map_lookup_elem(&slices, &index);
-	if (!slice || !(slice->flags & SLICE_ACTIVE) || slice->public_address != public_address)
+	if (!slice || slice->kind == BINDING_NONE || slice->public_address != public_address)
 		return DROP_NOT_A_SLICE;
+	if (slice->kind != BINDING_NAT_SLICE)
+		return DROP_UNSUPPORTED;
 	offset = port - slice->first_port;
 	if (offset >= slice->size || !range_open(&range, slice, protocol))
 		return DROP_NOT_A_SLICE;
@@ -59,12 +61,13 @@ static __always_inline enum drop_reason mapping_by_port(const struct address *ad
 }
 
 /* Whether the packet can go on to the owner of the slice; `link` is how. */
-static __always_inline enum drop_reason check_inbound(const struct packet *p, const struct slice *slice,
+static __always_inline enum drop_reason check_inbound(const struct packet *p, const struct binding *slice,
 						      struct link_layer *link)
 {
-	*link = link_layer_read(slice->destination_mac);
-	if (!(link_flags(link) & SLICE_REACHABLE))
-		return DROP_NO_NEIGHBOUR;
+	enum drop_reason reason = next_hop_read(&slice->inside, link);
+
+	if (reason != DROP_NONE)
+		return reason;
 	if (p->ip->ttl <= 1)
 		return DROP_TTL_EXPIRED;
 	return p->length > link_mtu(link) ? DROP_TOO_BIG : DROP_NONE;
@@ -77,7 +80,7 @@ static __always_inline struct verdict inbound_forward(const struct ext_mapping *
 	    .address = mapping->slice->inside_address,
 	    .port = owner_port(mapping->slot->owner),
 	    .link = *link,
-	    .ifindex = mapping->slice->ifindex,
+	    .ifindex = mapping->slice->inside.ifindex,
 	};
 }
 

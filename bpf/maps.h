@@ -54,7 +54,7 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 65536);
 	__type(key, __u32);
-	__type(value, struct slice);
+	__type(value, struct binding);
 } slices SEC(".maps");
 
 struct {
@@ -69,7 +69,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, MAX_NEXT_HOPS);
 	__type(key, __u32);
-	__type(value, struct next_hop);
+	__type(value, struct next_hop_entry);
 } next_hops SEC(".maps");
 
 struct {

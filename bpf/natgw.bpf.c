@@ -26,7 +26,8 @@ BTF_KEEP(enum layout_versions);
 BTF_KEEP(enum slice_constants);
 BTF_KEEP(enum nat_protocol);
 BTF_KEEP(enum address_flags);
-BTF_KEEP(enum slice_flags);
+BTF_KEEP(enum binding_kind);
+BTF_KEEP(enum next_hop_kind);
 BTF_KEEP(enum tcp_state);
 BTF_KEEP(enum word_state);
 BTF_KEEP(enum word_constants);
@@ -120,7 +121,7 @@ int nat_flush(struct flush_args *args)
 	struct flush flush = {.place = {.protocol = args->protocol}};
 	__u32 index = args->slice, protocol = args->protocol;
 	struct slice_state *state = bpf_map_lookup_elem(&slice_states, &index);
-	struct slice *slice = bpf_map_lookup_elem(&slices, &index);
+	struct binding *slice = bpf_map_lookup_elem(&slices, &index);
 
 	flush.place.slice = slice;
 	flush.place.state = state;

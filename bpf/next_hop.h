@@ -4,34 +4,22 @@
 #define NATGW_NEXT_HOP_H
 
 #include "atomic.h"
-#include "types.h"
+#include "maps.h"
 
 /*
- * The two words of a slice or a next hop that may change under a program: a MAC each, with the flags and the MTU behind
- * it. Read once, so that what was checked is what is used.
+ * The two words of a next hop that may change under a program: a MAC each, with the flags and the MTU behind it. Read
+ * once, so that what was checked is what is used.
  */
 struct link_layer {
 	__u64 destination; /* MAC, flags */
 	__u64 source;	   /* MAC, MTU */
 };
 
-_Static_assert(offsetof(struct slice, destination_mac) % 8 == 0 && offsetof(struct slice, source_mac) % 8 == 0 &&
-		   offsetof(struct next_hop, destination_mac) % 8 == 0 &&
-		   offsetof(struct next_hop, source_mac) % 8 == 0 &&
-		   offsetof(struct slice, flags) == offsetof(struct slice, destination_mac) + 6 &&
-		   offsetof(struct slice, mtu) == offsetof(struct slice, source_mac) + 6 &&
-		   offsetof(struct next_hop, flags) == offsetof(struct next_hop, destination_mac) + 6 &&
-		   offsetof(struct next_hop, mtu) == offsetof(struct next_hop, source_mac) + 6,
+_Static_assert(offsetof(struct binding, inside) % 8 == 0 && offsetof(struct next_hop, destination_mac) == 0 &&
+		   offsetof(struct next_hop, flags) == 6 && offsetof(struct next_hop, source_mac) == 8 &&
+		   offsetof(struct next_hop, mtu) == 14,
 	       "a MAC and what stands behind it are one aligned word");
-
-/* `macs`: the field destination_mac of a slice or a next hop. */
-static __always_inline struct link_layer link_layer_read(const __u8 *macs)
-{
-	const __u64 *words = (const __u64 *)macs;
-	struct link_layer read = {.destination = READ_ONCE(words[0]), .source = READ_ONCE(words[1])};
-
-	return read;
-}
+_Static_assert(sizeof(struct binding) == 64, "a binding fills a cache line");
 
 static __always_inline __u32 link_flags(const struct link_layer *link)
 {
@@ -41,6 +29,20 @@ static __always_inline __u32 link_flags(const struct link_layer *link)
 static __always_inline __u32 link_mtu(const struct link_layer *link)
 {
 	return link->source >> 48;
+}
+
+/* How packets leave by a hop, where they can. */
+static __always_inline enum drop_reason next_hop_read(const struct next_hop *hop, struct link_layer *link)
+{
+	const __u64 *words = (const __u64 *)hop;
+	__u32 flags;
+
+	link->destination = READ_ONCE(words[0]);
+	link->source = READ_ONCE(words[1]);
+	flags = link_flags(link);
+	if (likely((flags & (NEXT_HOP_KIND | NEXT_HOP_RESOLVED)) == (NEXT_HOP_ETHERNET | NEXT_HOP_RESOLVED)))
+		return DROP_NONE;
+	return (flags & NEXT_HOP_KIND) > NEXT_HOP_ETHERNET ? DROP_UNSUPPORTED : DROP_NO_NEIGHBOUR;
 }
 
 #endif

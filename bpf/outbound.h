@@ -16,7 +16,7 @@
 /* The next hop of a living session's remote, judged as that of a new flow. */
 __noinline enum drop_reason way_out(__be32 remote, __u32 slice_index, __u32 *found)
 {
-	struct slice *slice = bpf_map_lookup_elem(&slices, &slice_index);
+	struct binding *slice = bpf_map_lookup_elem(&slices, &slice_index);
 	__u32 zero = 0;
 	struct settings *s = bpf_map_lookup_elem(&settings, &zero);
 
@@ -36,7 +36,7 @@ static __always_inline enum drop_reason session_next_hop(const struct settings *
 							 __u32 slice_index, struct link_layer *link, __u32 *ifindex)
 {
 	__u32 generation = s->route_generation, word = READ_ONCE(session->route), index;
-	struct next_hop *hop;
+	struct next_hop_entry *entry;
 
 	if (!likely(route_is_current(word, generation))) {
 		__u32 found = 0;
@@ -50,17 +50,16 @@ static __always_inline enum drop_reason session_next_hop(const struct settings *
 		WRITE_ONCE(session->route, word);
 	}
 	index = word & (MAX_NEXT_HOPS - 1);
-	hop = bpf_map_lookup_elem(&next_hops, &index);
-	if (!hop)
+	entry = bpf_map_lookup_elem(&next_hops, &index);
+	if (!entry)
 		return DROP_NO_NEIGHBOUR;
-	*link = link_layer_read(hop->destination_mac);
-	*ifindex = hop->ifindex;
-	return link_flags(link) & NEXT_HOP_RESOLVED ? DROP_NONE : DROP_NO_NEIGHBOUR;
+	*ifindex = entry->hop.ifindex;
+	return next_hop_read(&entry->hop, link);
 }
 
 /* A session and where it is. */
 struct outgoing {
-	const struct slice *slice;
+	const struct binding *slice;
 	struct session *session;
 	__u32 slice_index;
 	__u32 offset; /* of its mapping's slot in its range */
@@ -73,7 +72,7 @@ static __always_inline struct verdict outbound_forward(const struct settings *s,
 	enum drop_reason reason = session_next_hop(s, out->session, out->slice_index, &v.link, &v.ifindex);
 
 	if (reason != DROP_NONE)
-		return host_or_drop(p, out->slice->ifindex, reason);
+		return host_or_drop(p, out->slice->inside.ifindex, reason);
 	if (p->length > link_mtu(&v.link))
 		return dropped(DROP_TOO_BIG);
 	v.port = bpf_htons(out->slice->first_port + out->offset);
@@ -124,7 +123,8 @@ static __always_inline enum drop_reason outbound_open(const struct settings *s, 
 }
 
 static __always_inline struct verdict outbound_flow(const struct settings *s, const struct packet *p,
-						    const void *data_end, const struct slice *slice, __u32 slice_index)
+						    const void *data_end, const struct binding *slice,
+						    __u32 slice_index)
 {
 	struct outgoing out = {.slice = slice, .slice_index = slice_index};
 	__u32 now = now_jiffies(), bucket, epoch;
@@ -135,7 +135,7 @@ static __always_inline struct verdict outbound_flow(const struct settings *s, co
 	if (!range_open(&range, slice, p->protocol))
 		return dropped(DROP_NO_SLICE);
 	if (p->ip->ttl <= 1)
-		return host_or_drop(p, slice->ifindex, DROP_TTL_EXPIRED);
+		return host_or_drop(p, slice->inside.ifindex, DROP_TTL_EXPIRED);
 	epoch = READ_ONCE(slice->epoch);
 	bucket = bucket_of(&range, slice->secret, p->source, p->protocol);
 	slot = slot_lookup(&range, slice_index, p->protocol, endpoint_make(epoch, p->source), bucket, &out.offset);
@@ -149,7 +149,7 @@ static __always_inline struct verdict outbound_flow(const struct settings *s, co
 
 	/* The host's own has no session. */
 	if (is_for_host(p->ip->daddr))
-		return host_or_drop(p, slice->ifindex, DROP_DESTINATION);
+		return host_or_drop(p, slice->inside.ifindex, DROP_DESTINATION);
 	reason = outbound_open(s, p, &range, slot, epoch, bucket, now, &out);
 	return reason == DROP_NONE ? outbound_forward(s, p, data_end, &out, now) : dropped(reason);
 }
@@ -157,7 +157,7 @@ static __always_inline struct verdict outbound_flow(const struct settings *s, co
 /* The session that an ICMP error of a private machine is about: of a packet that came from the error's destination. */
 static __noinline enum drop_reason outbound_quoted_session(struct xdp_md *ctx, struct outgoing *out)
 {
-	const struct slice *slice = out->slice;
+	const struct binding *slice = out->slice;
 	__u32 now = now_jiffies(), bucket;
 	struct slot_range range;
 	struct quote quote;
@@ -183,7 +183,7 @@ static __noinline enum drop_reason outbound_quoted_session(struct xdp_md *ctx, s
 }
 
 static __always_inline struct verdict outbound_icmp_error(struct xdp_md *ctx, const struct settings *s,
-							  const struct packet *p, const struct slice *slice,
+							  const struct packet *p, const struct binding *slice,
 							  __u32 slice_index)
 {
 	struct outgoing out = {.slice = slice, .slice_index = slice_index};
@@ -193,7 +193,7 @@ static __always_inline struct verdict outbound_icmp_error(struct xdp_md *ctx, co
 		return dropped(reason);
 	reason = outbound_quoted_session(ctx, &out);
 	if (reason != DROP_NONE || !out.session)
-		return host_or_drop(p, slice->ifindex, reason);
+		return host_or_drop(p, slice->inside.ifindex, reason);
 	return outbound_forward(s, p, NULL, &out, 0);
 }
 
@@ -244,7 +244,7 @@ static __always_inline struct verdict outbound_verdict(struct xdp_md *ctx, const
 	if (!slice_admits(source.slice, p->eth))
 		return dropped(DROP_SPOOFED_MAC);
 	/* The slice has the device's address while its owner is resolved. */
-	if (!frame_is_ours(p->eth, source.slice->source_mac, ifindex))
+	if (!frame_is_ours(p->eth, source.slice->inside.source_mac, ifindex))
 		return host_or_drop(p, ifindex, DROP_OTHER_MAC);
 
 	reason = frame_trim(ctx, p, data_end);

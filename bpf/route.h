@@ -5,6 +5,7 @@
 
 #include "counters.h"
 #include "maps.h"
+#include "next_hop.h"
 
 /* The next hop outside for a destination: `found` is its index in `next_hops`. */
 static __noinline enum drop_reason route_lookup(__be32 destination, __u32 slice_index, __u32 hz, __u32 *found)
@@ -12,7 +13,9 @@ static __noinline enum drop_reason route_lookup(__be32 destination, __u32 slice_
 	struct route_key key = {.prefix_length = 32, .address = destination};
 	struct route *route = bpf_map_lookup_elem(&routes, &key);
 	__u32 index;
-	struct next_hop *hop;
+	enum drop_reason reason;
+	struct next_hop_entry *entry;
+	struct link_layer link;
 
 	if (!route || (route->flags & ROUTE_REJECT))
 		return DROP_NO_ROUTE;
@@ -21,11 +24,11 @@ static __noinline enum drop_reason route_lookup(__be32 destination, __u32 slice_
 		return DROP_NO_NEIGHBOUR;
 	}
 	index = route->next_hop;
-	hop = bpf_map_lookup_elem(&next_hops, &index);
-	if (!hop || !(hop->flags & NEXT_HOP_RESOLVED))
-		return DROP_NO_NEIGHBOUR;
-	*found = index;
-	return DROP_NONE;
+	entry = bpf_map_lookup_elem(&next_hops, &index);
+	reason = entry ? next_hop_read(&entry->hop, &link) : DROP_NO_NEIGHBOUR;
+	if (reason == DROP_NONE)
+		*found = index;
+	return reason;
 }
 
 #endif

@@ -44,7 +44,7 @@ static __always_inline __u32 protocol_index(__u32 protocol)
 }
 
 /* Number of the first slot of a protocol's range. */
-static __always_inline __u32 slice_first_slot(const struct slice *slice, __u32 protocol)
+static __always_inline __u32 slice_first_slot(const struct binding *slice, __u32 protocol)
 {
 	return slice->first_slots[protocol_index(protocol)];
 }
@@ -56,7 +56,7 @@ static __always_inline void *block_lookup(__u32 slot_number)
 	return bpf_map_lookup_elem(&slot_blocks, &block);
 }
 
-static __always_inline int range_open(struct slot_range *range, const struct slice *slice, __u32 protocol)
+static __always_inline int range_open(struct slot_range *range, const struct binding *slice, __u32 protocol)
 {
 	__u32 number = slice_first_slot(slice, protocol);
 
@@ -222,7 +222,7 @@ static long free_slot_search_step(__u32 turn, struct free_slot_search *search)
 __noinline int range_find_free(__u32 slice_index, __u32 protocol, __u32 from)
 {
 	struct free_slot_search search = {.from = from, .offset = -1};
-	struct slice *slice = bpf_map_lookup_elem(&slices, &slice_index);
+	struct binding *slice = bpf_map_lookup_elem(&slices, &slice_index);
 
 	if (!slice || !range_open(&search.range, slice, protocol))
 		return -1;

@@ -197,7 +197,7 @@ static __always_inline void chain_remove(const struct slot_range *range, __u32 b
  */
 __noinline int slot_lookup_slow(__u32 slice_index, __u32 protocol, __u64 endpoint, __u32 bucket)
 {
-	struct slice *slice = bpf_map_lookup_elem(&slices, &slice_index);
+	struct binding *slice = bpf_map_lookup_elem(&slices, &slice_index);
 	struct slot_range range;
 	__s32 offset;
 
@@ -277,7 +277,7 @@ static __always_inline void slice_unlock(struct slice_state *state)
 /* How far behind its bucket the first free slot of a probe window is, or -1. Caller holds the lock of the slice. */
 __noinline int window_find_free(__u32 slice_index, __u32 protocol, __u32 bucket)
 {
-	struct slice *slice = bpf_map_lookup_elem(&slices, &slice_index);
+	struct binding *slice = bpf_map_lookup_elem(&slices, &slice_index);
 	struct slot_range range;
 	__u64 free;
 

@@ -9,25 +9,25 @@
 #include "maps.h"
 
 struct source {
-	struct slice *slice;
+	struct binding *slice;
 	__u32 slice_index;
 };
 
 /* The agent gives a slice the device of its owner, so that a slice of another Network never has this one. */
-static __always_inline bool slice_serves(const struct slice *slice, __be32 address, __u32 ifindex)
+static __always_inline bool slice_serves(const struct binding *slice, __be32 address, __u32 ifindex)
 {
-	return (slice->flags & SLICE_ACTIVE) && slice->inside_address == address && slice->ifindex == ifindex;
+	return slice->kind == BINDING_NAT_SLICE && slice->inside_address == address && slice->inside.ifindex == ifindex;
 }
 
 /*
  * Whether the frame comes from the station that the slice is bound to; anyone's will do where it is bound to none. The
- * address and the flag are one word, as for link_layer_read.
+ * address and the flag are one word, as for next_hop_read().
  */
-static __always_inline bool slice_admits(const struct slice *slice, const struct ethhdr *eth)
+static __always_inline bool slice_admits(const struct binding *slice, const struct ethhdr *eth)
 {
-	__u64 word = READ_ONCE(*(const __u64 *)slice->destination_mac);
+	__u64 word = READ_ONCE(*(const __u64 *)&slice->inside);
 
-	return likely(!(word >> 48 & SLICE_BOUND)) ||
+	return likely(!(word >> 48 & NEXT_HOP_BOUND)) ||
 	       (word & 0xffffffffffff) == (mac_first(eth->h_source) | (__u64)mac_last(eth->h_source) << 16);
 }
 
@@ -48,7 +48,9 @@ static __always_inline enum drop_reason source_lookup_slow(__be32 address, __u32
 		return DROP_SPOOFED_SOURCE;
 	found->slice_index = interface->slice;
 	found->slice = bpf_map_lookup_elem(&slices, &found->slice_index);
-	return found->slice && slice_serves(found->slice, address, ifindex) ? DROP_NONE : DROP_NO_SLICE;
+	if (found->slice && slice_serves(found->slice, address, ifindex))
+		return DROP_NONE;
+	return found->slice && found->slice->kind > BINDING_NAT_SLICE ? DROP_UNSUPPORTED : DROP_NO_SLICE;
 }
 
 /*

@@ -138,29 +138,55 @@ struct address {
 	__u16 flags;	  /* enum address_flags */
 };
 
-enum slice_flags {
-	SLICE_ACTIVE = 1,
-	SLICE_REACHABLE = 2, /* inside next hop resolved: `destination_mac` and `ifindex` are good */
-	SLICE_BOUND = 4,     /* only frames from `destination_mac` may use the slice */
+enum next_hop_kind {
+	NEXT_HOP_NONE = 0,     /* leads nowhere yet */
+	NEXT_HOP_ETHERNET = 1, /* a neighbour on the link of `ifindex` */
+	NEXT_HOP_IPIP6 = 2,    /* through an IP-in-IPv6 tunnel */
+	NEXT_HOP_HAIRPIN = 3,  /* to another binding of this host */
+	NEXT_HOP_HOST = 4,     /* the host itself */
+};
+
+enum next_hop_flags {
+	NEXT_HOP_KIND = 15,	/* mask: enum next_hop_kind */
+	NEXT_HOP_RESOLVED = 16, /* `destination_mac` is good */
+	NEXT_HOP_BOUND = 32,	/* of a binding: only frames from `destination_mac` may use it */
+};
+
+/*
+ * Where a packet goes next: outside (the map `next_hops`) and inside (in a binding). The first two words hold the
+ * Ethernet header that it leaves with, whatever else the kind puts around it. Each is read and written at once:
+ * programs go on while the neighbour changes.
+ */
+struct next_hop {
+	__u8 destination_mac[6];
+	__u16 flags; /* enum next_hop_flags */
+	__u8 source_mac[6];
+	__u16 mtu; /* of the packet, without Ethernet's header */
+	__u32 ifindex;
+};
+
+/* What a public address or port range leads to. */
+enum binding_kind {
+	BINDING_NONE = 0,      /* nothing: free, or closed until its slots are flushed */
+	BINDING_NAT_SLICE = 1, /* a port slice of one interface */
+	BINDING_ONE_TO_ONE = 2,
+	BINDING_LOAD_BALANCER = 3,
+	BINDING_REMOTE = 4, /* another node has it */
 };
 
 /* One port slice and the interface that owns it. Written by the agent only. */
-struct slice {
+struct binding {
 	__u64 secret;	      /* keys the choice of ports (RFC 6056); never shared between slices */
 	__u32 first_slots[3]; /* numbers, enum slot_constants: each protocol has a range of `size` slots */
 	__be32 public_address;
 	__be32 inside_address;
 	__u32 vni;
-	__u32 ifindex; /* device of the owner */
 	__u16 first_port;
-	__u16 size; /* ports */
-	/* Two words of eight bytes, each read and written at once: programs go on while the neighbour changes. */
-	__u8 destination_mac[6]; /* inside next hop */
-	__u16 flags;		 /* enum slice_flags */
-	__u8 source_mac[6];	 /* of `ifindex` */
-	__u16 mtu;		 /* of `ifindex` */
-	__u32 epoch;		 /* of the owner: raised each time the slice gets another */
-	__u32 reserved;
+	__u16 size;		/* ports */
+	__u32 epoch;		/* of the owner: raised each time the slice gets another */
+	struct next_hop inside; /* to the owner, who sends from its `ifindex` alone */
+	__u16 kind;		/* enum binding_kind */
+	__u16 reserved;
 };
 
 /* What the programs keep about a slice, same index. Written by BPF only. */
@@ -306,18 +332,9 @@ struct route {
 	__u32 ifindex; /* of ROUTE_INSIDE */
 };
 
-enum next_hop_flags {
-	NEXT_HOP_RESOLVED = 1,
-};
-
 /* An index stays with its neighbour, so that `ifindex` never changes while programs read the entry. */
-struct next_hop {
-	/* Two words of eight bytes, as in struct slice. */
-	__u8 destination_mac[6];
-	__u16 flags; /* enum next_hop_flags */
-	__u8 source_mac[6];
-	__u16 mtu;
-	__u32 ifindex;
+struct next_hop_entry {
+	struct next_hop hop;
 	__be32 address; /* the neighbour, for people and for read-back */
 };
 
@@ -384,6 +401,7 @@ enum drop_reason {
 	DROP_SESSION_LIMIT,    /* the slice has its share of sessions beyond the first of each mapping */
 	DROP_FLOW_RATE,	       /* the slice opens flows faster than it may */
 	DROP_SPOOFED_MAC,      /* the source address is bound to another MAC than the frame came from */
+	DROP_UNSUPPORTED,      /* leads to a kind of binding or next hop that this version does not serve */
 	DROP_REASONS,
 };
 
@@ -421,7 +439,7 @@ enum call_result {
 struct flush_args {
 	__u32 slice;
 	__u32 protocol;	  /* enum nat_protocol */
-	__u32 first_slot; /* as in struct slice */
+	__u32 first_slot; /* as in struct binding */
 	__u32 size;	  /* slots */
 	__u32 freed;	  /* out */
 };

@@ -27,7 +27,7 @@ static __always_inline int stages(struct xdp_md *ctx, int last)
 	struct packet p = {};
 	struct source source = {};
 	struct link_layer link;
-	struct slice *slice;
+	struct binding *slice;
 	struct slot *slot;
 	struct slot_range range;
 
@@ -53,7 +53,7 @@ static __always_inline int stages(struct xdp_md *ctx, int last)
 	if (source_lookup(settings->session_secret, p.ip->saddr, ifindex, &source) != DROP_NONE || !source.slice)
 		return XDP_ABORTED;
 	slice = source.slice;
-	if (!frame_is_ours(p.eth, slice->source_mac, ifindex))
+	if (!frame_is_ours(p.eth, slice->inside.source_mac, ifindex))
 		return XDP_ABORTED;
 	CUT(3, slice->public_address);
 

@@ -1,5 +1,5 @@
 import type { ObjectKey } from '../api/index.ts'
-import type { Slice } from '../dataplane/generated/layouts.ts'
+import type { Binding } from '../dataplane/generated/layouts.ts'
 import type { Affected, SyncFailure } from '../dataplane/sync-failure.ts'
 import type { SyncResult, VerifyResult } from '../kernel/sync.ts'
 import type { ProgrammedState } from '../desired/record.ts'
@@ -72,7 +72,7 @@ export class SyncReport {
     this.#problems.report('repairs', repairProblems(failures))
   }
 
-  sliceFull(slice: Slice | undefined, protocol: number): void {
+  sliceFull(slice: Binding | undefined, protocol: number): void {
     if (slice === undefined) return
     const { publicAddress, insideAddress, firstPort, size, vni } = slice
     const name = natProtocolNames[protocol] ?? `protocol ${protocol}`

@@ -84,12 +84,18 @@ export interface RemoteOwner {
   node: string
 }
 
-export interface InsideNextHop {
-  destinationMac: Uint8Array
-  sourceMac: Uint8Array
-  mtu: number
+/** The hop of a local owner: a neighbour on the link of its device. */
+export interface InsideNextHop extends Omit<NextHop, 'ifindex'> {
   /** Only frames from `destinationMac` may use the slice. */
   bound?: true
+}
+
+/** Where packets go next, outside as inside: a neighbour on the link of a device. */
+export interface NextHop {
+  ifindex: number
+  mtu: number
+  sourceMac: Uint8Array
+  destinationMac: Uint8Array
 }
 
 export interface DesiredAddress {
@@ -100,12 +106,9 @@ export interface DesiredAddress {
   shared: boolean
 }
 
-export interface DesiredNextHop {
+export interface DesiredNextHop extends Omit<NextHop, 'destinationMac'> {
   /** Address of the neighbour. */
   address: Address
-  ifindex: number
-  mtu: number
-  sourceMac: Uint8Array
   /** Absent while not resolved. */
   destinationMac?: Uint8Array
 }

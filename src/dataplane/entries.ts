@@ -4,14 +4,15 @@ import { ipv4Address, ipv4Word, isIpv4, mappedBytes } from '../net/address.ts'
 import type { Address as IpAddress } from '../net/address.ts'
 import {
   AddressFlags,
+  BindingKind,
   DeviceConstants,
   HostFilterConstants,
   InterfaceFlags,
   NextHopFlags,
+  NextHopKind,
   RouteFlags,
   SettingsFlags,
   SliceConstants,
-  SliceFlags,
 } from './generated/layouts.ts'
 import type {
   Address,
@@ -21,10 +22,11 @@ import type {
   Interface,
   InterfaceKey,
   NextHop,
+  NextHopEntry,
   Route,
   RouteKey,
   Settings,
-  Slice,
+  Binding,
 } from './generated/layouts.ts'
 import type {
   DesiredAddress,
@@ -55,14 +57,21 @@ export function nextHopKey({ ifindex, address, mtu }: { ifindex: number; address
   return `${ifindex} ${address} ${mtu}`
 }
 
-export function nextHopEntry(hop: DesiredNextHop): NextHop {
+export function nextHopEntry(desired: DesiredNextHop): NextHopEntry {
+  return { hop: hopOf(desired), address: ipv4Word(desired.address) }
+}
+
+/** A hop outside or inside; it leads nowhere as long as its neighbour's MAC is not known. */
+function hopOf(hop: Partial<InsideNextHop> & { ifindex: number }): NextHop {
   return {
     ifindex: hop.ifindex,
-    address: ipv4Word(hop.address),
-    mtu: hop.mtu,
-    sourceMac: hop.sourceMac,
+    mtu: hop.mtu ?? 0,
+    sourceMac: hop.sourceMac ?? NO_MAC,
     destinationMac: hop.destinationMac ?? NO_MAC,
-    flags: hop.destinationMac === undefined ? 0 : NextHopFlags.NEXT_HOP_RESOLVED,
+    flags:
+      NextHopKind.NEXT_HOP_ETHERNET |
+      (hop.destinationMac === undefined ? 0 : NextHopFlags.NEXT_HOP_RESOLVED) |
+      (hop.bound === true ? NextHopFlags.NEXT_HOP_BOUND : 0),
   }
 }
 
@@ -86,8 +95,8 @@ export function routeEntry(route: DesiredRoute, hop: number): Route {
 }
 
 /** Key of the next hop that an entry holds. */
-export function nextHopKeyOf({ ifindex, address, mtu }: NextHop): string {
-  return nextHopKey({ ifindex, address: ipv4Address(address), mtu })
+export function nextHopKeyOf({ hop, address }: NextHopEntry): string {
+  return nextHopKey({ ifindex: hop.ifindex, address: ipv4Address(address), mtu: hop.mtu })
 }
 
 export function hostAddressKey(address: IpAddress): HostAddressKey {
@@ -123,13 +132,13 @@ export function interfaceEntry(desired: SupportedInterface, slice: number | unde
 }
 
 /** What a slice keeps for as long as it has one owner. */
-export type SliceIdentity = Pick<Slice, 'secret' | 'epoch'> & { firstSlots: FirstSlots; size: number }
+export type SliceIdentity = Pick<Binding, 'secret' | 'epoch'> & { firstSlots: FirstSlots; size: number }
 
 export function sliceEntry(
   { address, vni, owner }: SupportedInterface,
   { publicAddress, firstPort }: NonNullable<DesiredInterface['slice']>,
   { secret, epoch, firstSlots, size }: SliceIdentity,
-): Slice {
+): Binding {
   return {
     secret,
     epoch,
@@ -139,26 +148,18 @@ export function sliceEntry(
     firstPort,
     insideAddress: ipv4Word(address),
     vni,
-    ifindex: owner.ifindex,
-    destinationMac: owner.nextHop?.destinationMac ?? NO_MAC,
-    sourceMac: owner.nextHop?.sourceMac ?? NO_MAC,
-    mtu: owner.nextHop?.mtu ?? 0,
-    flags: SliceFlags.SLICE_ACTIVE | nextHopFlags(owner.nextHop),
+    kind: BindingKind.BINDING_NAT_SLICE,
+    inside: hopOf({ ...owner.nextHop, ifindex: owner.ifindex }),
   }
 }
 
-function nextHopFlags(nextHop: InsideNextHop | undefined): number {
-  if (nextHop === undefined) return 0
-  return SliceFlags.SLICE_REACHABLE | (nextHop.bound === true ? SliceFlags.SLICE_BOUND : 0)
-}
-
 /** Lets no packet in or out any more; its slots can still be found, to flush them. */
-export function disabledSlice(slice: Slice): Slice {
-  return { ...slice, flags: 0 }
+export function disabledSlice(slice: Binding): Binding {
+  return { ...slice, kind: BindingKind.BINDING_NONE }
 }
 
 /** Without owner and slots. The epoch stays: the next owner's must be another. */
-export function emptySlice({ epoch }: Pick<Slice, 'epoch'>): Slice {
+export function emptySlice({ epoch }: Pick<Binding, 'epoch'>): Binding {
   return {
     secret: 0n,
     epoch,
@@ -168,11 +169,8 @@ export function emptySlice({ epoch }: Pick<Slice, 'epoch'>): Slice {
     firstPort: 0,
     insideAddress: 0,
     vni: 0,
-    ifindex: 0,
-    destinationMac: NO_MAC,
-    sourceMac: NO_MAC,
-    mtu: 0,
-    flags: 0,
+    kind: BindingKind.BINDING_NONE,
+    inside: { ifindex: 0, mtu: 0, sourceMac: NO_MAC, destinationMac: NO_MAC, flags: NextHopKind.NEXT_HOP_NONE },
   }
 }
 

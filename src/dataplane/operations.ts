@@ -1,5 +1,5 @@
 // The operations on maps, and their order: disable an entry, change what it points to, enable it.
-import type { Slice } from './generated/layouts.ts'
+import type { Binding } from './generated/layouts.ts'
 import type { KeyOf, SyncedMap, ValueOf } from './image.ts'
 import type { SyncFailure } from './sync-failure.ts'
 
@@ -18,7 +18,7 @@ export type Operation =
   /** Wait until no packet is under way in a program that may have seen the maps as they were. */
   | { kind: 'synchronize' }
   /** Free all slots of a disabled slice. */
-  | { kind: 'flush'; index: number; slice: Slice }
+  | { kind: 'flush'; index: number; slice: Binding }
   | AddSlotBlock
 
 export const PHASES = [

@@ -1,7 +1,7 @@
 // Which indexes of `slices` a public address has, and which slots a slice has.
 // What is placed never moves. What is given back is handed out again only after settle(): until then packets may use it.
-import { Limits, SliceFlags, SlotConstants } from './generated/layouts.ts'
-import type { Address, Slice } from './generated/layouts.ts'
+import { Limits, BindingKind, SlotConstants } from './generated/layouts.ts'
+import type { Address, Binding } from './generated/layouts.ts'
 import { ipv4Address } from '../net/address.ts'
 import type { Address as IpAddress } from '../net/address.ts'
 import type { MapImage } from './image.ts'
@@ -20,19 +20,19 @@ export interface Block {
 export type Geometry = Pick<Block, 'firstPort' | 'lastPort' | 'sliceSize'>
 
 /** Number of the first slot of each protocol's range. */
-export type FirstSlots = Slice['firstSlots']
+export type FirstSlots = Binding['firstSlots']
 
 export function capacityOf({ firstPort, lastPort, sliceSize }: Geometry): number {
   return sliceSize <= 0 ? 0 : Math.floor((lastPort - firstPort + 1) / sliceSize)
 }
 
 /** A slice has slots as long as it has a size: active, or disabled and not flushed yet. */
-export function hasSlots(slice: Slice): boolean {
+export function hasSlots(slice: Binding): boolean {
   return slice.size > 0
 }
 
-export function isActive(slice: Slice): boolean {
-  return (slice.flags & SliceFlags.SLICE_ACTIVE) !== 0
+export function isActive(slice: Binding): boolean {
+  return slice.kind !== BindingKind.BINDING_NONE
 }
 
 export class Placement {
@@ -110,7 +110,7 @@ export class Placement {
   }
 
   /** Gives back the slots of the slice at `index`. */
-  releaseSlice(index: number, { firstSlots, size }: Slice): void {
+  releaseSlice(index: number, { firstSlots, size }: Binding): void {
     if (this.#orphans.delete(index)) {
       this.#released.push(() => {
         this.#indexes.release(index, 1)

@@ -4,7 +4,7 @@ import type { Change } from './change.ts'
 import { disabledSlice, emptySlice, interfaceEntry, interfaceKey, sliceEntry } from './entries.ts'
 import type { SliceIdentity } from './entries.ts'
 import { SliceConstants } from './generated/layouts.ts'
-import type { Interface, InterfaceKey, Slice } from './generated/layouts.ts'
+import type { Interface, InterfaceKey, Binding } from './generated/layouts.ts'
 import type { KeyId, MapImage } from './image.ts'
 import type { DesiredInterface } from './desired-state.ts'
 import type { Plan } from './operations.ts'
@@ -160,7 +160,7 @@ export class SlicePlanner {
     return needsFullCompare
   }
 
-  #empty(index: number, slice: Slice): void {
+  #empty(index: number, slice: Binding): void {
     if (this.#emptied.has(index)) return
     this.#emptied.add(index)
     this.#clear(index, slice)
@@ -169,7 +169,7 @@ export class SlicePlanner {
   }
 
   /** Order: disable the slice, then flush its mappings. */
-  #clear(index: number, slice: Slice): void {
+  #clear(index: number, slice: Binding): void {
     if (isActive(slice)) {
       this.#plan.add({ kind: 'put', map: 'slices', key: index, value: disabledSlice(slice) }, 'disable-slices')
     }
@@ -260,7 +260,7 @@ export class SlicePlanner {
   }
 }
 
-function isOwner(slice: Slice, { vni, address }: DesiredInterface): boolean {
+function isOwner(slice: Binding, { vni, address }: DesiredInterface): boolean {
   return slice.vni === vni && slice.insideAddress === ipv4Word(address)
 }
 

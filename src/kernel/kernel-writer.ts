@@ -3,8 +3,14 @@ import { NatGwError, messageOf } from '../errors/errors.ts'
 import { BpfMap } from '../native/load-native.ts'
 import type { BpfProgram, ReadOnlyView } from '../native/load-native.ts'
 import { decodeOne, encodeMany, encodeOne, u32Codec, viewOf } from '../dataplane/codec.ts'
-import { CallResult, flushArgsCodec, maps as layouts, sliceStateCodec } from '../dataplane/generated/layouts.ts'
-import type { Slice, SliceState } from '../dataplane/generated/layouts.ts'
+import {
+  BindingKind,
+  CallResult,
+  flushArgsCodec,
+  maps as layouts,
+  sliceStateCodec,
+} from '../dataplane/generated/layouts.ts'
+import type { Binding, SliceState } from '../dataplane/generated/layouts.ts'
 import type { MapImage, SyncedMap, Table } from '../dataplane/image.ts'
 import type { AddSlotBlock, Operation, Put, Remove } from '../dataplane/operations.ts'
 import type { DataplaneMaps } from './pinned-maps.ts'
@@ -147,7 +153,7 @@ export class KernelWriter {
     }
   }
 
-  #flushSlice(index: number, { firstSlots, size }: Slice): void {
+  #flushSlice(index: number, { firstSlots, size }: Binding): void {
     const { used, peak, refused } = this.#stateOf(index)
     firstSlots.forEach((firstSlot, protocol) => {
       // Counted before a mapping is seen and after it is gone: none counted, none there.
@@ -212,8 +218,8 @@ export class KernelWriter {
     if (operation.map === 'interfaces') return this.#blocked.get(operation.value.slice)
     if (operation.map !== 'slices') return undefined
     const cause = this.#blocked.get(operation.key)
-    const { flags, firstSlots } = operation.value
-    if (cause !== undefined || flags === 0) return cause
+    const { kind, firstSlots } = operation.value
+    if (cause !== undefined || kind === BindingKind.BINDING_NONE) return cause
     const lacking = firstSlots.map(blockOf).find((block) => !this.#image.slotBlocks.has(block))
     if (lacking === undefined) return undefined
     return (

@@ -1,13 +1,13 @@
 // What the programs know, for people and metrics: slices and their use, counters, drops.
 import {
   NatProtocol,
-  SliceFlags,
+  NextHopFlags,
   counterNames,
   dropReasonNames,
-  sliceCodec,
+  bindingCodec,
   sliceStateCodec,
 } from '../dataplane/generated/layouts.ts'
-import type { Slice, SliceState } from '../dataplane/generated/layouts.ts'
+import type { Binding, SliceState } from '../dataplane/generated/layouts.ts'
 import type { DataplaneMaps } from './pinned-maps.ts'
 import { isActive } from '../dataplane/placement.ts'
 
@@ -40,12 +40,12 @@ export interface SliceUse {
 }
 
 /** Every slice that has an owner, with its index and what the programs keep about it. */
-export function* activeSlices(maps: DataplaneMaps): Generator<{ index: number; slice: Slice; state: SliceState }> {
+export function* activeSlices(maps: DataplaneMaps): Generator<{ index: number; slice: Binding; state: SliceState }> {
   const slices = maps.slices.native.readOnlyView()
   const states = maps.sliceStates.native.readOnlyView()
   const end = Math.min(maps.slices.limit, maps.settings.get(0)?.sliceCount ?? 0)
   for (let index = 0; index < end; index++) {
-    const slice = sliceCodec.decode(slices, index * sliceCodec.size)
+    const slice = bindingCodec.decode(slices, index * bindingCodec.size)
     if (isActive(slice)) yield { index, slice, state: sliceStateCodec.decode(states, index * sliceStateCodec.size) }
   }
 }
@@ -65,7 +65,7 @@ export function* readSliceUse(maps: DataplaneMaps): Generator<SliceUse> {
       publicAddress: slice.publicAddress,
       firstPort: slice.firstPort,
       lastPort: slice.firstPort + slice.size - 1,
-      reachable: (slice.flags & SliceFlags.SLICE_REACHABLE) !== 0,
+      reachable: (slice.inside.flags & NextHopFlags.NEXT_HOP_RESOLVED) !== 0,
       tcp: use(NatProtocol.NAT_PROTOCOL_TCP),
       udp: use(NatProtocol.NAT_PROTOCOL_UDP),
       icmp: use(NatProtocol.NAT_PROTOCOL_ICMP),

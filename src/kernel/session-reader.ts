@@ -9,7 +9,7 @@ import {
   slotCodec,
   tcpStateNames,
 } from '../dataplane/generated/layouts.ts'
-import type { Session, Slice, Slot } from '../dataplane/generated/layouts.ts'
+import type { Session, Binding, Slot } from '../dataplane/generated/layouts.ts'
 import { generationOf, isLive, ownerOf, remoteOf, slotOf } from '../dataplane/session-words.ts'
 import { blockOf, memberOffset } from '../dataplane/slot-numbers.ts'
 import type { DataplaneMaps, PinnedDataplane } from './pinned-maps.ts'
@@ -37,7 +37,7 @@ export interface SessionRow {
 }
 
 interface Owner {
-  slice: Slice
+  slice: Binding
   protocol: number
   /** Number of its first slot. */
   firstSlot: number

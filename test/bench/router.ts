@@ -1,4 +1,5 @@
 // The router between the ends of a lab: the gateway as a user starts it, or a program it is compared with.
+import { NextHopFlags } from '../../src/dataplane/generated/layouts.ts'
 import { ifIndex, inNetworkNamespace } from '../../src/native/load-native.ts'
 import type { BpfLink, BpfObject } from '../../src/native/load-native.ts'
 import { openPinnedDataplane } from '../../src/kernel/pinned-maps.ts'
@@ -104,7 +105,10 @@ async function slicesServed(plane: PinnedDataplane, hosts: number): Promise<void
   await waitUntil(`${hosts} slices that are reachable`, 120_000, () => {
     let reachable = 0
     for (const slice of readSliceUse(plane.maps)) reachable += slice.reachable ? 1 : 0
-    return reachable === hosts && [...plane.maps.nextHops.entries()].some(([, hop]) => hop.flags !== 0)
+    return (
+      reachable === hosts &&
+      [...plane.maps.nextHops.entries()].some(([, { hop }]) => (hop.flags & NextHopFlags.NEXT_HOP_RESOLVED) !== 0)
+    )
   })
 }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { DropReason, SliceFlags } from '../../src/dataplane/generated/layouts.ts'
+import { BindingKind, DropReason, NextHopFlags, NextHopKind } from '../../src/dataplane/generated/layouts.ts'
 import { parseIpv4 } from '../../src/net/ipv4.ts'
 import { parseMac } from '../../src/net/mac.ts'
 import { ethernet, frame, icmp, icmpEcho, ipv4, raw, resummed, tcp, TCP, udp } from '../support/packet.ts'
@@ -24,7 +24,8 @@ beforeAll(() => {
   gateway.slice({ index: 3, inside: BOUND, firstPort: 1216, size: 64 })
   const { maps } = gateway.plane
   const bound = maps.slices.get(3)!
-  maps.slices.set(3, { ...bound, destinationMac: parseMac(SENDER_MAC), flags: bound.flags | SliceFlags.SLICE_BOUND })
+  const flags = bound.inside.flags | NextHopFlags.NEXT_HOP_BOUND
+  maps.slices.set(3, { ...bound, inside: { ...bound.inside, destinationMac: parseMac(SENDER_MAC), flags } })
   maps.interfaces.set({ vni: VNI, address: parseIpv4('10.0.0.4') }, { slice: 0xffffffff, ifindex: LO, flags: 0 })
   maps.routes.set({ prefixLength: 24, address: parseIpv4('203.0.114.0') }, { nextHop: 0, flags: 1, ifindex: 0 })
   maps.routes.set({ prefixLength: 24, address: parseIpv4('203.0.115.0') }, { nextHop: 0, flags: 2, ifindex: 0 })
@@ -299,6 +300,41 @@ describe('from the uplink to a NAT address, dropped and counted', () => {
     gateway.plane.maps.slices.set(0, { ...slice, epoch: slice.epoch + 1 })
     expectDrop('DROP_NO_MAPPING', into(frame({ from: SERVER, to: PUBLIC }, udp(5000, port))))
     gateway.plane.maps.slices.set(0, slice)
+  })
+})
+
+describe('a kind that no program serves yet is dropped in both directions', () => {
+  const { BINDING_NONE: _none, BINDING_NAT_SLICE: _slice, ...bindings } = BindingKind
+  const { NEXT_HOP_NONE: _nowhere, NEXT_HOP_ETHERNET: _ethernet, ...hops } = NextHopKind
+  const request = (port: number): Uint8Array => frame({ from: A, to: SERVER }, udp(port, 5000))
+  const open = (): number => {
+    const { verdict, read } = gateway.fromPrivate(request(47000))
+    expect(verdict).toBe(XDP.REDIRECT)
+    return read.sourcePort
+  }
+
+  it.each(Object.entries(bindings))('of a binding: %s', (_, kind) => {
+    const { slices } = gateway.plane.maps
+    const port = open()
+    const slice = slices.get(0)!
+    slices.set(0, { ...slice, kind })
+    expectDrop('DROP_UNSUPPORTED', out(request(47000)))
+    expectDrop('DROP_UNSUPPORTED', into(frame({ from: SERVER, to: PUBLIC }, udp(5000, port))))
+    slices.set(0, slice)
+  })
+
+  it.each(Object.entries(hops))('of a next hop: %s', (_, kind) => {
+    const { nextHops, slices } = gateway.plane.maps
+    const port = open()
+    const [entry, slice] = [nextHops.get(0)!, slices.get(0)!]
+    const flags = kind | NextHopFlags.NEXT_HOP_RESOLVED
+    nextHops.set(0, { ...entry, hop: { ...entry.hop, flags } })
+    expectDrop('DROP_UNSUPPORTED', out(request(47000)))
+    expectDrop('DROP_UNSUPPORTED', out(request(48000 + kind)))
+    slices.set(0, { ...slice, inside: { ...slice.inside, flags } })
+    expectDrop('DROP_UNSUPPORTED', into(frame({ from: SERVER, to: PUBLIC }, udp(5000, port))))
+    nextHops.set(0, entry)
+    slices.set(0, slice)
   })
 })
 

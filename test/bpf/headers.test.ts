@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseIpv4 } from '../../src/net/ipv4.ts'
 import { frame, icmp, ipv4, onesSum, read, readPacket, tcp, TCP, udp } from '../support/packet.ts'
-import { HOST, LO, PacketGateway, PUBLIC, ROUTER_MAC, XDP } from '../support/packet-gateway.ts'
+import { HOST, PacketGateway, PUBLIC, ROUTER_MAC, XDP } from '../support/packet-gateway.ts'
 
 const A = '10.0.0.1'
 const SERVER = '203.0.113.5'
@@ -105,13 +105,15 @@ describe('a frame that is longer than its packet', () => {
   })
 
   it('is cut also where the buffer has fragments', () => {
-    gateway.plane.maps.nextHops.set(0, { ...gateway.plane.maps.nextHops.get(0)!, mtu: 9000 })
+    const { nextHops } = gateway.plane.maps
+    const entry = nextHops.get(0)!
+    nextHops.set(0, { ...entry, hop: { ...entry.hop, mtu: 9000 } })
     const whole = frame({ from: A, to: SERVER }, udp(40500, 53, new Uint8Array(5000).fill(7)))
     const { verdict, frame: left } = gateway.fromPrivate(extended(whole, new Uint8Array(2000)))
     expect(verdict).toBe(XDP.REDIRECT)
     expect(left.length).toBe(whole.length)
     expect(read(left).checksums).toEqual({ ip: true, layer4: true })
-    gateway.plane.maps.nextHops.set(0, { ...gateway.plane.maps.nextHops.get(0)!, mtu: 1500 })
+    nextHops.set(0, entry)
   })
 
   it('padding up to 60 bytes stays as it is', () => {
@@ -186,8 +188,9 @@ describe('an ICMP error from inside', () => {
   )
 
   it('does not move its flow to another next hop', () => {
-    const other = { ...gateway.plane.maps.nextHops.get(0)!, destinationMac: Uint8Array.of(14, 0, 0, 0, 0, 5) }
-    gateway.plane.maps.nextHops.set(5, { ...other, ifindex: LO })
+    const { nextHops } = gateway.plane.maps
+    const { hop, address } = nextHops.get(0)!
+    nextHops.set(5, { hop: { ...hop, destinationMac: Uint8Array.of(14, 0, 0, 0, 0, 5) }, address })
     gateway.plane.maps.routes.set(
       { prefixLength: 24, address: parseIpv4('203.0.114.0') },
       { nextHop: 5, flags: 0, ifindex: 0 },

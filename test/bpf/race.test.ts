@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { SlotFlags } from '../../src/dataplane/generated/layouts.ts'
 import { generationOf, isLive, ownerOf, remoteOf, slotOf } from '../../src/dataplane/session-words.ts'
+import { NextHopFlags, NextHopKind } from '../../src/dataplane/generated/layouts.ts'
 import { frame, udp } from '../support/packet.ts'
 import { PacketGateway, PUBLIC } from '../support/packet-gateway.ts'
 
@@ -179,7 +180,7 @@ it('frames to a neighbour that changes its MAC have the whole old or the whole n
   const NEW = '16:f1:f2:f3:f4:f5'
   const bytes = (mac: string) => Uint8Array.from(mac.split(':'), (pair) => parseInt(pair, 16))
   const { nextHops, slices } = gateway.plane.maps
-  const hop = nextHops.get(0)!
+  const entry = nextHops.get(0)!
   const slice = slices.get(0)!
   const external = gateway.fromPrivate(frame({ from: '10.0.0.1', to: '203.0.113.5' }, udp(40000, 53))).read.sourcePort
   let running = true
@@ -188,9 +189,9 @@ it('frames to a neighbour that changes its MAC have the whole old or the whole n
       for (let n = 0; n < 200; n++) {
         // Old, gone, new, gone: a frame with no MAC would show that its flags were read apart from it.
         const mac = bytes([OLD, '00:00:00:00:00:00', NEW, '00:00:00:00:00:00'][n & 3]!)
-        const open = n & 1 ? 0 : 1
-        nextHops.set(0, { ...hop, destinationMac: mac, flags: open })
-        slices.set(0, { ...slice, destinationMac: mac, flags: 1 | (open << 1) })
+        const flags = NextHopKind.NEXT_HOP_ETHERNET | (n & 1 ? 0 : NextHopFlags.NEXT_HOP_RESOLVED)
+        nextHops.set(0, { ...entry, hop: { ...entry.hop, destinationMac: mac, flags } })
+        slices.set(0, { ...slice, inside: { ...slice.inside, destinationMac: mac, flags } })
       }
       await sleep(0)
     }

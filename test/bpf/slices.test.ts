@@ -169,18 +169,23 @@ describe('inside ports that hash to one bucket of a slice of 128', () => {
 })
 
 it('two Networks with the same inside addresses do not meet', () => {
+  const { slices } = gateway.plane.maps
+  const moveTo = (index: number, ifindex: number): void => {
+    const slice = slices.get(index)!
+    slices.set(index, { ...slice, inside: { ...slice.inside, ifindex } })
+  }
   gateway.address(PUBLIC, { sliceSize: 64 })
   gateway.slice({ index: 0, inside: A, firstPort: 1024, size: 64 })
   gateway.slice({ index: 1, inside: A, firstPort: 1088, size: 64, vni: 300, ifindex: 5 })
   const first = send(40000).port
   expect(first).toBeLessThan(1088)
   // The same device now belongs to the other Network: the agent moves the slices behind it first.
-  gateway.plane.maps.slices.set(0, { ...gateway.plane.maps.slices.get(0)!, ifindex: 5 })
+  moveTo(0, 5)
   gateway.plane.maps.devices.set(1, { vni: 300, macs: new Uint8Array(24) })
   expect(send(40000).verdict).toBe(XDP.DROP)
   expect(gateway.drops('DROP_SPOOFED_SOURCE')).toBe(1)
   gateway.plane.maps.interfaces.set({ vni: 300, address: 0x0a000001 }, { slice: 1, ifindex: 1, flags: 0 })
-  gateway.plane.maps.slices.set(1, { ...gateway.plane.maps.slices.get(1)!, ifindex: 1 })
+  moveTo(1, 1)
   const second = send(40000).port
   expect(second).toBeGreaterThanOrEqual(1088)
   expect(gateway.fromUplink(frame({ from: SERVER, to: PUBLIC }, udp(53, first))).verdict).toBe(XDP.REDIRECT)

@@ -1,7 +1,7 @@
 // Whose frames these are: by the station they are for, by their tag, and by the side that they come from.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { deviceEntry } from '../../src/dataplane/entries.ts'
-import { InterfaceFlags, RouteFlags, SliceFlags } from '../../src/dataplane/generated/layouts.ts'
+import { InterfaceFlags, RouteFlags, NextHopFlags } from '../../src/dataplane/generated/layouts.ts'
 import { parseIpv4 } from '../../src/net/ipv4.ts'
 import { formatMac, parseMac } from '../../src/net/mac.ts'
 import { arpRequest, ethernet, frame, ipv4, read, tcp, TCP, udp } from '../support/packet.ts'
@@ -25,14 +25,15 @@ beforeAll(() => {
   gateway.address(PUBLIC, { sliceSize: 64 })
   gateway.slice({ index: 0, inside: A, firstPort: 1024, size: 64 })
   gateway.slice({ index: 1, inside: UNRESOLVED, firstPort: 1088, size: 64, reachable: false })
-  maps.slices.set(1, { ...maps.slices.get(1)!, sourceMac: new Uint8Array(6) })
+  const unresolved = maps.slices.get(1)!
+  maps.slices.set(1, { ...unresolved, inside: { ...unresolved.inside, sourceMac: new Uint8Array(6) } })
   gateway.slice({ index: 2, inside: AMBIGUOUS, firstPort: 1152, size: 64 })
   const ambiguous = { slice: 2, ifindex: LO, flags: InterfaceFlags.INTERFACE_AMBIGUOUS }
   maps.interfaces.set({ vni: VNI, address: parseIpv4(AMBIGUOUS) }, ambiguous)
   gateway.slice({ index: 3, inside: BOUND, firstPort: 1216, size: 64 })
-  const { flags, ...bound } = maps.slices.get(3)!
-  const station = { destinationMac: parseMac(STATION_MAC), flags: flags | SliceFlags.SLICE_BOUND }
-  maps.slices.set(3, { ...bound, ...station })
+  const bound = maps.slices.get(3)!
+  const flags = bound.inside.flags | NextHopFlags.NEXT_HOP_BOUND
+  maps.slices.set(3, { ...bound, inside: { ...bound.inside, destinationMac: parseMac(STATION_MAC), flags } })
   gateway.address(SHARED, { firstSlice: 10, firstPort: 40000, lastPort: 40063, sliceSize: 64, shared: true })
   maps.devices.set(LO, deviceEntry({ ifindex: LO, vni: VNI, macs: [OWN_MAC, VIRTUAL_MAC].map(parseMac) }))
   const inside = (prefix: string, ifindex: number): void => {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { SliceFlags } from '../../src/dataplane/generated/layouts.ts'
+import { NextHopFlags } from '../../src/dataplane/generated/layouts.ts'
 import { unloadDataplane } from '../../src/kernel/loader.ts'
 import { DataplaneMaps } from '../../src/kernel/pinned-maps.ts'
 import { isAttached, pinnedLinks } from '../../src/kernel/pins.ts'
@@ -31,7 +31,7 @@ let maps: DataplaneMaps | undefined
 const theInterface = (ip: string) => maps?.interfaces.get({ vni: 7, address: parseIpv4(ip) })
 const reachable = (ip: string) => {
   const slice = maps?.slices.get(theInterface(ip)?.slice ?? 0)
-  return slice?.insideAddress === parseIpv4(ip) && (slice.flags & SliceFlags.SLICE_REACHABLE) !== 0
+  return slice?.insideAddress === parseIpv4(ip) && (slice.inside.flags & NextHopFlags.NEXT_HOP_RESOLVED) !== 0
 }
 
 async function start(...args: Parameters<GatewayLab['start']>): Promise<AgentProcess> {

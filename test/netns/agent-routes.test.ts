@@ -35,12 +35,14 @@ afterEach(async () => {
 
 test('the MTU of a route holds for its destination, not for other destinations of its router', async () => {
   ip('route add 198.18.0.0/15 via 192.0.2.254 mtu 1400')
-  await eventually('the route', () => hopOf('198.18.0.0', 15)?.mtu === 1400)
-  expect(hopOf('0.0.0.0', 0)).toMatchObject({ mtu: 1500, address: parseIpv4('192.0.2.254') })
+  await eventually('the route', () => hopOf('198.18.0.0', 15)?.hop.mtu === 1400)
+  expect(hopOf('0.0.0.0', 0)).toMatchObject({ hop: { mtu: 1500 }, address: parseIpv4('192.0.2.254') })
   ip('route replace 198.18.0.0/15 via 192.0.2.254 mtu 1300')
-  await eventually('its new MTU', () => hopOf('198.18.0.0', 15)?.mtu === 1300)
+  await eventually('its new MTU', () => hopOf('198.18.0.0', 15)?.hop.mtu === 1300)
   ip('route del 198.18.0.0/15')
-  await eventually('its end', () => [...maps.nextHops.entries()].every(([, { mtu }]) => mtu === 0 || mtu === 1500))
+  await eventually('its end', () =>
+    [...maps.nextHops.entries()].every(([, { hop }]) => hop.mtu === 0 || hop.mtu === 1500),
+  )
 })
 
 describe('status says why nobody gets out', () => {

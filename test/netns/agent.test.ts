@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { NextHopFlags, SliceFlags } from '../../src/dataplane/generated/layouts.ts'
+import { NextHopFlags } from '../../src/dataplane/generated/layouts.ts'
 import { unloadDataplane } from '../../src/kernel/loader.ts'
 import { DataplaneMaps } from '../../src/kernel/pinned-maps.ts'
 import { openLink, pinnedLinks } from '../../src/kernel/pins.ts'
@@ -26,11 +26,11 @@ let agent: AgentProcess
 
 const theInterface = (ip = VM) => maps.interfaces.get({ vni: 7, address: parseIpv4(ip) })
 const theSlice = () => maps.slices.get(theInterface()?.slice ?? 0)
-const reachable = () => ((theSlice()?.flags ?? 0) & SliceFlags.SLICE_REACHABLE) !== 0
+const reachable = () => ((theSlice()?.inside.flags ?? 0) & NextHopFlags.NEXT_HOP_RESOLVED) !== 0
 /** MAC of the next hop for a destination with a route of exactly this prefix. */
 const wayOut = (prefix: string, length: number) => {
   const found = maps.routes.get({ prefixLength: length, address: parseIpv4(prefix) })
-  const hop = found && maps.nextHops.get(found.nextHop)
+  const hop = found && maps.nextHops.get(found.nextHop)?.hop
   return hop && (hop.flags & NextHopFlags.NEXT_HOP_RESOLVED) !== 0 ? formatMac(hop.destinationMac) : undefined
 }
 const attached = () =>
@@ -78,8 +78,8 @@ describe('the agent', () => {
     expect(maps.devices.get(lab.ifindex('in0'))).toMatchObject({ vni: 7 })
     expect(theInterface()?.ifindex).toBe(lab.ifindex('in0'))
     expect(theSlice()).toMatchObject({ publicAddress: parseIpv4('203.0.113.1'), firstPort: 1024, size: 64 })
-    expect(formatMac(theSlice()!.destinationMac)).toBe(lab.mac(lab.machine, 'vm0'))
-    expect(formatMac(theSlice()!.sourceMac)).toBe(lab.mac(lab.gateway, 'in0'))
+    expect(formatMac(theSlice()!.inside.destinationMac)).toBe(lab.mac(lab.machine, 'vm0'))
+    expect(formatMac(theSlice()!.inside.sourceMac)).toBe(lab.mac(lab.gateway, 'in0'))
     expect(wayOut('0.0.0.0', 0)).toBe(lab.mac(lab.internet, 'inet0'))
     expect(attached()).toEqual([`private ${lab.ifindex('in0')}`, `uplink ${lab.ifindex('up0')}`])
   })
@@ -125,7 +125,7 @@ describe('the agent', () => {
     lab.namespaces.ip(lab.machine, 'link set vm0 down')
     lab.namespaces.ip(lab.machine, 'link set vm0 address 02:00:00:00:00:99')
     lab.namespaces.ip(lab.machine, 'link set vm0 up')
-    await eventually('the new MAC', () => formatMac(theSlice()!.destinationMac) === '02:00:00:00:00:99')
+    await eventually('the new MAC', () => formatMac(theSlice()!.inside.destinationMac) === '02:00:00:00:00:99')
   })
 
   test('says that a machine does not answer, keeps its slice, and serves it when it answers again', async () => {

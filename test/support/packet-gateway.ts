@@ -5,8 +5,11 @@ import { openDataplane, unloadDataplane } from '../../src/kernel/loader.ts'
 import type { Dataplane } from '../../src/kernel/loader.ts'
 import { BpfMap } from '../../src/native/load-native.ts'
 import {
+  BindingKind,
   Counter,
   DropReason,
+  NextHopFlags,
+  NextHopKind,
   SlotConstants,
   flushArgsCodec,
   chainNodeCodec,
@@ -40,6 +43,8 @@ export const OBJECT = process.env.NATGW_BPF_OBJECT ?? new URL('../../build/bpf/n
 
 const mac = (text: string): Uint8Array => Uint8Array.from(text.split(':'), (pair) => parseInt(pair, 16))
 
+const RESOLVED = NextHopKind.NEXT_HOP_ETHERNET | NextHopFlags.NEXT_HOP_RESOLVED
+
 export interface SliceSpec {
   index: number
   inside: string
@@ -71,11 +76,13 @@ export class PacketGateway {
     this.addSlotBlock()
     this.plane.maps.devices.set(LO, deviceEntry({ ifindex: LO, vni: VNI, macs: [mac(OWN_MAC)] }))
     this.plane.maps.nextHops.set(0, {
-      ifindex: LO,
-      destinationMac: mac(ROUTER_MAC),
-      sourceMac: mac('0e:00:00:00:00:02'),
-      mtu: 1500,
-      flags: 1,
+      hop: {
+        ifindex: LO,
+        destinationMac: mac(ROUTER_MAC),
+        sourceMac: mac('0e:00:00:00:00:02'),
+        mtu: 1500,
+        flags: RESOLVED,
+      },
       address: parseIpv4('192.0.2.1'),
     })
     this.plane.maps.routes.set({ prefixLength: 0, address: 0 }, { nextHop: 0, flags: 0, ifindex: 0 })
@@ -151,14 +158,17 @@ export class PacketGateway {
       publicAddress: parseIpv4(spec.publicAddress ?? PUBLIC),
       insideAddress: parseIpv4(spec.inside),
       vni,
-      ifindex,
       firstPort: spec.firstPort,
       size: spec.size,
-      destinationMac: mac(INSIDE_MAC),
-      sourceMac: mac(OWN_MAC),
-      flags: spec.reachable === false ? 1 : 3,
-      mtu: 1500,
       epoch: 1,
+      kind: BindingKind.BINDING_NAT_SLICE,
+      inside: {
+        ifindex,
+        destinationMac: mac(INSIDE_MAC),
+        sourceMac: mac(OWN_MAC),
+        mtu: 1500,
+        flags: spec.reachable === false ? NextHopKind.NEXT_HOP_ETHERNET : RESOLVED,
+      },
     })
     this.plane.maps.interfaces.set({ vni, address: parseIpv4(spec.inside) }, { slice: spec.index, ifindex, flags: 0 })
   }

@@ -70,12 +70,44 @@ export const AddressFlags = {
 } as const
 export type AddressFlags = (typeof AddressFlags)[keyof typeof AddressFlags]
 
-export const SliceFlags = {
-  SLICE_ACTIVE: 1,
-  SLICE_REACHABLE: 2,
-  SLICE_BOUND: 4,
+export const NextHopKind = {
+  NEXT_HOP_NONE: 0,
+  NEXT_HOP_ETHERNET: 1,
+  NEXT_HOP_IPIP6: 2,
+  NEXT_HOP_HAIRPIN: 3,
+  NEXT_HOP_HOST: 4,
 } as const
-export type SliceFlags = (typeof SliceFlags)[keyof typeof SliceFlags]
+export type NextHopKind = (typeof NextHopKind)[keyof typeof NextHopKind]
+export const nextHopKindNames: Readonly<Record<number, string>> = {
+  0: 'none',
+  1: 'ethernet',
+  2: 'ipip6',
+  3: 'hairpin',
+  4: 'host',
+}
+
+export const NextHopFlags = {
+  NEXT_HOP_KIND: 15,
+  NEXT_HOP_RESOLVED: 16,
+  NEXT_HOP_BOUND: 32,
+} as const
+export type NextHopFlags = (typeof NextHopFlags)[keyof typeof NextHopFlags]
+
+export const BindingKind = {
+  BINDING_NONE: 0,
+  BINDING_NAT_SLICE: 1,
+  BINDING_ONE_TO_ONE: 2,
+  BINDING_LOAD_BALANCER: 3,
+  BINDING_REMOTE: 4,
+} as const
+export type BindingKind = (typeof BindingKind)[keyof typeof BindingKind]
+export const bindingKindNames: Readonly<Record<number, string>> = {
+  0: 'none',
+  1: 'nat_slice',
+  2: 'one_to_one',
+  3: 'load_balancer',
+  4: 'remote',
+}
 
 export const TcpState = {
   TCP_NONE: 0,
@@ -159,11 +191,6 @@ export const RouteFlags = {
 } as const
 export type RouteFlags = (typeof RouteFlags)[keyof typeof RouteFlags]
 
-export const NextHopFlags = {
-  NEXT_HOP_RESOLVED: 1,
-} as const
-export type NextHopFlags = (typeof NextHopFlags)[keyof typeof NextHopFlags]
-
 export const Counter = {
   COUNTER_OUT_PACKETS: 0,
   COUNTER_OUT_BYTES: 1,
@@ -234,7 +261,8 @@ export const DropReason = {
   DROP_SESSION_LIMIT: 33,
   DROP_FLOW_RATE: 34,
   DROP_SPOOFED_MAC: 35,
-  DROP_REASONS: 36,
+  DROP_UNSUPPORTED: 36,
+  DROP_REASONS: 37,
 } as const
 export type DropReason = (typeof DropReason)[keyof typeof DropReason]
 export const dropReasonNames: Readonly<Record<number, string>> = {
@@ -274,6 +302,7 @@ export const dropReasonNames: Readonly<Record<number, string>> = {
   33: 'session_limit',
   34: 'flow_rate',
   35: 'spoofed_mac',
+  36: 'unsupported',
 }
 
 export const LossError = {
@@ -471,22 +500,46 @@ export const addressCodec: Codec<Address> = {
   },
 }
 
-export interface Slice {
+export interface NextHop {
+  destinationMac: Uint8Array
+  flags: number
+  sourceMac: Uint8Array
+  mtu: number
+  ifindex: number
+}
+export const nextHopCodec: Codec<NextHop> = {
+  size: 20,
+  encode(view, at, value) {
+    setBytes(view, at, 6, value.destinationMac)
+    view.setUint16(at + 6, value.flags, true)
+    setBytes(view, at + 8, 6, value.sourceMac)
+    view.setUint16(at + 14, value.mtu, true)
+    view.setUint32(at + 16, value.ifindex, true)
+  },
+  decode(view, at) {
+    return {
+      destinationMac: getBytes(view, at, 6),
+      flags: view.getUint16(at + 6, true),
+      sourceMac: getBytes(view, at + 8, 6),
+      mtu: view.getUint16(at + 14, true),
+      ifindex: view.getUint32(at + 16, true),
+    }
+  },
+}
+
+export interface Binding {
   secret: bigint
   firstSlots: [number, number, number]
   publicAddress: number
   insideAddress: number
   vni: number
-  ifindex: number
   firstPort: number
   size: number
-  destinationMac: Uint8Array
-  flags: number
-  sourceMac: Uint8Array
-  mtu: number
   epoch: number
+  inside: NextHop
+  kind: number
 }
-export const sliceCodec: Codec<Slice> = {
+export const bindingCodec: Codec<Binding> = {
   size: 64,
   encode(view, at, value) {
     view.setBigUint64(at, value.secret, true)
@@ -496,15 +549,12 @@ export const sliceCodec: Codec<Slice> = {
     view.setUint32(at + 20, value.publicAddress, false)
     view.setUint32(at + 24, value.insideAddress, false)
     view.setUint32(at + 28, value.vni, true)
-    view.setUint32(at + 32, value.ifindex, true)
-    view.setUint16(at + 36, value.firstPort, true)
-    view.setUint16(at + 38, value.size, true)
-    setBytes(view, at + 40, 6, value.destinationMac)
-    view.setUint16(at + 46, value.flags, true)
-    setBytes(view, at + 48, 6, value.sourceMac)
-    view.setUint16(at + 54, value.mtu, true)
-    view.setUint32(at + 56, value.epoch, true)
-    view.setUint32(at + 60, 0, true)
+    view.setUint16(at + 32, value.firstPort, true)
+    view.setUint16(at + 34, value.size, true)
+    view.setUint32(at + 36, value.epoch, true)
+    nextHopCodec.encode(view, at + 40, value.inside)
+    view.setUint16(at + 60, value.kind, true)
+    view.setUint16(at + 62, 0, true)
   },
   decode(view, at) {
     return {
@@ -513,14 +563,11 @@ export const sliceCodec: Codec<Slice> = {
       publicAddress: view.getUint32(at + 20, false),
       insideAddress: view.getUint32(at + 24, false),
       vni: view.getUint32(at + 28, true),
-      ifindex: view.getUint32(at + 32, true),
-      firstPort: view.getUint16(at + 36, true),
-      size: view.getUint16(at + 38, true),
-      destinationMac: getBytes(view, at + 40, 6),
-      flags: view.getUint16(at + 46, true),
-      sourceMac: getBytes(view, at + 48, 6),
-      mtu: view.getUint16(at + 54, true),
-      epoch: view.getUint32(at + 56, true),
+      firstPort: view.getUint16(at + 32, true),
+      size: view.getUint16(at + 34, true),
+      epoch: view.getUint32(at + 36, true),
+      inside: nextHopCodec.decode(view, at + 40),
+      kind: view.getUint16(at + 60, true),
     }
   },
 }
@@ -727,31 +774,19 @@ export const routeCodec: Codec<Route> = {
   },
 }
 
-export interface NextHop {
-  destinationMac: Uint8Array
-  flags: number
-  sourceMac: Uint8Array
-  mtu: number
-  ifindex: number
+export interface NextHopEntry {
+  hop: NextHop
   address: number
 }
-export const nextHopCodec: Codec<NextHop> = {
+export const nextHopEntryCodec: Codec<NextHopEntry> = {
   size: 24,
   encode(view, at, value) {
-    setBytes(view, at, 6, value.destinationMac)
-    view.setUint16(at + 6, value.flags, true)
-    setBytes(view, at + 8, 6, value.sourceMac)
-    view.setUint16(at + 14, value.mtu, true)
-    view.setUint32(at + 16, value.ifindex, true)
+    nextHopCodec.encode(view, at, value.hop)
     view.setUint32(at + 20, value.address, false)
   },
   decode(view, at) {
     return {
-      destinationMac: getBytes(view, at, 6),
-      flags: view.getUint16(at + 6, true),
-      sourceMac: getBytes(view, at + 8, 6),
-      mtu: view.getUint16(at + 14, true),
-      ifindex: view.getUint32(at + 16, true),
+      hop: nextHopCodec.decode(view, at),
       address: view.getUint32(at + 20, false),
     }
   },
@@ -928,14 +963,14 @@ export const maps = {
   interfaces: { name: 'interfaces', type: 1, keySize: 8, valueSize: 12, maxEntries: 131072, flags: 1, key: interfaceKeyCodec, value: interfaceCodec } satisfies MapLayout<InterfaceKey, Interface>,
   lossScope: { name: 'loss_scope', type: 2, keySize: 4, valueSize: 4, maxEntries: 1, flags: 0, key: u32Codec, value: u32Codec } satisfies MapLayout<number, number>,
   losses: { name: 'losses', type: 1, keySize: 8, valueSize: 8, maxEntries: 8192, flags: 0, key: lossKeyCodec, value: u64Codec } satisfies MapLayout<LossKey, bigint>,
-  nextHops: { name: 'next_hops', type: 2, keySize: 4, valueSize: 24, maxEntries: 1024, flags: 0, key: u32Codec, value: nextHopCodec } satisfies MapLayout<number, NextHop>,
+  nextHops: { name: 'next_hops', type: 2, keySize: 4, valueSize: 24, maxEntries: 1024, flags: 0, key: u32Codec, value: nextHopEntryCodec } satisfies MapLayout<number, NextHopEntry>,
   routes: { name: 'routes', type: 11, keySize: 8, valueSize: 8, maxEntries: 65536, flags: 1, key: routeKeyCodec, value: routeCodec } satisfies MapLayout<RouteKey, Route>,
   sessionUse: { name: 'session_use', type: 2, keySize: 4, valueSize: 4, maxEntries: 1, flags: 0, key: u32Codec, value: u32Codec } satisfies MapLayout<number, number>,
   sessions: { name: 'sessions', type: 2, keySize: 4, valueSize: 64, maxEntries: 262144, flags: 1024, key: u32Codec, value: sessionEntryCodec } satisfies MapLayout<number, SessionEntry>,
   settings: { name: 'settings', type: 2, keySize: 4, valueSize: 80, maxEntries: 1, flags: 0, key: u32Codec, value: settingsCodec } satisfies MapLayout<number, Settings>,
   sliceHints: { name: 'slice_hints', type: 2, keySize: 4, valueSize: 4, maxEntries: 65536, flags: 0, key: u32Codec, value: u32Codec } satisfies MapLayout<number, number>,
   sliceStates: { name: 'slice_states', type: 2, keySize: 4, valueSize: 64, maxEntries: 65536, flags: 1024, key: u32Codec, value: sliceStateCodec } satisfies MapLayout<number, SliceState>,
-  slices: { name: 'slices', type: 2, keySize: 4, valueSize: 64, maxEntries: 65536, flags: 1024, key: u32Codec, value: sliceCodec } satisfies MapLayout<number, Slice>,
+  slices: { name: 'slices', type: 2, keySize: 4, valueSize: 64, maxEntries: 65536, flags: 1024, key: u32Codec, value: bindingCodec } satisfies MapLayout<number, Binding>,
   slotBlocks: { name: 'slot_blocks', type: 12, keySize: 4, valueSize: 4, maxEntries: 4096, flags: 0, key: u32Codec, inner: { name: 'slot_block', type: 2, keySize: 4, valueSize: 4544, maxEntries: 1024, flags: 1024 } satisfies MapShape } satisfies OuterMapLayout,
 }
 
@@ -944,20 +979,20 @@ export const laidOut: Readonly<Record<string, LaidOut>> = {
   addresses: {"type":1,"keySize":4,"valueSize":12,"flags":0,"version":1,"contents":["key 0 be32 address","value 0 u32 first_slice","value 4 u16 first_port","value 6 u16 last_port","value 8 u16 slice_size","value 10 u16 flags"],"meanings":{"address_flags":{"ADDRESS_SHARED":1}}},
   counters: {"type":6,"keySize":4,"valueSize":512,"flags":0,"version":1,"contents":[],"meanings":{"counter":{"COUNTER_OUT_PACKETS":0,"COUNTER_OUT_BYTES":1,"COUNTER_IN_PACKETS":2,"COUNTER_IN_BYTES":3,"COUNTER_ICMP_ERRORS":4,"COUNTER_TO_HOST_PRIVATE":5,"COUNTER_TO_HOST_UPLINK":6,"COUNTER_ARP_REPLIES":7,"COUNTER_MAPPINGS_CREATED":8,"COUNTER_MAPPINGS_EXPIRED":9,"COUNTER_SESSIONS_CREATED":10,"COUNTER_SESSIONS_EXPIRED":11,"COUNTER_EXPIRY_PASSES":12}}},
   devices: {"type":1,"keySize":4,"valueSize":28,"flags":1,"version":1,"contents":["key 0 u32 key","value 0 u32 vni","value 4 u8[24] macs"],"meanings":{}},
-  drops: {"type":6,"keySize":4,"valueSize":8,"flags":0,"version":1,"contents":["key 0 u32 key","value 0 u64 value"],"meanings":{"drop_reason":{"DROP_NONE":0,"DROP_MALFORMED":1,"DROP_NOT_IPV4":2,"DROP_FRAGMENT":3,"DROP_PROTOCOL":4,"DROP_ICMP_TYPE":5,"DROP_SPOOFED_SOURCE":6,"DROP_UNKNOWN_SOURCE":7,"DROP_NO_SLICE":8,"DROP_SLICE_FULL":9,"DROP_SESSION_TABLE_FULL":10,"DROP_CONTENDED":11,"DROP_TCP_NOT_SYN":12,"DROP_DESTINATION":13,"DROP_NO_ROUTE":14,"DROP_NO_NEIGHBOUR":15,"DROP_TTL_EXPIRED":16,"DROP_TOO_BIG":17,"DROP_NO_MAPPING":18,"DROP_FILTERED":19,"DROP_UNSOLICITED_ICMP":20,"DROP_NOT_A_SLICE":21,"DROP_ICMP_NO_SESSION":22,"DROP_INTERNAL":23,"DROP_DISABLED":24,"DROP_CHECKSUM":25,"DROP_SOURCE_ROUTE":26,"DROP_IP_OPTION":27,"DROP_VLAN":28,"DROP_OTHER_MAC":29,"DROP_INSIDE_ADDRESS":30,"DROP_AMBIGUOUS_SOURCE":31,"DROP_ICMP_DESTINATION":32,"DROP_SESSION_LIMIT":33,"DROP_FLOW_RATE":34,"DROP_SPOOFED_MAC":35}}},
+  drops: {"type":6,"keySize":4,"valueSize":8,"flags":0,"version":1,"contents":["key 0 u32 key","value 0 u64 value"],"meanings":{"drop_reason":{"DROP_NONE":0,"DROP_MALFORMED":1,"DROP_NOT_IPV4":2,"DROP_FRAGMENT":3,"DROP_PROTOCOL":4,"DROP_ICMP_TYPE":5,"DROP_SPOOFED_SOURCE":6,"DROP_UNKNOWN_SOURCE":7,"DROP_NO_SLICE":8,"DROP_SLICE_FULL":9,"DROP_SESSION_TABLE_FULL":10,"DROP_CONTENDED":11,"DROP_TCP_NOT_SYN":12,"DROP_DESTINATION":13,"DROP_NO_ROUTE":14,"DROP_NO_NEIGHBOUR":15,"DROP_TTL_EXPIRED":16,"DROP_TOO_BIG":17,"DROP_NO_MAPPING":18,"DROP_FILTERED":19,"DROP_UNSOLICITED_ICMP":20,"DROP_NOT_A_SLICE":21,"DROP_ICMP_NO_SESSION":22,"DROP_INTERNAL":23,"DROP_DISABLED":24,"DROP_CHECKSUM":25,"DROP_SOURCE_ROUTE":26,"DROP_IP_OPTION":27,"DROP_VLAN":28,"DROP_OTHER_MAC":29,"DROP_INSIDE_ADDRESS":30,"DROP_AMBIGUOUS_SOURCE":31,"DROP_ICMP_DESTINATION":32,"DROP_SESSION_LIMIT":33,"DROP_FLOW_RATE":34,"DROP_SPOOFED_MAC":35,"DROP_UNSUPPORTED":36}}},
   events: {"type":27,"keySize":0,"valueSize":0,"flags":0,"version":1,"contents":[],"meanings":{}},
   expiry_cursors: {"type":2,"keySize":4,"valueSize":40,"flags":0,"version":1,"contents":["key 0 u32 key","value 16 u32 slice","value 20 u32 protocol","value 24 u32 offset","value 28 u32 session","value 32 u32 passes","value 36 u32 earliest"],"meanings":{}},
   host_addresses: {"type":1,"keySize":16,"valueSize":4,"flags":0,"version":1,"contents":["key 0 u8[16] address","value 0 u32 ifindex"],"meanings":{}},
   interfaces: {"type":1,"keySize":8,"valueSize":12,"flags":1,"version":1,"contents":["key 0 u32 vni","key 4 be32 address","value 0 u32 slice","value 4 u32 ifindex","value 8 u32 flags"],"meanings":{"interface_flags":{"INTERFACE_AMBIGUOUS":1}}},
   loss_scope: {"type":2,"keySize":4,"valueSize":4,"flags":0,"version":1,"contents":["key 0 u32 key","value 0 u32 value"],"meanings":{}},
   losses: {"type":1,"keySize":8,"valueSize":8,"flags":0,"version":1,"contents":["key 0 u32 ifindex","key 4 u32 error","value 0 u64 value"],"meanings":{"loss_error":{"LOSS_QUEUE_FULL":0}}},
-  next_hops: {"type":2,"keySize":4,"valueSize":24,"flags":0,"version":1,"contents":["key 0 u32 key","value 0 u8[6] destination_mac","value 6 u16 flags","value 8 u8[6] source_mac","value 14 u16 mtu","value 16 u32 ifindex","value 20 be32 address"],"meanings":{"next_hop_flags":{"NEXT_HOP_RESOLVED":1}}},
+  next_hops: {"type":2,"keySize":4,"valueSize":24,"flags":0,"version":1,"contents":["key 0 u32 key","value 0 u8[6] hop.destination_mac","value 6 u16 hop.flags","value 8 u8[6] hop.source_mac","value 14 u16 hop.mtu","value 16 u32 hop.ifindex","value 20 be32 address"],"meanings":{"next_hop_flags":{"NEXT_HOP_KIND":15,"NEXT_HOP_RESOLVED":16,"NEXT_HOP_BOUND":32},"next_hop_kind":{"NEXT_HOP_NONE":0,"NEXT_HOP_ETHERNET":1,"NEXT_HOP_IPIP6":2,"NEXT_HOP_HAIRPIN":3,"NEXT_HOP_HOST":4}}},
   routes: {"type":11,"keySize":8,"valueSize":8,"flags":1,"version":1,"contents":["key 0 u32 prefix_length","key 4 be32 address","value 0 u16 next_hop","value 2 u16 flags","value 4 u32 ifindex"],"meanings":{"route_flags":{"ROUTE_ON_LINK":1,"ROUTE_REJECT":2,"ROUTE_INSIDE":4}}},
   session_use: {"type":2,"keySize":4,"valueSize":4,"flags":0,"version":1,"contents":["key 0 u32 key","value 0 u32 value"],"meanings":{}},
   sessions: {"type":2,"keySize":4,"valueSize":64,"flags":1024,"version":1,"contents":["key 0 u32 key","value 0 u64 mapping","value 8 u32 slice","value 12 u32 created","value 16 u64 session.remote","value 24 u64 session.out_bytes","value 32 u64 session.in_bytes","value 40 u32 session.out_packets","value 44 u32 session.in_packets","value 48 u32 session.expires","value 52 u32 session.route","value 56 u32 session.sequence","value 60 u8 session.tcp","value 61 u8 session.window","value 62 u16 session.flags"],"meanings":{"remote_constants":{"REMOTE_ADDRESS_SHIFT":16},"session_route":{"ROUTE_HOP_BITS":10},"session_tcp":{"SESSION_TCP_STATE":15,"SESSION_TCP_SCALE":4},"slot_flags":{"SLOT_OVERFLOW":1,"SLOT_SECOND_HASH":2},"tcp_state":{"TCP_NONE":0,"TCP_OPENING":1,"TCP_ESTABLISHED":2,"TCP_FIN_OUT":3,"TCP_FIN_IN":4,"TCP_CLOSING":5,"TCP_RESET":6,"TCP_HALF_OPEN":7,"TCP_RESUMING":8},"word_constants":{"WORD_STATE":3,"WORD_GENERATION_SHIFT":2,"WORD_GENERATION":16383,"OWNER_PORT_SHIFT":16,"OWNER_EPOCH_SHIFT":32,"MAPPING_SLOT_SHIFT":32},"word_state":{"WORD_FREE":0,"WORD_LIVE":1,"WORD_BUSY":2}}},
   settings: {"type":2,"keySize":4,"valueSize":80,"flags":0,"version":1,"contents":["key 0 u32 key","value 0 u32 uplink_ifindex","value 4 u32 hz","value 8 u32 udp_timeout","value 12 u32 tcp_established","value 16 u32 tcp_transitory","value 20 u32 icmp_timeout","value 24 u32 port_reuse_delay","value 28 u32 route_generation","value 32 u32 slice_count","value 36 u32 session_mask","value 40 u32 enabled","value 44 u8[6] uplink_mac","value 50 u16 flags","value 52 u32 new_flow_rate","value 56 u64 session_secret","value 64 u64 host_filter","value 72 u32 session_capacity","value 76 u32 slice_sessions"],"meanings":{}},
   slice_hints: {"type":2,"keySize":4,"valueSize":4,"flags":0,"version":1,"contents":["key 0 u32 key","value 0 u32 value"],"meanings":{}},
   slice_states: {"type":2,"keySize":4,"valueSize":64,"flags":1024,"version":1,"contents":["key 0 u32 key","value 0 u32 lock","value 4 u32[3] used","value 16 u32[3] overflow","value 28 u32[3] peak","value 40 u64 refused","value 48 u64 flow_bucket","value 56 u32 sessions","value 60 u16[2] reported"],"meanings":{"event_type":{"EVENT_NEIGHBOUR_MISSING":1,"EVENT_SLICE_FULL":2},"nat_protocol":{"NAT_PROTOCOL_TCP":0,"NAT_PROTOCOL_UDP":1,"NAT_PROTOCOL_ICMP":2}}},
-  slices: {"type":2,"keySize":4,"valueSize":64,"flags":1024,"version":1,"contents":["key 0 u32 key","value 0 u64 secret","value 8 u32[3] first_slots","value 20 be32 public_address","value 24 be32 inside_address","value 28 u32 vni","value 32 u32 ifindex","value 36 u16 first_port","value 38 u16 size","value 40 u8[6] destination_mac","value 46 u16 flags","value 48 u8[6] source_mac","value 54 u16 mtu","value 56 u32 epoch"],"meanings":{"slice_flags":{"SLICE_ACTIVE":1,"SLICE_REACHABLE":2,"SLICE_BOUND":4},"slot_constants":{"SLOT_BLOCK_SHIFT":16,"BLOCK_SLOTS":65536,"GROUP_SLOTS":64,"BLOCK_GROUPS":1024}}},
+  slices: {"type":2,"keySize":4,"valueSize":64,"flags":1024,"version":1,"contents":["key 0 u32 key","value 0 u64 secret","value 8 u32[3] first_slots","value 20 be32 public_address","value 24 be32 inside_address","value 28 u32 vni","value 32 u16 first_port","value 34 u16 size","value 36 u32 epoch","value 40 u8[6] inside.destination_mac","value 46 u16 inside.flags","value 48 u8[6] inside.source_mac","value 54 u16 inside.mtu","value 56 u32 inside.ifindex","value 60 u16 kind"],"meanings":{"binding_kind":{"BINDING_NONE":0,"BINDING_NAT_SLICE":1,"BINDING_ONE_TO_ONE":2,"BINDING_LOAD_BALANCER":3,"BINDING_REMOTE":4},"next_hop_flags":{"NEXT_HOP_KIND":15,"NEXT_HOP_RESOLVED":16,"NEXT_HOP_BOUND":32},"next_hop_kind":{"NEXT_HOP_NONE":0,"NEXT_HOP_ETHERNET":1,"NEXT_HOP_IPIP6":2,"NEXT_HOP_HAIRPIN":3,"NEXT_HOP_HOST":4},"slot_constants":{"SLOT_BLOCK_SHIFT":16,"BLOCK_SLOTS":65536,"GROUP_SLOTS":64,"BLOCK_GROUPS":1024}}},
   slot_blocks: {"type":12,"keySize":4,"valueSize":4,"flags":0,"version":1,"contents":["key 0 u32 key"],"meanings":{},"inner":{"type":2,"keySize":4,"valueSize":4544,"flags":1024,"version":1,"contents":["key 0 u32 key","value 0 u512[64] slots","value 4096 u16[64] ports","value 4224 u32[64] chain","value 4480 u64 taken","value 4488 u32 due","slot 0 u64 owner","slot 8 u32 further","slot 12 u32 created","slot 16 u64 session.remote","slot 24 u64 session.out_bytes","slot 32 u64 session.in_bytes","slot 40 u32 session.out_packets","slot 44 u32 session.in_packets","slot 48 u32 session.expires","slot 52 u32 session.route","slot 56 u32 session.sequence","slot 60 u8 session.tcp","slot 61 u8 session.window","slot 62 u16 session.flags","chain_node 0 u16 first","chain_node 2 u16 next"],"meanings":{"remote_constants":{"REMOTE_ADDRESS_SHIFT":16},"session_route":{"ROUTE_HOP_BITS":10},"session_tcp":{"SESSION_TCP_STATE":15,"SESSION_TCP_SCALE":4},"slot_constants":{"SLOT_BLOCK_SHIFT":16,"BLOCK_SLOTS":65536,"GROUP_SLOTS":64,"BLOCK_GROUPS":1024},"slot_flags":{"SLOT_OVERFLOW":1,"SLOT_SECOND_HASH":2},"tcp_state":{"TCP_NONE":0,"TCP_OPENING":1,"TCP_ESTABLISHED":2,"TCP_FIN_OUT":3,"TCP_FIN_IN":4,"TCP_CLOSING":5,"TCP_RESET":6,"TCP_HALF_OPEN":7,"TCP_RESUMING":8},"word_constants":{"WORD_STATE":3,"WORD_GENERATION_SHIFT":2,"WORD_GENERATION":16383,"OWNER_PORT_SHIFT":16,"OWNER_EPOCH_SHIFT":32,"MAPPING_SLOT_SHIFT":32},"word_state":{"WORD_FREE":0,"WORD_LIVE":1,"WORD_BUSY":2}},"maxEntries":1024}},
 }

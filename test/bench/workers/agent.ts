@@ -6,7 +6,7 @@ import { pino } from 'pino'
 import { Agent } from '../../../src/agent/agent.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import { openPinnedDataplane } from '../../../src/kernel/pinned-maps.ts'
-import { sliceCodec } from '../../../src/dataplane/generated/layouts.ts'
+import { BindingKind, bindingCodec } from '../../../src/dataplane/generated/layouts.ts'
 import { activeSlices } from '../../../src/kernel/readers.ts'
 import { ProblemList } from '../../../src/problems/problem-list.ts'
 import { MemoryStore } from '../../../src/store/memory.ts'
@@ -36,7 +36,7 @@ for (let change = 0; change < Number(changes); change++) {
     if (present === undefined) throw new Error('the table is gone')
     const host = table(0, count).spec.sections[position]?.ip ?? ''
     const place = where.get(host.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)) ?? 0
-    const active = (): boolean => sliceCodec.decode(view, place * sliceCodec.size).flags !== 0
+    const active = (): boolean => bindingCodec.decode(view, place * bindingCodec.size).kind !== BindingKind.BINDING_NONE
     const from = performance.now()
     await store.update({ ...present, spec: fresh.spec })
     while (active() !== (without === -1)) await turn()

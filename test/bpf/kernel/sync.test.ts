@@ -86,14 +86,15 @@ describe('drift', () => {
   it('of any entry is repaired and counted by map', () => {
     sync.apply(onLo(interfaceOf(1, 1024), interfaceOf(2, 1088)))
     const { maps } = plane
-    maps.slices.set(0, { ...maps.slices.get(0)!, mtu: 99 })
+    const slice = maps.slices.get(0)!
+    maps.slices.set(0, { ...slice, inside: { ...slice.inside, mtu: 99 } })
     maps.interfaces.delete({ vni: 100, address: 0x0a000001 })
     maps.interfaces.set({ vni: 7, address: 7 }, { slice: 0, ifindex: LO, flags: 0 })
     maps.routes.delete({ prefixLength: 0, address: 0 })
     maps.devices.set(33, { vni: 33, macs: new Uint8Array(24) })
     expect(sync.verify()).toEqual({ repaired: { slices: 1, interfaces: 2, routes: 1, devices: 1 }, failures: [] })
     expect(sync.verify().repaired).toEqual({})
-    expect(maps.slices.get(0)?.mtu).toBe(1500)
+    expect(maps.slices.get(0)?.inside.mtu).toBe(1500)
     expect(maps.interfaces.get({ vni: 7, address: 7 })).toBeUndefined()
     expect(send(udp(5000, 53))).toBe(XDP_REDIRECT)
   })

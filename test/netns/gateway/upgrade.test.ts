@@ -16,7 +16,7 @@ const SUM = createHash('sha256').update(FILE).digest('hex')
 const COMPATIBLE: Edit[] = [
   { header: 'types.h', from: '\tCOUNTERS,', to: '\tCOUNTER_LATER,\n\tCOUNTERS,' },
   { header: 'types.h', from: '\tDROP_REASONS,', to: '\tDROP_LATER,\n\tDROP_REASONS,' },
-  { header: 'types.h', from: 'slice gets another */\n\t__u32 reserved;', to: 'slice gets another */\n\t__u32 later;' },
+  { header: 'types.h', from: 'enum binding_kind */\n\t__u16 reserved;', to: 'enum binding_kind */\n\t__u16 later;' },
   {
     header: 'maps.h',
     from: '#endif',

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { SliceConstants } from '../../../src/dataplane/generated/layouts.ts'
+import { BindingKind, NextHopFlags, NextHopKind, SliceConstants } from '../../../src/dataplane/generated/layouts.ts'
 import type { DesiredInterface, DesiredState } from '../../../src/dataplane/desired-state.ts'
 import { addressKey, interfaceKey } from '../../../src/dataplane/entries.ts'
 import { blockOf } from '../../../src/dataplane/slot-numbers.ts'
@@ -129,7 +129,10 @@ function expectReached({ image }: MemoryMaps, desired: DesiredState): void {
         insideAddress: ipv4Word(address),
         publicAddress: ipv4Word(slice.publicAddress),
         firstPort: slice.firstPort,
-        flags: owner === REACHABLE ? 3 : 1,
+        kind: BindingKind.BINDING_NAT_SLICE,
+        inside: {
+          flags: NextHopKind.NEXT_HOP_ETHERNET | (owner === REACHABLE ? NextHopFlags.NEXT_HOP_RESOLVED : 0),
+        },
       })
       const block = image.addresses.get(addressKey(slice.publicAddress))!
       expect(index).toBe(block.firstSlice + (slice.firstPort - block.firstPort) / block.sliceSize)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Slice } from '../../../src/dataplane/generated/layouts.ts'
+import type { Binding } from '../../../src/dataplane/generated/layouts.ts'
 import { DesiredModel } from '../../../src/desired/desired-model.ts'
 import { SyncReport } from '../../../src/agent/sync-report.ts'
 import { NO_SINK, ProblemList } from '../../../src/problems/problem-list.ts'
@@ -53,7 +53,7 @@ test('a slice that is full is logged once a minute, however often its machine ca
   const lines: string[] = []
   const log = { debug() {}, info: (_: object, message: string) => void lines.push(message), warn() {}, error() {} }
   const report = new SyncReport(log, NO_SINK, new RateLimitedLog(log))
-  const slice = (firstPort: number) => ({ publicAddress: 1, insideAddress: 2, firstPort, size: 64, vni: 7 }) as Slice
+  const slice = (firstPort: number) => ({ publicAddress: 1, insideAddress: 2, firstPort, size: 64, vni: 7 }) as Binding
   for (let n = 0; n < 5_000; n++) report.sliceFull(slice(n % 2 === 0 ? 1024 : 1088), 6)
   expect(lines).toHaveLength(2)
 })

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { InterfaceFlags, SliceConstants, SliceFlags } from '../../../src/dataplane/generated/layouts.ts'
+import { InterfaceFlags, SliceConstants, BindingKind, NextHopKind } from '../../../src/dataplane/generated/layouts.ts'
 import type { DesiredState } from '../../../src/dataplane/desired-state.ts'
 import { ipv4Word, offsetAddress, parseAddress } from '../../../src/net/address.ts'
 import { addressOf, interfaceOf, LOCAL, MAC, PUBLIC, stateOf } from './states.ts'
@@ -14,11 +14,11 @@ const oneSlice = () => stateOf({ interfaces: [interfaceOf(1, 1024)], addresses: 
 
 describe('the order of operations', () => {
   it('enables a slice of a new owner once its entry is complete, and one that stays at once', () => {
-    const isOpen = (flags = 0) => (flags & SliceFlags.SLICE_ACTIVE) !== 0
     const seen: unknown[] = []
     const look = () => {
       const slice = maps.image.slices.get(0)
-      if (slice !== undefined) seen.push([isOpen(slice.flags), slice.insideAddress & 255, slice.size, slice.vni])
+      if (slice !== undefined)
+        seen.push([slice.kind === BindingKind.BINDING_NAT_SLICE, slice.insideAddress & 255, slice.size, slice.vni])
     }
     maps.apply(oneSlice(), look)
     expect(seen[0]).toEqual([false, 1, 64, 100])
@@ -47,7 +47,7 @@ describe('the order of operations', () => {
     maps.apply(oneSlice())
     const plan = maps.apply(stateOf({ addresses: [addressOf(PUBLIC)] }))
     expect(outline(plan)).toEqual(['remove interfaces', 'put slices', 'synchronize', 'flush', 'put slices'])
-    expect(maps.image.slices.get(0)).toMatchObject({ flags: 0, size: 0, secret: 0n, epoch: 1 })
+    expect(maps.image.slices.get(0)).toMatchObject({ kind: BindingKind.BINDING_NONE, size: 0, secret: 0n, epoch: 1 })
   })
 
   it('disables translation first and enables it last', () => {
@@ -102,7 +102,8 @@ describe('a slice', () => {
     const unreachable = { ...interfaceOf(1), slice: { publicAddress: PUBLIC, firstPort: 1024 } }
     maps.apply({ ...oneSlice(), interfaces: [unreachable] })
     const after = maps.image.slices.get(0)
-    expect(after?.flags).toBe(SliceFlags.SLICE_ACTIVE)
+    expect(after?.kind).toBe(BindingKind.BINDING_NAT_SLICE)
+    expect(after?.inside.flags).toBe(NextHopKind.NEXT_HOP_ETHERNET)
     expect(after).toMatchObject({
       secret: before?.secret,
       epoch: before?.epoch,
@@ -153,7 +154,7 @@ describe('a slice', () => {
     maps.restart()
     maps.apply(oneSlice())
     expect(maps.flushed).toEqual([0])
-    expect(maps.image.slices.get(0)).toMatchObject({ epoch: 2, flags: 3 })
+    expect(maps.image.slices.get(0)).toMatchObject({ epoch: 2, kind: BindingKind.BINDING_NAT_SLICE })
   })
 })
 
@@ -190,7 +191,7 @@ describe('an interface', () => {
     maps.apply(state)
     maps.apply({ ...state, addresses: [] })
     expect(maps.image.interfaces.get({ vni: 100, address: 0x0a000001 })?.slice).toBe(SliceConstants.NO_SLICE)
-    expect(maps.image.slices.get(0)).toMatchObject({ flags: 0, size: 0 })
+    expect(maps.image.slices.get(0)).toMatchObject({ kind: BindingKind.BINDING_NONE, size: 0 })
   })
 })
 
@@ -246,7 +247,8 @@ describe('routes', () => {
     const narrow = { ...route(1), address: parseAddress('198.18.0.0'), prefixLength: 15, mtu: 1400 }
     maps.apply(stateOf({ nextHops: [hop(1), { ...hop(1), mtu: 1400 }], routes: [route(1), narrow] }))
     const mtuOf = ({ address, prefixLength }: typeof narrow) =>
-      maps.image.nextHops.get(maps.image.routes.get({ address: ipv4Word(address), prefixLength })?.nextHop ?? 0)?.mtu
+      maps.image.nextHops.get(maps.image.routes.get({ address: ipv4Word(address), prefixLength })?.nextHop ?? 0)?.hop
+        .mtu
     expect([mtuOf(route(1)), mtuOf(narrow)]).toEqual([1500, 1400])
   })
 

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import { BindingKind } from '../../../src/dataplane/generated/layouts.ts'
 import { offsetAddress, parseAddress } from '../../../src/net/address.ts'
 import { MemoryMaps } from './memory-maps.ts'
 import { addressOf, interfaceOf, MAC, PUBLIC, stateOf } from './states.ts'
@@ -47,7 +48,7 @@ describe('what the programs do not serve yet', () => {
     )
     expect(failures[0]?.affects).toEqual({ scope: 'interface', name: 'default/vm-1' })
     expect([...maps.image.interfaces.keys()]).toEqual([])
-    expect(maps.image.slices.get(0)).toMatchObject({ flags: 0, size: 0 })
+    expect(maps.image.slices.get(0)).toMatchObject({ kind: BindingKind.BINDING_NONE, size: 0 })
     expect(maps.flushed).toEqual([0])
   })
 
