@@ -1,3 +1,4 @@
+import importSort from 'eslint-plugin-simple-import-sort'
 import tseslint from 'typescript-eslint'
 import { arrows } from './scripts/import-arrows.ts'
 
@@ -13,7 +14,10 @@ export default tseslint.config(
         tsconfigRootDir: import.meta.dirname,
       },
     },
+    plugins: { 'simple-import-sort': importSort },
     rules: {
+      // Node's own modules, packages, then files of ours from the farthest folder to the nearest.
+      'simple-import-sort/imports': ['error', { groups: [['^node:', '^[a-z@]', '^\\.\\.(?!/?$)', '^\\.']] }],
       '@typescript-eslint/no-floating-promises': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       '@typescript-eslint/consistent-type-imports': 'error',
