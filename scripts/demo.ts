@@ -2,6 +2,9 @@
 // every step held.
 import { rmSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import type { SliceRow } from '../src/cli/inspect.ts'
+import { parseAddress } from '../src/net/address.ts'
+import { containsAddress, parseCidr } from '../src/net/cidr.ts'
 import {
   gatewayManifest,
   interfaceManifest,
@@ -9,12 +12,9 @@ import {
   writeGatewayConfig,
   writeManifest,
 } from './lab/gateway-files.ts'
-import { Lab } from './lab/lab.ts'
 import type { Machine } from './lab/lab.ts'
+import { Lab } from './lab/lab.ts'
 import { Natgw } from './lab/natgw.ts'
-import { parseAddress } from '../src/net/address.ts'
-import { containsAddress, parseCidr } from '../src/net/cidr.ts'
-import type { SliceRow } from '../src/cli/inspect.ts'
 import { waitUntil } from './lab/process.ts'
 import { startDnsServer, startWebServer } from './lab/servers.ts'
 import { DNS_ADDRESS, PUBLIC_PREFIX, WEB_ADDRESS } from './lab/topology.ts'

@@ -1,7 +1,7 @@
 // Writes the generated parts of docs/: node scripts/generate-docs.ts. test/unit/docs.test.ts fails when they are out of date.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { GENERATED_FILES, regenerated } from './docs/blocks.ts'
-import { JSON_SCHEMA_FILES, fileText } from './docs/json-schemas.ts'
+import { fileText, JSON_SCHEMA_FILES } from './docs/json-schemas.ts'
 
 for (const file of GENERATED_FILES) {
   const path = new URL(`../docs/${file}`, import.meta.url)

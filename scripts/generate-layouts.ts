@@ -6,8 +6,8 @@ import { parseArgs } from 'node:util'
 import { parseBtf } from './layouts/btf.ts'
 import { describeMaps } from './layouts/describe.ts'
 import { parseElf } from './layouts/elf.ts'
-import { emit } from './layouts/emit.ts'
 import type { Layouts } from './layouts/emit.ts'
+import { emit } from './layouts/emit.ts'
 import { Shapes } from './layouts/shapes.ts'
 
 const root = join(import.meta.dirname, '..')

@@ -1,7 +1,7 @@
 // A plugin of prettier: tables of a page stay as they are written. Prettier itself pads every cell to the widest of its
 // column, so that one changed cell would change every row.
-import { doc } from 'prettier'
 import type { Parser, Printer } from 'prettier'
+import { doc } from 'prettier'
 import * as plugin from 'prettier/plugins/markdown'
 
 interface MarkdownNode {

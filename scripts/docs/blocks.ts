@@ -1,12 +1,12 @@
 // The parts of docs/ that are generated from code, between `<!-- generated: NAME -->` and `<!-- end -->`.
-import { call } from './command-line.ts'
-import { KINDS, NAT_GATEWAY, NETWORK_INTERFACE } from '../../src/api/index.ts'
 import type { ManifestKind } from '../../src/api/index.ts'
-import { mapSizes } from './map-sizes.ts'
-import { keysTable } from './keys-table.ts'
-import { gatewayJsonSchema, manifestJsonSchema } from './json-schemas.ts'
-import { jsonTable } from './json-fields.ts'
+import { KINDS, NAT_GATEWAY, NETWORK_INTERFACE } from '../../src/api/index.ts'
 import { JSON_SCHEMAS } from '../../src/cli/json-schemas.ts'
+import { call } from './command-line.ts'
+import { jsonTable } from './json-fields.ts'
+import { gatewayJsonSchema, manifestJsonSchema } from './json-schemas.ts'
+import { keysTable } from './keys-table.ts'
+import { mapSizes } from './map-sizes.ts'
 
 /** By file in docs/ and name of the block. */
 const BLOCKS: Record<string, Record<string, () => string | Promise<string>>> = {

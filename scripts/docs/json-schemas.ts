@@ -1,7 +1,7 @@
 // JSON Schemas of what users write, for editors and reference pages: docs/reference/*.schema.json.
 import * as z from 'zod/mini'
-import { KINDS, MANIFEST_KINDS } from '../../src/api/index.ts'
 import type { ManifestKind } from '../../src/api/index.ts'
+import { KINDS, MANIFEST_KINDS } from '../../src/api/index.ts'
 import { gatewaySchema } from '../../src/config/schema.ts'
 import { wordings } from '../../src/schema/fields.ts'
 

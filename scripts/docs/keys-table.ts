@@ -1,5 +1,5 @@
-import { keysOf } from './json-schemas.ts'
 import type { JsonSchema, Key } from './json-schemas.ts'
+import { keysOf } from './json-schemas.ts'
 
 /** A table of the keys of a document: a row each, with what it may be, its default and its meaning. */
 export function keysTable(schema: JsonSchema): string {

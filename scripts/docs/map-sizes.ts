@@ -1,6 +1,6 @@
-import { SIZED_BY } from '../../src/kernel/loader.ts'
 import type { MapShape } from '../../src/dataplane/codec.ts'
 import { maps } from '../../src/dataplane/generated/layouts.ts'
+import { SIZED_BY } from '../../src/kernel/loader.ts'
 
 /** enum bpf_map_type, of those in use. */
 const TYPES: Readonly<Record<number, string>> = {

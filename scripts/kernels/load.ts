@@ -2,8 +2,8 @@
 // The verifier's log of a refusal goes to the folder NATGW_LOGS.
 import { release } from 'node:os'
 import { join } from 'node:path'
-import { openDataplane, PROGRAMS, unloadDataplane } from '../../src/kernel/loader.ts'
 import { messageOf } from '../../src/errors/errors.ts'
+import { openDataplane, PROGRAMS, unloadDataplane } from '../../src/kernel/loader.ts'
 
 const instance = `load-${process.pid}`
 try {

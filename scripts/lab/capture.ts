@@ -1,5 +1,5 @@
-import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Lab } from './lab.ts'
 import type { Namespace } from './namespace.ts'

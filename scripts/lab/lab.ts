@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Namespace } from './namespace.ts'
-import { run, waitUntil, type Service } from './process.ts'
+import { run, type Service, waitUntil } from './process.ts'
 import * as topology from './topology.ts'
 
 export interface Machine extends topology.MachinePlan {

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { attempt, run, Service, type Result, type RunOptions } from './process.ts'
+import { attempt, type Result, run, type RunOptions, Service } from './process.ts'
 
 /** A network namespace of a lab: one host of it. */
 export class Namespace {

@@ -3,7 +3,7 @@ import type { SliceRow } from '../../src/cli/inspect.ts'
 import type { SessionView } from '../../src/cli/session-view.ts'
 import type { StatusView } from '../../src/cli/status-view.ts'
 import type { Lab } from './lab.ts'
-import { waitUntil, type Result, type Service } from './process.ts'
+import { type Result, type Service, waitUntil } from './process.ts'
 
 /** The built command line, as a user starts it. */
 export const NATGW = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))

@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Lab } from './lab.ts'
 import type { Namespace } from './namespace.ts'
-import { waitUntil, type Service } from './process.ts'
+import { type Service, waitUntil } from './process.ts'
 import { DNS_ADDRESS, WEB_ADDRESS } from './topology.ts'
 
 export interface WebServer {

@@ -1,6 +1,6 @@
 // Problems of the agent itself.
+import { messageOf, NatGwError } from '../errors/errors.ts'
 import type { Problem } from '../problems/problem.ts'
-import { NatGwError, messageOf } from '../errors/errors.ts'
 
 export function hostUnreadable(error: unknown): Problem {
   return {

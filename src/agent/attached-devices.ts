@@ -1,11 +1,11 @@
 import type { GatewayConfig } from '../config/config.ts'
-import type { Attachments } from '../kernel/attachments.ts'
 import type { LinkRole } from '../dataplane/desired-state.ts'
+import type { BoundDevice } from '../desired/device-binding.ts'
+import { messageOf, NatGwError } from '../errors/errors.ts'
+import type { Link } from '../host/network-objects.ts'
+import type { Attachments } from '../kernel/attachments.ts'
 import type { XdpMode } from '../kernel/pins.ts'
 import type { Logger } from '../log/logger.ts'
-import type { BoundDevice } from '../desired/device-binding.ts'
-import type { Link } from '../host/network-objects.ts'
-import { NatGwError, messageOf } from '../errors/errors.ts'
 
 /** What is known of one configured device. */
 interface Known {

@@ -1,9 +1,9 @@
 // Problems of the devices of the host.
+import type { BoundDevice } from '../desired/device-binding.ts'
 import type { NatGwError } from '../errors/errors.ts'
+import type { Link } from '../host/network-objects.ts'
 import type { Problem } from '../problems/problem.ts'
 import type { UnconfiguredDevice } from './attached-devices.ts'
-import type { BoundDevice } from '../desired/device-binding.ts'
-import type { Link } from '../host/network-objects.ts'
 
 export interface DeviceFacts {
   devices: readonly BoundDevice[]

@@ -1,13 +1,13 @@
 import type { GatewayConfig } from '../config/config.ts'
 import type { BoundDevice } from '../desired/device-binding.ts'
 import type { HostSnapshot } from '../host/host-network.ts'
+import { readRedirectTargets } from '../host/xdp-features.ts'
 import type { Attachments } from '../kernel/attachments.ts'
 import type { Logger } from '../log/logger.ts'
 import type { ProblemSink } from '../problems/problem-list.ts'
-import { readRedirectTargets } from '../host/xdp-features.ts'
 import { AttachedDevices } from './attached-devices.ts'
 import { deviceProblems, untranslated } from './device-problems.ts'
-import { RedirectTargets, deafTargets, modeProblems } from './xdp-modes.ts'
+import { deafTargets, modeProblems, RedirectTargets } from './xdp-modes.ts'
 
 export interface DeviceProgramsOptions {
   attachments: Attachments

@@ -1,9 +1,9 @@
-import type { BpfMap } from '../native/load-native.ts'
-import { EventType, eventCodec } from '../dataplane/generated/layouts.ts'
 import type { Event } from '../dataplane/generated/layouts.ts'
+import { eventCodec, EventType } from '../dataplane/generated/layouts.ts'
+import type { BpfMap } from '../native/load-native.ts'
+import { RingBuffer } from '../native/load-native.ts'
 import type { Address } from '../net/address.ts'
 import { ipv4Address } from '../net/address.ts'
-import { RingBuffer } from '../native/load-native.ts'
 
 export interface EventHandlers {
   /** A destination on the uplink's link that is not resolved, and the slice whose traffic is for it. */

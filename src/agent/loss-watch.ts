@@ -1,6 +1,6 @@
 import type { Loss } from '../kernel/losses.ts'
-import type { Problem } from '../problems/problem.ts'
 import { explainLoss } from '../kernel/losses.ts'
+import type { Problem } from '../problems/problem.ts'
 
 /** A loss is a problem for so long after it was last seen. */
 const LASTS_MS = 60_000

@@ -1,11 +1,11 @@
-import type { Logger } from '../log/logger.ts'
-import type { Neighbour, NeighbourKey } from '../host/network-objects.ts'
-import type { Address } from '../net/address.ts'
-import { messageOf } from '../errors/errors.ts'
 import { MAX_ON_LINK_NEIGHBOURS } from '../desired/uplink.ts'
-import { FairShare } from './fair-share.ts'
-import { neighbourKey, neighbourOfKey } from '../host/network-objects.ts'
+import { messageOf } from '../errors/errors.ts'
 import { NEIGHBOUR_PROTOCOL } from '../host/neighbours.ts'
+import type { Neighbour, NeighbourKey } from '../host/network-objects.ts'
+import { neighbourKey, neighbourOfKey } from '../host/network-objects.ts'
+import type { Logger } from '../log/logger.ts'
+import type { Address } from '../net/address.ts'
+import { FairShare } from './fair-share.ts'
 
 // Traffic through XDP never tells the kernel that a neighbour is alive: its entry would grow stale, be collected, or go on
 // naming a machine that has long been replaced. So the kernel is asked to keep each neighbour that we send to resolved by

@@ -1,14 +1,14 @@
 import type { ObjectKey } from '../api/index.ts'
 import type { Binding } from '../dataplane/generated/layouts.ts'
+import { natProtocolNames } from '../dataplane/generated/layouts.ts'
 import type { Affected, SyncFailure } from '../dataplane/sync-failure.ts'
-import type { SyncResult, VerifyResult } from '../kernel/sync.ts'
 import type { ProgrammedState } from '../desired/record.ts'
+import type { SyncResult, VerifyResult } from '../kernel/sync.ts'
 import type { Logger } from '../log/logger.ts'
 import type { RateLimitedLog } from '../log/rate-limited-log.ts'
+import { formatIpv4 } from '../net/ipv4.ts'
 import type { ProblemSink } from '../problems/problem-list.ts'
 import { repairProblems, writeProblems } from './map-problems.ts'
-import { natProtocolNames } from '../dataplane/generated/layouts.ts'
-import { formatIpv4 } from '../net/ipv4.ts'
 
 /** Counts and reports what the data plane did and what it refused. */
 export class SyncReport {

@@ -1,10 +1,10 @@
 // In which mode a program may run: native XDP hands frames to the driver of the device that is to send them, and not every
 // driver takes them. Generic XDP sends as the kernel does, by any device.
 import type { GatewayConfig } from '../config/config.ts'
-import type { XdpMode } from '../kernel/pins.ts'
-import type { Problem } from '../problems/problem.ts'
 import type { BoundDevice } from '../desired/device-binding.ts'
 import type { Link } from '../host/network-objects.ts'
+import type { XdpMode } from '../kernel/pins.ts'
+import type { Problem } from '../problems/problem.ts'
 
 /** Kinds of links whose driver takes frames of native XDP; a device of hardware has no kind. */
 const TAKING_KINDS: ReadonlySet<string | undefined> = new Set([undefined, 'veth', 'tun', 'bond', 'netkit'])

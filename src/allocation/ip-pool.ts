@@ -1,7 +1,7 @@
 import type { Address } from '../net/address.ts'
 import { formatAddress, offsetAddress, tryParseAddress } from '../net/address.ts'
-import { firstAddress, lastAddress, parseCidr } from '../net/cidr.ts'
 import type { Prefix } from '../net/cidr.ts'
+import { firstAddress, lastAddress, parseCidr } from '../net/cidr.ts'
 import type { PortRange } from '../net/ports.ts'
 
 /** A prefix of public addresses; the form of `publicPrefixes` in the configuration. */

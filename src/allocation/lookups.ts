@@ -1,7 +1,6 @@
-import { NAT_GATEWAY, NAT_TABLE, NETWORK, NETWORK_ID } from '../api/index.ts'
 import type {
-  IPFamily,
   GroupKind,
+  IPFamily,
   NATGateway,
   NATTable,
   Network,
@@ -9,6 +8,7 @@ import type {
   ObjectKey,
   ResourceOf,
 } from '../api/index.ts'
+import { NAT_GATEWAY, NAT_TABLE, NETWORK, NETWORK_ID } from '../api/index.ts'
 import { idInProviderId } from './network-ids.ts'
 
 /** The reading half of the store. */

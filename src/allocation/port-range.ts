@@ -1,5 +1,5 @@
-import type { PortRange } from '../net/ports.ts'
 import { NatGwError } from '../errors/errors.ts'
+import type { PortRange } from '../net/ports.ts'
 
 /** @throws ERR_INVALID_FIELD unless it is a whole number of at least 1 */
 export function checkPortsPerSlice(portsPerSlice: number): void {

@@ -1,12 +1,12 @@
 import type { NATTableSection } from '../api/index.ts'
-import { AddressSlots } from './address-slots.ts'
-import type { SliceAddress } from './address-slots.ts'
 import type { PortRange } from '../net/ports.ts'
+import type { SliceAddress } from './address-slots.ts'
+import { AddressSlots } from './address-slots.ts'
 import { checkPortsPerSlice, sliceIndexOf } from './port-range.ts'
-import { SliceAllocator } from './slice-allocator.ts'
 import type { SlicePlace } from './slice-allocator.ts'
-import { oldestFirst } from './slice-owner.ts'
+import { SliceAllocator } from './slice-allocator.ts'
 import type { SliceOwner } from './slice-owner.ts'
+import { oldestFirst } from './slice-owner.ts'
 
 /** What was allocated of one address before. */
 export interface ExistingTable {

@@ -1,8 +1,8 @@
 import type { NATTableSection } from '../api/index.ts'
-import { AddressSlots } from './address-slots.ts'
 import type { SliceAddress } from './address-slots.ts'
-import { WaitingList } from './slice-owner.ts'
+import { AddressSlots } from './address-slots.ts'
 import type { SliceOwner } from './slice-owner.ts'
+import { WaitingList } from './slice-owner.ts'
 
 /** Which slice an owner has. */
 export interface SlicePlace {

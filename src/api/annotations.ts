@@ -1,7 +1,7 @@
 // Annotations that mean something to natgw. All others are the user's own.
 import { parseMac, tryParseMac } from '../net/mac.ts'
-import { quoteValue } from '../schema/issue.ts'
 import type { Reason } from '../schema/issue.ts'
+import { quoteValue } from '../schema/issue.ts'
 import { nearest } from '../schema/nearest.ts'
 import type { ObjectMeta } from './meta.ts'
 

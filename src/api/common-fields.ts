@@ -2,8 +2,8 @@
 import * as z from 'zod/mini'
 import { annotated, described, fields, text, titled } from '../schema/fields.ts'
 import { quoteValue } from '../schema/issue.ts'
-import { NAME_SHAPES, nameProblem } from './names.ts'
 import type { NameRule } from './names.ts'
+import { NAME_SHAPES, nameProblem } from './names.ts'
 
 export function name(rule: NameRule) {
   const checked = text(`a name (a ${rule})`, (value) => {

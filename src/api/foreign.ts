@@ -1,5 +1,5 @@
 import { nearest } from '../schema/nearest.ts'
-import { KINDS, MANIFEST_KINDS, UNSUPPORTED_KINDS, apiVersionOf } from './kinds.ts'
+import { apiVersionOf, KINDS, MANIFEST_KINDS, UNSUPPORTED_KINDS } from './kinds.ts'
 
 const OUR_KINDS = MANIFEST_KINDS.map((each) => KINDS[each].kind)
 const OUR_API_VERSIONS: ReadonlySet<unknown> = new Set(MANIFEST_KINDS.map(apiVersionOf))

@@ -1,7 +1,7 @@
 import type { ValidationIssue } from '../schema/issue.ts'
 import { quoteValue } from '../schema/issue.ts'
-import { KINDS, groupKindOf, nameOf } from './kinds.ts'
 import type { ManifestKind, ResourceOf } from './kinds.ts'
+import { groupKindOf, KINDS, nameOf } from './kinds.ts'
 import type { Manifest } from './manifest.ts'
 
 /** What a manifest would change of an object that cannot be changed; a field that is set once may come, not change. */

@@ -4,10 +4,10 @@ import { MAC_ADDRESS_ANNOTATION, macAnnotationProblem } from './annotations.ts'
 import { manifestSchema } from './manifest-schema.ts'
 import type { ObjectKey } from './meta.ts'
 import type { NameRule } from './names.ts'
-import type { IPAddress, NATGateway, NATTable, Network, NetworkID, NetworkInterface } from './types.ts'
 import { natGatewaySpec } from './nat-gateway.ts'
-import { networkInterfaceSpec } from './network-interface.ts'
 import { networkSpec, peersDiffer } from './network.ts'
+import { networkInterfaceSpec } from './network-interface.ts'
+import type { IPAddress, NATGateway, NATTable, Network, NetworkID, NetworkInterface } from './types.ts'
 import { NETWORKING_API } from './types.ts'
 
 // Keys of kinds in Kubernetes' notation, `<kind>.<group>`: a kind alone is ambiguous, for both groups have a Network.

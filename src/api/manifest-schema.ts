@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { described, fields } from '../schema/fields.ts'
-import { metadataOf } from './metadata.ts'
 import type { OwnAnnotations } from './metadata.ts'
+import { metadataOf } from './metadata.ts'
 import type { NameRule } from './names.ts'
 
 /**

@@ -1,5 +1,5 @@
-import { KINDS, MANIFEST_KINDS, apiVersionOf, nameOf } from './kinds.ts'
 import type { ManifestKind, ResourceOf } from './kinds.ts'
+import { apiVersionOf, KINDS, MANIFEST_KINDS, nameOf } from './kinds.ts'
 import type { ObjectKey } from './meta.ts'
 
 /** What a user says about an object: the parts of a resource that are not the store's. */

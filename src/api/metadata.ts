@@ -1,13 +1,13 @@
 // metadata of the manifests of every kind.
 import * as z from 'zod/mini'
-import { across, described, fields, titled } from '../schema/fields.ts'
 import type { Refuse } from '../schema/fields.ts'
-import { quoteValue } from '../schema/issue.ts'
+import { across, described, fields, titled } from '../schema/fields.ts'
 import type { Reason } from '../schema/issue.ts'
+import { quoteValue } from '../schema/issue.ts'
 import { unknownAnnotation } from './annotations.ts'
 import { name, texts } from './common-fields.ts'
-import { labelValueProblem, metadataKeyProblem } from './names.ts'
 import type { NameRule } from './names.ts'
+import { labelValueProblem, metadataKeyProblem } from './names.ts'
 
 /** What `kubectl get -o yaml` writes about an object and is the server's own affair. */
 const SERVER_METADATA = [

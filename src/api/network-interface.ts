@@ -1,8 +1,8 @@
 // NetworkInterface of networking.ironcore.dev (docs/reference/ironcore-api.md).
 import * as z from 'zod/mini'
 import { addressProblem, addressUse, formatAddress, tryParseAddress } from '../net/address.ts'
-import { across, converted, described, fields, list, mapsOf, titled } from '../schema/fields.ts'
 import type { Converted } from '../schema/fields.ts'
+import { across, converted, described, fields, list, mapsOf, titled } from '../schema/fields.ts'
 import { quoteValue } from '../schema/issue.ts'
 import { name, networkRef, providerID, reference, texts } from './common-fields.ts'
 import type { IPFamily } from './meta.ts'

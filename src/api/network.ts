@@ -1,10 +1,10 @@
 // Network of networking.ironcore.dev (docs/reference/ironcore-api.md).
 import * as z from 'zod/mini'
 import { ADDRESS_BITS, familyOf, tryParseAddress } from '../net/address.ts'
-import { across, described, fields, isMap, list, mapsOf, text, titled } from '../schema/fields.ts'
 import type { Refuse } from '../schema/fields.ts'
-import { fieldPath, quoteValue } from '../schema/issue.ts'
+import { across, described, fields, isMap, list, mapsOf, text, titled } from '../schema/fields.ts'
 import type { Reason } from '../schema/issue.ts'
+import { fieldPath, quoteValue } from '../schema/issue.ts'
 import { name, providerID, reference } from './common-fields.ts'
 
 const namespace = z.exactOptional(name('DNS label'))

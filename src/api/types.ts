@@ -1,8 +1,8 @@
 import type * as z from 'zod/mini'
 import type { Condition, LocalUIDReference, ObjectMeta } from './meta.ts'
 import type { natGatewaySpec } from './nat-gateway.ts'
-import type { networkInterfaceSpec } from './network-interface.ts'
 import type { networkSpec } from './network.ts'
+import type { networkInterfaceSpec } from './network-interface.ts'
 
 /** What users write. */
 export const NETWORKING_API = 'networking.ironcore.dev/v1alpha1'

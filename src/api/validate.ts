@@ -1,10 +1,10 @@
 import { isMap } from '../schema/fields.ts'
-import { quoteValue } from '../schema/issue.ts'
 import type { Reason, ValidationIssue } from '../schema/issue.ts'
+import { quoteValue } from '../schema/issue.ts'
 import { nearest } from '../schema/nearest.ts'
 import { validate } from '../schema/validate.ts'
-import { KINDS, MANIFEST_KINDS, apiVersionOf, nameOf } from './kinds.ts'
 import type { ManifestKind } from './kinds.ts'
+import { apiVersionOf, KINDS, MANIFEST_KINDS, nameOf } from './kinds.ts'
 import type { Manifest, ManifestId } from './manifest.ts'
 import { nameProblem } from './names.ts'
 

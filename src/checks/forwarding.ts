@@ -1,7 +1,7 @@
 // Forwarding by the kernel itself that nothing but the programs keeps away from private machines.
 import { readFileSync } from 'node:fs'
-import type { Problem } from '../problems/problem.ts'
 import { listNames } from '../problems/failing-objects.ts'
+import type { Problem } from '../problems/problem.ts'
 
 /** What the kernel does with packets of a private device that it forwards by itself. */
 export interface DeviceForwarding {

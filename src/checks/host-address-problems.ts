@@ -1,9 +1,9 @@
 // Public addresses that NAT and the host both have, or that only one of them has where both should.
-import type { Problem } from '../problems/problem.ts'
-import { containsAddress, parseCidr, sizeOf } from '../net/cidr.ts'
+import type { PublicPrefix } from '../config/config.ts'
 import type { Address } from '../net/address.ts'
 import { formatAddress } from '../net/address.ts'
-import type { PublicPrefix } from '../config/config.ts'
+import { containsAddress, parseCidr, sizeOf } from '../net/cidr.ts'
+import type { Problem } from '../problems/problem.ts'
 
 /** A public address with slices of NAT. */
 export interface NatAddress {

@@ -1,9 +1,9 @@
 // Ports of shared addresses that connections of the host itself may take as well.
 import { readFileSync } from 'node:fs'
-import type { PortRange } from '../net/ports.ts'
-import type { Problem } from '../problems/problem.ts'
 import type { PublicPrefix } from '../config/config.ts'
+import type { PortRange } from '../net/ports.ts'
 import { parsePortRanges } from '../net/ports.ts'
+import type { Problem } from '../problems/problem.ts'
 
 /** Which source ports the kernel takes for connections of the host's own. */
 export interface LocalPorts {

@@ -1,10 +1,10 @@
 // Source NAT by the kernel beside ours: what it gives a port of NAT's on a shared address gets no reply.
-import type { Problem } from '../problems/problem.ts'
-import { firstAddress, lastAddress, parseCidr } from '../net/cidr.ts'
-import { portsOverlap } from '../net/ports.ts'
 import type { PublicPrefix } from '../config/config.ts'
 import type { SourceNatRule } from '../host/network-objects.ts'
+import { firstAddress, lastAddress, parseCidr } from '../net/cidr.ts'
 import type { PortRange } from '../net/ports.ts'
+import { portsOverlap } from '../net/ports.ts'
+import type { Problem } from '../problems/problem.ts'
 
 const TOOLS = { 'iptables-legacy': 'iptables-legacy-save -t nat', nftables: 'nft list ruleset' } as const
 

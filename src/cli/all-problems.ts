@@ -3,8 +3,8 @@ import { unmetConditions } from '../problems/conditions.ts'
 import type { Problem } from '../problems/problem.ts'
 import { problemKey } from '../problems/problem.ts'
 import { HEARTBEAT_MS } from '../problems/published.ts'
-import type { Inspection, SliceRow } from './inspect.ts'
 import type { DeviceRow } from './device-rows.ts'
+import type { Inspection, SliceRow } from './inspect.ts'
 
 /** A problem as `natgw status` shows it. */
 export interface ShownProblem extends Omit<Problem, 'reason' | 'remedy'> {

@@ -2,12 +2,12 @@
 import { resolve } from 'node:path'
 import type { GatewayConfig } from '../config/config.ts'
 import { examineConfig, readConfigFile } from '../config/load.ts'
-import { describeProblem } from '../problems/problem.ts'
 import type { Problem } from '../problems/problem.ts'
+import { describeProblem } from '../problems/problem.ts'
 import { checkFolder } from '../store/manifests/check-folder.ts'
 import type { CliEnv } from './env.ts'
-import { printJson } from './output.ts'
 import type { OutputFormat } from './output.ts'
+import { printJson } from './output.ts'
 
 export interface CheckOptions {
   config: string

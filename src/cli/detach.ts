@@ -1,11 +1,11 @@
 // `natgw detach`: gives a device free that keeps its program although no configuration names it.
-import { listHost } from '../host/rtnetlink.ts'
 import { loadConfig } from '../config/load.ts'
-import { detachAndUnpin, isBpffs, pinnedLinks } from '../kernel/pins.ts'
 import { NatGwError } from '../errors/errors.ts'
+import { listHost } from '../host/rtnetlink.ts'
+import { detachAndUnpin, isBpffs, pinnedLinks } from '../kernel/pins.ts'
 import type { CliEnv } from './env.ts'
-import { findInstance } from './instance.ts'
 import type { InstanceOptions } from './instance.ts'
+import { findInstance } from './instance.ts'
 
 /** @throws ERR_NO_DEVICE, ERR_NOT_LOADED, ERR_USAGE for a device that the instance is configured to serve */
 export async function detach(env: CliEnv, device: string, options: InstanceOptions): Promise<void> {

@@ -1,8 +1,8 @@
 // The devices that run a program of an instance, by its pins.
 import type { LinkRole } from '../dataplane/desired-state.ts'
 import type { Link } from '../host/network-objects.ts'
-import { isAttached, pinnedLinks } from '../kernel/pins.ts'
 import type { XdpMode } from '../kernel/pins.ts'
+import { isAttached, pinnedLinks } from '../kernel/pins.ts'
 
 export interface DeviceRow {
   device: string

@@ -1,11 +1,11 @@
 // What `natgw run` wants to know of the host before it touches anything.
-import { listHost } from '../host/rtnetlink.ts'
 import { IpPool } from '../allocation/ip-pool.ts'
 import type { GatewayConfig } from '../config/config.ts'
 import { reservedAddresses } from '../config/public-addresses.ts'
-import { containsAddress, hostPrefix, parseCidr } from '../net/cidr.ts'
+import { listHost } from '../host/rtnetlink.ts'
 import type { Address } from '../net/address.ts'
 import { formatAddress, isIpv4 } from '../net/address.ts'
+import { containsAddress, hostPrefix, parseCidr } from '../net/cidr.ts'
 
 /**
  * @returns the public addresses that can be given out, and what a person should know

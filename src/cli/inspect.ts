@@ -1,19 +1,19 @@
 // What the inspecting commands show: the truth is in the pinned maps; names and status are in the state file.
-import { isOfKind, NAT_GATEWAY, NETWORK_INTERFACE } from '../api/index.ts'
 import type { GroupKind, Resource } from '../api/index.ts'
-import { openPinnedDataplane } from '../kernel/pinned-maps.ts'
+import { isOfKind, NAT_GATEWAY, NETWORK_INTERFACE } from '../api/index.ts'
+import { messageOf, NatGwError } from '../errors/errors.ts'
 import type { PinnedDataplane } from '../kernel/pinned-maps.ts'
+import { openPinnedDataplane } from '../kernel/pinned-maps.ts'
 import { readSliceUse } from '../kernel/readers.ts'
 import { asNativeFailure } from '../kernel/typed-map.ts'
-import { messageOf, NatGwError } from '../errors/errors.ts'
 import { formatIpv4 } from '../net/ipv4.ts'
-import { readPublished } from '../problems/published.ts'
 import type { KnownProblems } from '../problems/published.ts'
+import { readPublished } from '../problems/published.ts'
 import { readStateFile } from '../store/read-state.ts'
 import type { CliEnv } from './env.ts'
-import { Owners } from './owners.ts'
-import { findInstance } from './instance.ts'
 import type { InstanceInfo, InstanceOptions } from './instance.ts'
+import { findInstance } from './instance.ts'
+import { Owners } from './owners.ts'
 
 export interface Inspection {
   info: InstanceInfo

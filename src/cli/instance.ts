@@ -4,8 +4,8 @@ import { loadConfig } from '../config/load.ts'
 import { messageOf, NatGwError } from '../errors/errors.ts'
 import { INSTANCE_NAME, isInstanceName } from '../net/names.ts'
 import type { CliEnv } from './env.ts'
-import { RunFolder } from './run-folder.ts'
 import type { RunRecord } from './run-folder.ts'
+import { RunFolder } from './run-folder.ts'
 
 export const DEFAULT_INSTANCE = 'default'
 

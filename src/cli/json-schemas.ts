@@ -1,9 +1,9 @@
 // What `-o json` prints, described to the field. The compiler holds the descriptions to the types; docs/cli.md is made from
 // them, and tests hold real output to them.
 import type { CheckView } from './check.ts'
+import type { SliceRow } from './inspect.ts'
 import type { SessionView } from './session-view.ts'
 import type { DropsView } from './show.ts'
-import type { SliceRow } from './inspect.ts'
 import type { StatusView } from './status-view.ts'
 
 type Described<T> = { description: string } & ([T] extends [readonly (infer Member)[]]

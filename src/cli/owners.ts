@@ -1,5 +1,5 @@
-import { NAT_TABLE, isOfKind } from '../api/index.ts'
 import type { Resource } from '../api/index.ts'
+import { isOfKind, NAT_TABLE } from '../api/index.ts'
 
 /** Who owns a port of a public address, as `namespace/name`. */
 export interface Owner {

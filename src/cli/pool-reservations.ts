@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { HostSnapshot } from '../host/host-network.ts'
 import type { IpPool } from '../allocation/ip-pool.ts'
 import type { GatewayConfig } from '../config/config.ts'
-import { NatGwError, messageOf } from '../errors/errors.ts'
-import { hostPrefix } from '../net/cidr.ts'
+import { messageOf, NatGwError } from '../errors/errors.ts'
+import type { HostSnapshot } from '../host/host-network.ts'
 import type { Logger } from '../log/logger.ts'
+import { hostPrefix } from '../net/cidr.ts'
 import type { ProblemSink } from '../problems/problem-list.ts'
 import { leftOutNotes, reservedOnHost } from './examine-host.ts'
 

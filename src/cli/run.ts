@@ -2,8 +2,8 @@
 import { resolve } from 'node:path'
 import { CleanUps } from '../errors/clean-ups.ts'
 import type { CliEnv, LongLived } from './env.ts'
-import { startGateway } from './gateway.ts'
 import type { RunningGateway, StartOptions } from './gateway.ts'
+import { startGateway } from './gateway.ts'
 import type { ServiceManager } from './service-manager.ts'
 
 /** @returns the exit status of an end that was asked for. @throws NatGwError for whatever keeps the gateway from starting */

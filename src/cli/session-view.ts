@@ -1,9 +1,9 @@
 // A session as `natgw sessions` shows it, and which of them it shows.
-import type { SessionRow } from '../kernel/session-reader.ts'
 import { NatGwError } from '../errors/errors.ts'
-import { cidrProblem, containsAddress, parseCidr } from '../net/cidr.ts'
-import type { Prefix } from '../net/cidr.ts'
+import type { SessionRow } from '../kernel/session-reader.ts'
 import { ipv4Address } from '../net/address.ts'
+import type { Prefix } from '../net/cidr.ts'
+import { cidrProblem, containsAddress, parseCidr } from '../net/cidr.ts'
 import { formatIpv4 } from '../net/ipv4.ts'
 import type { Owners } from './owners.ts'
 

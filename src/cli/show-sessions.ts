@@ -1,15 +1,15 @@
 // `natgw sessions`: written while they are read, so that any number of them takes the memory of a few.
 import { readSessions } from '../kernel/session-reader.ts'
 import type { CliEnv } from './env.ts'
-import { whyNoSlices } from './inspect.ts'
 import type { Inspection } from './inspect.ts'
-import { formatBytes, formatSeconds } from './output.ts'
+import { whyNoSlices } from './inspect.ts'
 import type { Column } from './output.ts'
+import { formatBytes, formatSeconds } from './output.ts'
 import { Owners } from './owners.ts'
-import { sessionViews } from './session-view.ts'
 import type { SessionFilters, SessionView } from './session-view.ts'
-import { inspectNamed, writeRows } from './show.ts'
+import { sessionViews } from './session-view.ts'
 import type { ShowOptions } from './show.ts'
+import { inspectNamed, writeRows } from './show.ts'
 
 export interface SessionsOptions extends ShowOptions, SessionFilters {
   /** Sessions shown at most. */

@@ -1,14 +1,14 @@
 // `natgw status`: devices, public addresses, gateways, and everything that does not work.
 import { describeProblem } from '../problems/problem.ts'
-import type { CliEnv, Output } from './env.ts'
-import { inspect } from './inspect.ts'
-import { agoOf, printJson, writeTable } from './output.ts'
-import type { Column } from './output.ts'
-import type { ShowOptions } from './show.ts'
-import { statusView } from './status-view.ts'
 import type { AddressRow } from './address-rows.ts'
 import type { DeviceRow } from './device-rows.ts'
+import type { CliEnv, Output } from './env.ts'
+import { inspect } from './inspect.ts'
+import type { Column } from './output.ts'
+import { agoOf, printJson, writeTable } from './output.ts'
+import type { ShowOptions } from './show.ts'
 import type { GatewayRow, StatusView } from './status-view.ts'
+import { statusView } from './status-view.ts'
 
 export interface StatusOptions extends ShowOptions {
   /** Exit with 1 where something does not work. */

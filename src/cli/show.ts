@@ -4,11 +4,11 @@ import { explainLoss, readLosses } from '../kernel/losses.ts'
 import type { DataplaneMaps } from '../kernel/pinned-maps.ts'
 import { readCounters, readDrops } from '../kernel/readers.ts'
 import type { CliEnv } from './env.ts'
-import { inspect, sliceRows, whyNoSlices } from './inspect.ts'
 import type { Inspection, SliceRow } from './inspect.ts'
+import { inspect, sliceRows, whyNoSlices } from './inspect.ts'
 import type { InstanceOptions } from './instance.ts'
-import { agoOf, printJson, writeJsonArray, writeTable } from './output.ts'
 import type { Column, OutputFormat } from './output.ts'
+import { agoOf, printJson, writeJsonArray, writeTable } from './output.ts'
 
 export interface ShowOptions extends InstanceOptions {
   output: OutputFormat

@@ -1,15 +1,15 @@
 // What `natgw status` shows: what the maps, the objects and the agent say, and all problems together.
-import { NAT_GATEWAY, isOfKind } from '../api/index.ts'
 import type { NATGateway } from '../api/index.ts'
+import { isOfKind, NAT_GATEWAY } from '../api/index.ts'
 import { listHost } from '../host/rtnetlink.ts'
-import { addressRows } from './address-rows.ts'
 import type { AddressRow } from './address-rows.ts'
-import { sliceRows } from './inspect.ts'
-import type { Inspection, SliceRow } from './inspect.ts'
-import { allProblems } from './all-problems.ts'
+import { addressRows } from './address-rows.ts'
 import type { ShownProblem } from './all-problems.ts'
-import { deviceRows } from './device-rows.ts'
+import { allProblems } from './all-problems.ts'
 import type { DeviceRow } from './device-rows.ts'
+import { deviceRows } from './device-rows.ts'
+import type { Inspection, SliceRow } from './inspect.ts'
+import { sliceRows } from './inspect.ts'
 
 export interface GatewayRow {
   name: string

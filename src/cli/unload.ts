@@ -1,15 +1,15 @@
 // `natgw unload`: removes all that a gateway put into the kernel and into the run folder.
-import { removeManagedNeighbours } from '../host/managed-neighbours.ts'
 import { existsSync } from 'node:fs'
 import { defaultStateFile } from '../config/config.ts'
+import { messageOf, NatGwError } from '../errors/errors.ts'
+import { removeManagedNeighbours } from '../host/managed-neighbours.ts'
 import { unloadDataplane } from '../kernel/loader.ts'
 import { openPinnedDataplane } from '../kernel/pinned-maps.ts'
 import { isBpffs, isPinned, pinnedLinks } from '../kernel/pins.ts'
 import { readSessions } from '../kernel/session-reader.ts'
-import { messageOf, NatGwError } from '../errors/errors.ts'
 import type { CliEnv } from './env.ts'
-import { findInstance, lockInstance } from './instance.ts'
 import type { InstanceOptions } from './instance.ts'
+import { findInstance, lockInstance } from './instance.ts'
 
 export interface UnloadOptions extends InstanceOptions {
   /** Ends living flows without asking. */

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
-import { gatewaySchema } from './schema.ts'
 import type { ParsedConfig } from './schema.ts'
+import { gatewaySchema } from './schema.ts'
 
 /** What the gateway's configuration file (gateway.yaml) says, after defaulting. See docs/configuration.md. */
 export type GatewayConfig = ParsedConfig & {

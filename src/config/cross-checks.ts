@@ -1,6 +1,6 @@
 // Rules of gateway.yaml between its fields.
-import { formatCidr, overlaps, tryParseCidr } from '../net/cidr.ts'
 import type { Prefix } from '../net/cidr.ts'
+import { formatCidr, overlaps, tryParseCidr } from '../net/cidr.ts'
 import { across, isMap, mapsOf } from '../schema/fields.ts'
 import { quoteValue } from '../schema/issue.ts'
 

@@ -5,7 +5,7 @@ import { messageOf, NatGwError } from '../errors/errors.ts'
 import { validate } from '../schema/validate.ts'
 import { defaultStateFile, type GatewayConfig } from './config.ts'
 import { gatewaySchema, type ParsedConfig } from './schema.ts'
-import { Source, type ConfigIssue } from './source.ts'
+import { type ConfigIssue, Source } from './source.ts'
 
 export interface LoadedConfig {
   config: GatewayConfig

@@ -1,9 +1,9 @@
-import { LineCounter, parseDocument, type Document } from 'yaml'
+import { type Document, LineCounter, parseDocument } from 'yaml'
 import { ambiguousValues } from '../document/dialects.ts'
 import { offsetOf } from '../document/positions.ts'
 import { messageOf } from '../errors/errors.ts'
-import { fieldPath } from '../schema/issue.ts'
 import type { ValidationIssue } from '../schema/issue.ts'
+import { fieldPath } from '../schema/issue.ts'
 
 export interface ConfigIssue extends ValidationIssue {
   /** 1-based. */

@@ -4,8 +4,8 @@ import { nameProblem } from '../api/names.ts'
 import { addressUse, unsupportedFamily } from '../net/address.ts'
 import { cidrProblem, parseCidr } from '../net/cidr.ts'
 import { tryParseMac } from '../net/mac.ts'
-import { quoteValue } from '../schema/issue.ts'
 import type { Reason } from '../schema/issue.ts'
+import { quoteValue } from '../schema/issue.ts'
 
 /** More addresses than a gateway is designed for by far; a shorter prefix is a slip of the pen. */
 const SHORTEST_PUBLIC_PREFIX = 16

@@ -1,11 +1,11 @@
 // What a destination is (an inside address, NAT's, the host's, or simply outside) decides whether a flow may go there. A flow
 // that began before that changed has to be evaluated again.
-import { ipv4Address } from '../net/address.ts'
 import type { Address } from '../net/address.ts'
+import { ipv4Address } from '../net/address.ts'
 import { networkOf } from '../net/cidr.ts'
+import type { DesiredRoute } from './desired-state.ts'
 import type { HostAddressKey } from './generated/layouts.ts'
 import type { MapImage } from './image.ts'
-import type { DesiredRoute } from './desired-state.ts'
 import type { Operation } from './operations.ts'
 
 /**

@@ -1,9 +1,11 @@
 // Desired state and map image → the operations that make the maps hold the desired state.
-import { formatAddress } from '../net/address.ts'
 import type { Address } from '../net/address.ts'
-import { changeOf } from './change.ts'
+import { formatAddress } from '../net/address.ts'
 import type { Change } from './change.ts'
+import { changeOf } from './change.ts'
+import type { DesiredAddress, DesiredInterface, DesiredState } from './desired-state.ts'
 import { destinationsChange } from './destinations.ts'
+import type { SettingsContext } from './entries.ts'
 import {
   addressEntry,
   addressKey,
@@ -13,16 +15,14 @@ import {
   hostFilter,
   settingsEntry,
 } from './entries.ts'
-import type { SettingsContext } from './entries.ts'
 import type { Settings } from './generated/layouts.ts'
 import type { KeyId } from './image.ts'
-import type { DesiredAddress, DesiredInterface, DesiredState } from './desired-state.ts'
 import { Plan } from './operations.ts'
-import { capacityOf } from './placement.ts'
 import type { Block, Geometry } from './placement.ts'
+import { capacityOf } from './placement.ts'
 import { planRoutes } from './route-plan.ts'
-import { SlicePlanner } from './slice-plan.ts'
 import type { SliceContext } from './slice-plan.ts'
+import { SlicePlanner } from './slice-plan.ts'
 import { SyncFailure } from './sync-failure.ts'
 import { supportedAddresses, supportedNextHops, supportedRoutes } from './unsupported.ts'
 

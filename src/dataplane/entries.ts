@@ -1,7 +1,30 @@
 // Desired state → map entries, for everything whose entry follows from the object and its place alone. Addresses become
 // the bytes of maps here: host-order u32 for maps of IPv4, 16 bytes for maps of both families.
-import { ipv4Address, ipv4Word, isIpv4, mappedBytes } from '../net/address.ts'
 import type { Address as IpAddress } from '../net/address.ts'
+import { ipv4Address, ipv4Word, isIpv4, mappedBytes } from '../net/address.ts'
+import type {
+  DesiredAddress,
+  DesiredDevice,
+  DesiredInterface,
+  DesiredNextHop,
+  DesiredRoute,
+  DesiredSettings,
+  InsideNextHop,
+} from './desired-state.ts'
+import type {
+  Address,
+  AddressKey,
+  Binding,
+  Device,
+  HostAddressKey,
+  Interface,
+  InterfaceKey,
+  NextHop,
+  NextHopEntry,
+  Route,
+  RouteKey,
+  Settings,
+} from './generated/layouts.ts'
 import {
   AddressFlags,
   BindingKind,
@@ -14,29 +37,6 @@ import {
   SettingsFlags,
   SliceConstants,
 } from './generated/layouts.ts'
-import type {
-  Address,
-  AddressKey,
-  Device,
-  HostAddressKey,
-  Interface,
-  InterfaceKey,
-  NextHop,
-  NextHopEntry,
-  Route,
-  RouteKey,
-  Settings,
-  Binding,
-} from './generated/layouts.ts'
-import type {
-  DesiredAddress,
-  DesiredDevice,
-  DesiredInterface,
-  DesiredNextHop,
-  DesiredRoute,
-  DesiredSettings,
-  InsideNextHop,
-} from './desired-state.ts'
 import type { FirstSlots } from './placement.ts'
 import type { SupportedInterface } from './unsupported.ts'
 

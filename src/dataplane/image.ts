@@ -1,6 +1,6 @@
 // A copy of the maps of one instance: it shows what has to be written, and what other processes changed.
-import { viewOf } from './codec.ts'
 import type { Codec, MapLayout } from './codec.ts'
+import { viewOf } from './codec.ts'
 import { maps as layouts } from './generated/layouts.ts'
 
 /** The maps that the agent alone writes. */

@@ -1,9 +1,9 @@
 // Which indexes of `slices` a public address has, and which slots a slice has.
 // What is placed never moves. What is given back is handed out again only after settle(): until then packets may use it.
-import { Limits, BindingKind, SlotConstants } from './generated/layouts.ts'
-import type { Address, Binding } from './generated/layouts.ts'
-import { ipv4Address } from '../net/address.ts'
 import type { Address as IpAddress } from '../net/address.ts'
+import { ipv4Address } from '../net/address.ts'
+import type { Address, Binding } from './generated/layouts.ts'
+import { BindingKind, Limits, SlotConstants } from './generated/layouts.ts'
 import type { MapImage } from './image.ts'
 import { Ranges } from './ranges.ts'
 import { blockOf, indexInBlock, slotNumber } from './slot-numbers.ts'

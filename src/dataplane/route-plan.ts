@@ -1,11 +1,11 @@
 // Next hops and routes. An index of next_hops stays with its neighbour for as long as the neighbour is wanted, because
 // sessions remember indexes; they look again when settings.route_generation has moved.
-import { formatAddress } from '../net/address.ts'
 import type { Address } from '../net/address.ts'
+import { formatAddress } from '../net/address.ts'
+import type { DesiredNextHop, DesiredRoute } from './desired-state.ts'
 import { nextHopEntry, nextHopKey, nextHopKeyOf, routeEntry, routeKey } from './entries.ts'
 import { Limits } from './generated/layouts.ts'
 import type { KeyId, MapImage } from './image.ts'
-import type { DesiredNextHop, DesiredRoute } from './desired-state.ts'
 import type { Plan } from './operations.ts'
 import { SyncFailure } from './sync-failure.ts'
 

@@ -1,19 +1,19 @@
 // Interfaces and their slices: which get ports, which lose them, and which mappings are flushed in between.
 import { formatAddress, ipv4Address, ipv4Word } from '../net/address.ts'
 import type { Change } from './change.ts'
-import { disabledSlice, emptySlice, interfaceEntry, interfaceKey, sliceEntry } from './entries.ts'
-import type { SliceIdentity } from './entries.ts'
-import { SliceConstants } from './generated/layouts.ts'
-import type { Interface, InterfaceKey, Binding } from './generated/layouts.ts'
-import type { KeyId, MapImage } from './image.ts'
 import type { DesiredInterface } from './desired-state.ts'
+import type { SliceIdentity } from './entries.ts'
+import { disabledSlice, emptySlice, interfaceEntry, interfaceKey, sliceEntry } from './entries.ts'
+import type { Binding, Interface, InterfaceKey } from './generated/layouts.ts'
+import { SliceConstants } from './generated/layouts.ts'
+import type { KeyId, MapImage } from './image.ts'
 import type { Plan } from './operations.ts'
-import { hasSlots, isActive } from './placement.ts'
 import type { Block, Placement } from './placement.ts'
+import { hasSlots, isActive } from './placement.ts'
 import { blockOf } from './slot-numbers.ts'
 import { SyncFailure } from './sync-failure.ts'
-import { isSupportedInterface, unsupportedInterface } from './unsupported.ts'
 import type { SupportedInterface } from './unsupported.ts'
+import { isSupportedInterface, unsupportedInterface } from './unsupported.ts'
 
 export interface SliceContext {
   image: MapImage

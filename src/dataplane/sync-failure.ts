@@ -1,6 +1,6 @@
-import type { Address } from '../net/address.ts'
 import type { ErrorCode } from '../errors/errors.ts'
 import { NatGwError } from '../errors/errors.ts'
+import type { Address } from '../net/address.ts'
 
 /** The interfaces that a missing map entry concerns. */
 export type Affected =

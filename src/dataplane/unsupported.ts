@@ -1,10 +1,10 @@
 // What a desired state can say and the programs do not serve yet. Each is refused here, by name, and nowhere else.
-import { formatAddress, unsupportedFamily } from '../net/address.ts'
 import type { Address } from '../net/address.ts'
+import { formatAddress, unsupportedFamily } from '../net/address.ts'
 import type { DesiredAddress, DesiredInterface, DesiredNextHop, DesiredRoute, LocalOwner } from './desired-state.ts'
 import type { Plan } from './operations.ts'
-import { SyncFailure } from './sync-failure.ts'
 import type { Affected } from './sync-failure.ts'
+import { SyncFailure } from './sync-failure.ts'
 
 /** An interface that the programs can serve. */
 export type SupportedInterface = DesiredInterface & { owner: LocalOwner }

@@ -1,9 +1,9 @@
-import type { ObjectKey } from '../api/index.ts'
-import type { WantedAddress, InterfaceRecord } from './record.ts'
-import type { Address } from '../net/address.ts'
 import type { Contender } from '../allocation/holder.ts'
 import { addressContender, comesBefore } from '../allocation/holder.ts'
+import type { ObjectKey } from '../api/index.ts'
+import type { Address } from '../net/address.ts'
 import { MultiMap } from './multi-map.ts'
+import type { InterfaceRecord, WantedAddress } from './record.ts'
 
 /**
  * Which interface has an address of a Network when several want it. Controllers decide by the same rule (`comesBefore`);

@@ -1,11 +1,11 @@
-import type { Prefix } from '../net/cidr.ts'
+import type { Link, Neighbour, NeighbourKey } from '../host/network-objects.ts'
+import { neighbourKey } from '../host/network-objects.ts'
 import type { Address } from '../net/address.ts'
 import { unsupportedFamily } from '../net/address.ts'
-import type { Link, Neighbour, NeighbourKey } from '../host/network-objects.ts'
-import type { RouteTable } from './route-table.ts'
+import type { Prefix } from '../net/cidr.ts'
 import { containsAddress } from '../net/cidr.ts'
-import { neighbourKey } from '../host/network-objects.ts'
 import { sameMac } from '../net/mac.ts'
+import type { RouteTable } from './route-table.ts'
 
 /** A configured private device and its link on the host. */
 export interface PrivateSide {

@@ -1,4 +1,4 @@
-import type { DesiredInterface, Derivation } from '../dataplane/desired-state.ts'
+import type { Derivation, DesiredInterface } from '../dataplane/desired-state.ts'
 import type { InterfaceRecord } from './record.ts'
 
 /** The entries of all interfaces in one list, which is changed in place, and what changed in it from one look to the next. */

@@ -1,6 +1,6 @@
 import type { DesiredState } from '../dataplane/desired-state.ts'
-import type { Address } from '../net/address.ts'
 import type { InterfaceAddress } from '../host/network-objects.ts'
+import type { Address } from '../net/address.ts'
 
 /**
  * What the host answers on: its addresses and the broadcast addresses of its subnets.

@@ -1,10 +1,10 @@
 import type { ObjectKey } from '../api/index.ts'
 import type { DesiredInterface, InsideNextHop, InterfaceOwner } from '../dataplane/desired-state.ts'
-import type { InterfaceRecord, InterfaceResult } from './record.ts'
 import type { NeighbourKey } from '../host/network-objects.ts'
-import { MultiMap } from './multi-map.ts'
 import { sameMac } from '../net/mac.ts'
 import { EntryList } from './entry-list.ts'
+import { MultiMap } from './multi-map.ts'
+import type { InterfaceRecord, InterfaceResult } from './record.ts'
 
 /** The results of all interfaces, and what follows from them together. */
 export class InterfaceResults {

@@ -1,15 +1,15 @@
 import type { ObjectKey } from '../api/index.ts'
 import type { DesiredInterface, LocalOwner } from '../dataplane/desired-state.ts'
-import type { Address } from '../net/address.ts'
 import type { Neighbour, NeighbourKey } from '../host/network-objects.ts'
-import type { ProgrammedState } from './record.ts'
-import type { PrivateSide } from './device-choice.ts'
-import type { SliceAssignment, InterfaceResult } from './record.ts'
-import type { RouteTable } from './route-table.ts'
-import { formatAddress } from '../net/address.ts'
 import { neighbourKey } from '../host/network-objects.ts'
-import { insideNextHop, chooseDevice } from './device-choice.ts'
+import type { Address } from '../net/address.ts'
+import { formatAddress } from '../net/address.ts'
+import type { PrivateSide } from './device-choice.ts'
+import { chooseDevice, insideNextHop } from './device-choice.ts'
+import type { ProgrammedState } from './record.ts'
+import type { InterfaceResult, SliceAssignment } from './record.ts'
 import { NOTHING } from './record.ts'
+import type { RouteTable } from './route-table.ts'
 
 /** All that the entries of one interface follow from. */
 export interface InterfaceContext {

@@ -1,13 +1,13 @@
-import type { NATTable, NATTableSection, Network, NetworkID, NetworkInterface, ObjectKey } from '../api/index.ts'
-import type { DesiredAddress } from '../dataplane/desired-state.ts'
-import type { WatchEvent } from '../store/store.ts'
-import type { InterfaceRecord, KnownTable } from './record.ts'
 import { isDeepStrictEqual } from 'node:util'
+import type { NATTable, NATTableSection, Network, NetworkID, NetworkInterface, ObjectKey } from '../api/index.ts'
 import { boundMac, keyOf, NAT_TABLE, NETWORK, NETWORK_ID, NETWORK_INTERFACE } from '../api/index.ts'
 import { changeOf } from '../dataplane/change.ts'
+import type { DesiredAddress } from '../dataplane/desired-state.ts'
 import type { Address } from '../net/address.ts'
 import { parseAddress, requireSupported, tryParseAddress, unsupportedFamily } from '../net/address.ts'
 import { sameMac } from '../net/mac.ts'
+import type { WatchEvent } from '../store/store.ts'
+import type { InterfaceRecord, KnownTable } from './record.ts'
 import { emptyRecord } from './record.ts'
 
 /** The kinds the agent works from. */

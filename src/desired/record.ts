@@ -1,7 +1,7 @@
 import type { NATTable, NATTableSection, NetworkInterface, ObjectKey } from '../api/index.ts'
 import type { DesiredAddress, DesiredInterface } from '../dataplane/desired-state.ts'
-import type { Address } from '../net/address.ts'
 import type { NeighbourKey } from '../host/network-objects.ts'
+import type { Address } from '../net/address.ts'
 
 /** A NATTable and the public address whose slices it lists. */
 export interface KnownTable {

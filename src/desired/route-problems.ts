@@ -1,10 +1,10 @@
 // Problems of the host's routes: why private machines, or some of their packets, do not get out.
-import type { Problem } from '../problems/problem.ts'
 import type { Link, Route } from '../host/network-objects.ts'
-import type { UplinkState } from './uplink.ts'
-import { formatCidr } from '../net/cidr.ts'
 import type { Address } from '../net/address.ts'
 import { formatAddress } from '../net/address.ts'
+import { formatCidr } from '../net/cidr.ts'
+import type { Problem } from '../problems/problem.ts'
+import type { UplinkState } from './uplink.ts'
 import { leadsOut } from './uplink.ts'
 
 export interface RouteFacts {

@@ -1,7 +1,7 @@
 import type { Route } from '../host/network-objects.ts'
+import { TABLE_MAIN } from '../host/routes.ts'
 import type { Address } from '../net/address.ts'
 import { networkOf } from '../net/cidr.ts'
-import { TABLE_MAIN } from '../host/routes.ts'
 
 /**
  * The kernel's choice of a route: the longest prefix of table main, of equal ones the smallest metric; the table default

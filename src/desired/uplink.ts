@@ -1,10 +1,10 @@
 import type { DesiredNextHop, DesiredRoute } from '../dataplane/desired-state.ts'
-import type { Address } from '../net/address.ts'
-import { hostPrefix } from '../net/cidr.ts'
-import { unsupportedFamily } from '../net/address.ts'
 import type { Link, Neighbour, NeighbourKey, Route } from '../host/network-objects.ts'
-import { formatCidr } from '../net/cidr.ts'
 import { neighbourKey } from '../host/network-objects.ts'
+import type { Address } from '../net/address.ts'
+import { unsupportedFamily } from '../net/address.ts'
+import { hostPrefix } from '../net/cidr.ts'
+import { formatCidr } from '../net/cidr.ts'
 import { RouteTable } from './route-table.ts'
 
 /** Routes and next hops of the uplink. */

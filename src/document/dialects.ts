@@ -1,5 +1,5 @@
-import { Scalar, isAlias, isMap, isPair, isScalar, isSeq, visit } from 'yaml'
 import type { Document, Pair, YAMLMap } from 'yaml'
+import { isAlias, isMap, isPair, isScalar, isSeq, Scalar, visit } from 'yaml'
 import { readAsKubectl } from './kubectl-scalars.ts'
 import type { Path } from './positions.ts'
 

@@ -1,5 +1,5 @@
-import { isMap, isNode, isPair } from 'yaml'
 import type { Document, Node } from 'yaml'
+import { isMap, isNode, isPair } from 'yaml'
 
 /** Where a value is in a document: keys and indexes from the top. */
 export type Path = readonly (string | number)[]

@@ -1,8 +1,8 @@
-import type { InterfaceAddress } from './network-objects.ts'
-import { lastAddress, prefixOf } from '../net/cidr.ts'
 import type { Address } from '../net/address.ts'
 import { addressOfBytes, isIpv4 } from '../net/address.ts'
-import { NLM_F_DUMP, attributesOf, readU32, request } from './message.ts'
+import { lastAddress, prefixOf } from '../net/cidr.ts'
+import { attributesOf, NLM_F_DUMP, readU32, request } from './message.ts'
+import type { InterfaceAddress } from './network-objects.ts'
 
 export const RTM_NEWADDR = 20
 export const RTM_DELADDR = 21

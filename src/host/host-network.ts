@@ -1,16 +1,16 @@
-import { NetlinkSocket } from '../native/load-native.ts'
-import type { InterfaceAddress, Link, Neighbour, NeighbourKey, Route } from './network-objects.ts'
 import { isDeepStrictEqual } from 'node:util'
+import { NetlinkSocket } from '../native/load-native.ts'
+import { sameMac } from '../net/mac.ts'
 import { RTM_DELADDR, RTM_NEWADDR } from './addresses.ts'
+import { inSlices } from './in-slices.ts'
 import { RTM_DELLINK, RTM_NEWLINK } from './links.ts'
 import { messagesOf } from './message.ts'
+import { NUD_FAILED, readNeighbour, RTM_DELNEIGH, RTM_NEWNEIGH } from './neighbours.ts'
+import type { InterfaceAddress, Link, Neighbour, NeighbourKey, Route } from './network-objects.ts'
 import { neighbourKey } from './network-objects.ts'
-import { NUD_FAILED, RTM_DELNEIGH, RTM_NEWNEIGH, readNeighbour } from './neighbours.ts'
 import { RTM_DELROUTE, RTM_NEWROUTE } from './routes.ts'
-import { inSlices } from './in-slices.ts'
 import type { Table } from './rtnetlink.ts'
 import { ADDRESSES, GROUPS, LINKS, NEIGHBOURS, ROUTES, Rtnetlink } from './rtnetlink.ts'
-import { sameMac } from '../net/mac.ts'
 
 /**
  * The network of the namespace the process runs in. Links, addresses and routes are replaced as a whole when they

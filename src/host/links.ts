@@ -1,5 +1,5 @@
+import { attributesOf, NLM_F_DUMP, readI32, readText, readU32, request } from './message.ts'
 import type { Link } from './network-objects.ts'
-import { NLM_F_DUMP, attributesOf, readI32, readText, readU32, request } from './message.ts'
 
 export const RTM_NEWLINK = 16
 export const RTM_DELLINK = 17

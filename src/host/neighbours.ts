@@ -1,19 +1,19 @@
-import type { Neighbour } from './network-objects.ts'
 import type { Address } from '../net/address.ts'
 import { addressOfBytes, bytesOfAddress, isIpv4 } from '../net/address.ts'
 import {
+  attribute,
+  attributesOf,
   NLM_F_ACK,
   NLM_F_CREATE,
   NLM_F_DUMP,
   NLM_F_REPLACE,
-  attribute,
-  attributesOf,
   readI32,
   readU16,
   readU32,
   request,
   u32,
 } from './message.ts'
+import type { Neighbour } from './network-objects.ts'
 
 export const RTM_NEWNEIGH = 28
 export const RTM_DELNEIGH = 29

@@ -1,19 +1,19 @@
-import type { Link, SourceNatRule } from './network-objects.ts'
-import { addressOfBytes } from '../net/address.ts'
 import { NetlinkSocket } from '../native/load-native.ts'
+import { addressOfBytes } from '../net/address.ts'
 import { inSlices } from './in-slices.ts'
 import {
-  NLM_F_ACK,
-  NLM_F_DUMP,
   attributeList,
   attributesOf,
   messagesOf,
+  NLM_F_ACK,
+  NLM_F_DUMP,
   readBe16,
   readBe32,
   readText,
   readU32,
   request,
 } from './message.ts'
+import type { Link, SourceNatRule } from './network-objects.ts'
 
 // Rules of nf_tables, as <linux/netfilter/nf_tables.h> has them: a rule is a list of expressions that hand values on in
 // registers. Numbers are in network order, except in registers and in what is left of iptables (xt targets).

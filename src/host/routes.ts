@@ -1,6 +1,6 @@
-import type { Route } from './network-objects.ts'
 import { addressOfBytes, ipv4Address } from '../net/address.ts'
-import { NLM_F_DUMP, attributesOf, readU16, readU32, request } from './message.ts'
+import { attributesOf, NLM_F_DUMP, readU16, readU32, request } from './message.ts'
+import type { Route } from './network-objects.ts'
 
 export const RTM_NEWROUTE = 24
 export const RTM_DELROUTE = 25

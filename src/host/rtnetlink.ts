@@ -1,15 +1,15 @@
+import { messageOf, NatGwError } from '../errors/errors.ts'
 import { NetlinkSocket } from '../native/load-native.ts'
-import type { Message } from './message.ts'
-import type { InterfaceAddress, Link, Neighbour, Route } from './network-objects.ts'
-import { NatGwError, messageOf } from '../errors/errors.ts'
 import type { Address } from '../net/address.ts'
 import { formatAddress } from '../net/address.ts'
-import { RTM_NEWADDR, dumpAddresses, readAddress } from './addresses.ts'
-import { RTM_NEWLINK, dumpLinks, readLink } from './links.ts'
+import { dumpAddresses, readAddress, RTM_NEWADDR } from './addresses.ts'
 import { inSlices } from './in-slices.ts'
+import { dumpLinks, readLink, RTM_NEWLINK } from './links.ts'
+import type { Message } from './message.ts'
 import { messagesOf } from './message.ts'
-import { RTM_NEWNEIGH, deleteNeighbour, dumpNeighbours, readNeighbour, resolveNeighbour } from './neighbours.ts'
-import { RTM_NEWROUTE, dumpRoutes, readRoute } from './routes.ts'
+import { deleteNeighbour, dumpNeighbours, readNeighbour, resolveNeighbour, RTM_NEWNEIGH } from './neighbours.ts'
+import type { InterfaceAddress, Link, Neighbour, Route } from './network-objects.ts'
+import { dumpRoutes, readRoute, RTM_NEWROUTE } from './routes.ts'
 
 /** RTNLGRP_*: link, neighbours, IPv4 addresses, IPv4 routes, IPv6 addresses. */
 export const GROUPS = [1, 3, 5, 7, 9]

@@ -1,6 +1,6 @@
 import { NetlinkSocket } from '../native/load-native.ts'
 import { inSlices } from './in-slices.ts'
-import { NLM_F_ACK, NLM_F_DUMP, attribute, attributesOf, messagesOf, readU16, readU32, request } from './message.ts'
+import { attribute, attributesOf, messagesOf, NLM_F_ACK, NLM_F_DUMP, readU16, readU32, request } from './message.ts'
 
 // Generic netlink (<linux/genetlink.h>) and its family `netdev` (<linux/netdev.h>, Linux 6.3).
 

@@ -1,12 +1,12 @@
 // Which device runs which program, kept as pinned BPF links: they outlive the process, and a new program takes the place
 // of an old one without the device ever being without.
 import { setTimeout } from 'node:timers/promises'
-import { NatGwError, messageOf } from '../errors/errors.ts'
-import { ifIndex } from '../native/load-native.ts'
-import type { BpfLink, BpfProgram } from '../native/load-native.ts'
-import { detachAndUnpin, linkPath, openLink, pinnedLinks, removePin, replacePin } from './pins.ts'
 import type { LinkRole } from '../dataplane/desired-state.ts'
+import { messageOf, NatGwError } from '../errors/errors.ts'
+import type { BpfLink, BpfProgram } from '../native/load-native.ts'
+import { ifIndex } from '../native/load-native.ts'
 import type { PinnedLink, XdpMode } from './pins.ts'
+import { detachAndUnpin, linkPath, openLink, pinnedLinks, removePin, replacePin } from './pins.ts'
 import { asNativeFailure } from './typed-map.ts'
 
 /** A removed link frees its device only after a grace period of the kernel: until then attaching says EBUSY. */

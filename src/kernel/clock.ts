@@ -1,9 +1,9 @@
 // The programs count time in jiffies; people and RFCs in seconds.
+import { decodeOne } from '../dataplane/codec.ts'
+import type { ClockArgs } from '../dataplane/generated/layouts.ts'
+import { clockArgsCodec } from '../dataplane/generated/layouts.ts'
 import { NatGwError } from '../errors/errors.ts'
 import type { BpfProgram } from '../native/load-native.ts'
-import { decodeOne } from '../dataplane/codec.ts'
-import { clockArgsCodec } from '../dataplane/generated/layouts.ts'
-import type { ClockArgs } from '../dataplane/generated/layouts.ts'
 
 /** The values CONFIG_HZ can have (kernel/Kconfig.hz). */
 const POSSIBLE_HZ = [100, 250, 300, 1000]

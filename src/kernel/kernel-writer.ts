@@ -1,8 +1,6 @@
 // Carries operations out on the kernel's maps, in batches, and keeps the image true to what really got there.
-import { NatGwError, messageOf } from '../errors/errors.ts'
-import { BpfMap } from '../native/load-native.ts'
-import type { BpfProgram, ReadOnlyView } from '../native/load-native.ts'
 import { decodeOne, encodeMany, encodeOne, u32Codec, viewOf } from '../dataplane/codec.ts'
+import type { Binding, SliceState } from '../dataplane/generated/layouts.ts'
 import {
   BindingKind,
   CallResult,
@@ -10,14 +8,16 @@ import {
   maps as layouts,
   sliceStateCodec,
 } from '../dataplane/generated/layouts.ts'
-import type { Binding, SliceState } from '../dataplane/generated/layouts.ts'
 import type { MapImage, SyncedMap, Table } from '../dataplane/image.ts'
 import type { AddSlotBlock, Operation, Put, Remove } from '../dataplane/operations.ts'
-import type { DataplaneMaps } from './pinned-maps.ts'
 import { blockOf } from '../dataplane/slot-numbers.ts'
-import { SyncFailure } from '../dataplane/sync-failure.ts'
-import { ipv4Address } from '../net/address.ts'
 import type { Affected } from '../dataplane/sync-failure.ts'
+import { SyncFailure } from '../dataplane/sync-failure.ts'
+import { messageOf, NatGwError } from '../errors/errors.ts'
+import type { BpfProgram, ReadOnlyView } from '../native/load-native.ts'
+import { BpfMap } from '../native/load-native.ts'
+import { ipv4Address } from '../net/address.ts'
+import type { DataplaneMaps } from './pinned-maps.ts'
 import { keyForPeople, writeError } from './typed-map.ts'
 
 export type WriteCounts = Partial<Record<SyncedMap, { put: number; removed: number }>>

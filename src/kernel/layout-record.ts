@@ -1,8 +1,8 @@
 // What is laid out in the pinned maps of an instance, kept beside them in a map of its own: bpffs holds nothing else.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { BpfMap } from '../native/load-native.ts'
 import type { LaidOut } from '../dataplane/compatibility.ts'
+import { BpfMap } from '../native/load-native.ts'
 import { instanceFolder } from './pins.ts'
 
 const SHAPE = { name: 'layout', type: 2, keySize: 4, valueSize: 1 << 17, maxEntries: 1 }

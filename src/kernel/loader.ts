@@ -1,13 +1,15 @@
 // Brings an instance of the data plane into the kernel: checks, loads, pins, takes over what an earlier run left.
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { NatGwError, messageOf } from '../errors/errors.ts'
+import type { MapShape } from '../dataplane/codec.ts'
+import { maps as layouts } from '../dataplane/generated/layouts.ts'
+import { messageOf, NatGwError } from '../errors/errors.ts'
 import { BpfMap, BpfObject, BpfProgram } from '../native/load-native.ts'
 import { Attachments } from './attachments.ts'
 import { measureHz, readClock } from './clock.ts'
-import { maps as layouts } from '../dataplane/generated/layouts.ts'
-import type { MapShape } from '../dataplane/codec.ts'
 import { writeLayoutRecord } from './layout-record.ts'
+import type { PinnedDataplane } from './pinned-maps.ts'
+import { DataplaneMaps } from './pinned-maps.ts'
 import {
   createFolders,
   ensureBpffs,
@@ -21,13 +23,11 @@ import {
   takeOverOlderPins,
   TRACEPOINTS,
 } from './pins.ts'
-import { DataplaneMaps } from './pinned-maps.ts'
-import type { PinnedDataplane } from './pinned-maps.ts'
-import { keepLog } from './verifier-log.ts'
 import { preflight } from './preflight.ts'
 import { asNativeFailure, checkLayout } from './typed-map.ts'
-import { planUpgrade, requireFlowsKept } from './upgrade.ts'
 import type { UpgradePlan } from './upgrade.ts'
+import { planUpgrade, requireFlowsKept } from './upgrade.ts'
+import { keepLog } from './verifier-log.ts'
 
 /** Entries of the maps whose size the configuration decides. */
 export interface DataplaneLimits {

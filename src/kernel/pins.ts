@@ -3,9 +3,9 @@
 // bpffs refuses names with a dot, so there is none in any of them.
 import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { NatGwError, messageOf } from '../errors/errors.ts'
-import { BpfLink, fileSystemType, mountBpffs } from '../native/load-native.ts'
 import type { LinkRole } from '../dataplane/desired-state.ts'
+import { messageOf, NatGwError } from '../errors/errors.ts'
+import { BpfLink, fileSystemType, mountBpffs } from '../native/load-native.ts'
 import { INSTANCE_NAME, isInstanceName } from '../net/names.ts'
 
 /** Folder of the links that count losses. */

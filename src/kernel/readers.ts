@@ -1,15 +1,15 @@
 // What the programs know, for people and metrics: slices and their use, counters, drops.
+import type { Binding, SliceState } from '../dataplane/generated/layouts.ts'
 import {
-  NatProtocol,
-  NextHopFlags,
+  bindingCodec,
   counterNames,
   dropReasonNames,
-  bindingCodec,
+  NatProtocol,
+  NextHopFlags,
   sliceStateCodec,
 } from '../dataplane/generated/layouts.ts'
-import type { Binding, SliceState } from '../dataplane/generated/layouts.ts'
-import type { DataplaneMaps } from './pinned-maps.ts'
 import { isActive } from '../dataplane/placement.ts'
+import type { DataplaneMaps } from './pinned-maps.ts'
 
 export interface ProtocolUse {
   /** Ports in use now, how many of them outside their probe window, and the most ever in use. */

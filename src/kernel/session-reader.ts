@@ -1,17 +1,17 @@
 // Live sessions, read from the slots and the session table while the programs go on writing both.
-import { BpfMap } from '../native/load-native.ts'
-import type { ReadOnlyView } from '../native/load-native.ts'
 import { decodeOne, encodeOne, u32Codec } from '../dataplane/codec.ts'
+import type { Binding, Session, Slot } from '../dataplane/generated/layouts.ts'
 import {
-  SessionTcp,
   natProtocolNames,
   sessionEntryCodec,
+  SessionTcp,
   slotCodec,
   tcpStateNames,
 } from '../dataplane/generated/layouts.ts'
-import type { Session, Binding, Slot } from '../dataplane/generated/layouts.ts'
 import { generationOf, isLive, ownerOf, remoteOf, slotOf } from '../dataplane/session-words.ts'
 import { blockOf, memberOffset } from '../dataplane/slot-numbers.ts'
+import type { ReadOnlyView } from '../native/load-native.ts'
+import { BpfMap } from '../native/load-native.ts'
 import type { DataplaneMaps, PinnedDataplane } from './pinned-maps.ts'
 import { activeSlices } from './readers.ts'
 

@@ -1,8 +1,8 @@
 // Which slot blocks are in the kernel. Read by a program: before Linux 6.8 the kernel waits for all running
 // programs at each look of user space at a map of maps, which took over a minute for all places of `slot_blocks`.
-import type { BpfProgram } from '../native/load-native.ts'
 import { decodeOne, encodeOne } from '../dataplane/codec.ts'
-import { slotBlocksArgsCodec, Limits } from '../dataplane/generated/layouts.ts'
+import { Limits, slotBlocksArgsCodec } from '../dataplane/generated/layouts.ts'
+import type { BpfProgram } from '../native/load-native.ts'
 
 const BLOCKS_A_CALL = 64
 

@@ -1,8 +1,8 @@
 // BPF maps in terms of the generated layouts: objects in, objects out, and errors that say which limit was hit.
-import { NatGwError, messageOf } from '../errors/errors.ts'
-import type { BpfMap, NativeFailure } from '../native/load-native.ts'
-import { decodeOne, encodeMany, encodeOne, viewOf } from '../dataplane/codec.ts'
 import type { MapLayout, MapShape } from '../dataplane/codec.ts'
+import { decodeOne, encodeMany, encodeOne, viewOf } from '../dataplane/codec.ts'
+import { messageOf, NatGwError } from '../errors/errors.ts'
+import type { BpfMap, NativeFailure } from '../native/load-native.ts'
 
 /** Which line of gateway.yaml raises the limit of a map. Maps without one have a fixed size. */
 const CONFIG_KEYS: Readonly<Record<string, string>> = {

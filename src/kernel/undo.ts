@@ -1,7 +1,7 @@
 // Takes back a load that failed half-way, so that it leaves what was there before and nothing else.
 import type { Attachments } from './attachments.ts'
-import { isBpffs, isPinned, pinnedLinks, removePins } from './pins.ts'
 import type { PinnedLink } from './pins.ts'
+import { isBpffs, isPinned, pinnedLinks, removePins } from './pins.ts'
 
 export class LoadUndo {
   readonly #instance: string

@@ -1,13 +1,13 @@
 // What this build can go on with of what another build pinned, and what that costs.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { LaidOut } from '../dataplane/compatibility.ts'
+import { difference, union } from '../dataplane/compatibility.ts'
+import { laidOut } from '../dataplane/generated/layouts.ts'
 import { NatGwError } from '../errors/errors.ts'
 import { BpfMap } from '../native/load-native.ts'
-import { difference, union } from '../dataplane/compatibility.ts'
-import type { LaidOut } from '../dataplane/compatibility.ts'
-import { laidOut } from '../dataplane/generated/layouts.ts'
-import { readLayoutRecord } from './layout-record.ts'
 import type { LayoutRecord } from './layout-record.ts'
+import { readLayoutRecord } from './layout-record.ts'
 import { instanceFolder, listPins, olderPins } from './pins.ts'
 
 /** Maps that flows are made of. All others are counted anew, learned again or written again by the agent. */

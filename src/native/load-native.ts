@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { NatGwError, messageOf } from '../errors/errors.ts'
+import { messageOf, NatGwError } from '../errors/errors.ts'
 import type * as contract from './native.d.ts'
 import { ReadOnlyView } from './read-only-view.ts'
 

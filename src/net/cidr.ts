@@ -1,6 +1,6 @@
 import { NatGwError } from '../errors/errors.ts'
-import { ADDRESS_BITS, addressProblem, familyOf, formatAddress, isIpv4, tryParseAddress } from './address.ts'
 import type { Address } from './address.ts'
+import { ADDRESS_BITS, addressProblem, familyOf, formatAddress, isIpv4, tryParseAddress } from './address.ts'
 
 /** A prefix of either family. All bits of `address` beyond `length` are 0. */
 export interface Prefix {

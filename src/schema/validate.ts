@@ -1,10 +1,10 @@
 import * as z from 'zod/mini'
 import type { ErrorCode } from '../errors/errors.ts'
-import { fieldPath, quoteValue } from './issue.ts'
 import type { Reason, ValidationIssue } from './issue.ts'
+import { fieldPath, quoteValue } from './issue.ts'
 import { nearest } from './nearest.ts'
-import { fieldAt, fieldNames, mapForm } from './walk.ts'
 import type { FieldSchema } from './walk.ts'
+import { fieldAt, fieldNames, mapForm } from './walk.ts'
 
 export type Validated<T> = { value: T; issues?: never } | { value?: never; issues: ValidationIssue[] }
 

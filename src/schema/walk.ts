@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
-import { wordings } from './fields.ts'
 import type { Wording } from './fields.ts'
+import { wordings } from './fields.ts'
 
 type AnySchema = z.core.$ZodTypes
 

@@ -1,5 +1,5 @@
-import { groupKindOf, keyOf } from '../api/index.ts'
 import type { GroupKind, ObjectKey, Resource, ResourceOf } from '../api/index.ts'
+import { groupKindOf, keyOf } from '../api/index.ts'
 import { NatGwError } from '../errors/errors.ts'
 import { adopt } from './adopt.ts'
 import { Staging } from './staging.ts'

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { Resource } from '../api/index.ts'
-import { NatGwError, messageOf } from '../errors/errors.ts'
+import { messageOf, NatGwError } from '../errors/errors.ts'
 import { readState } from './state/image.ts'
 
 /**

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { groupKindOf, keyOf } from '../api/index.ts'
 import type { GroupKind, ObjectKey, Resource } from '../api/index.ts'
+import { groupKindOf, keyOf } from '../api/index.ts'
 import type { WatchEvent } from './store.ts'
-import { isGone } from './transitions.ts'
 import type { Stamp } from './transitions.ts'
+import { isGone } from './transitions.ts'
 
 /** The objects as the writes of a group leave them, one after the other, before any of it is durable. */
 export class Staging {

@@ -1,5 +1,5 @@
-import { KINDS, groupKindOf, keyOf, nameOf } from '../api/index.ts'
 import type { ObjectMeta, Resource } from '../api/index.ts'
+import { groupKindOf, keyOf, KINDS, nameOf } from '../api/index.ts'
 import { NatGwError } from '../errors/errors.ts'
 import { adopt } from './adopt.ts'
 import type { DeletePreconditions, NewObject } from './store.ts'

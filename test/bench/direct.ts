@@ -2,13 +2,13 @@
 // packet of a plan and jumps into the one under test. The cost of making the packet is measured and subtracted.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Lab } from '../../scripts/lab/lab.ts'
 import { listHost } from '../../src/host/rtnetlink.ts'
 import { instanceFolder } from '../../src/kernel/pins.ts'
-import { BpfProgram, ifIndex, inNetworkNamespace } from '../../src/native/load-native.ts'
 import type { BpfObject } from '../../src/native/load-native.ts'
-import type { Lab } from '../../scripts/lab/lab.ts'
-import { encodeProgress, encodeTraffic, longestFrame } from './flows.ts'
+import { BpfProgram, ifIndex, inNetworkNamespace } from '../../src/native/load-native.ts'
 import type { FlowPlan, Wire } from './flows.ts'
+import { encodeProgress, encodeTraffic, longestFrame } from './flows.ts'
 import { keyOf, loadBench, undisturbed } from './traffic.ts'
 
 /** The machine may change its pace between the two measurements, so both run in short turns. */

@@ -1,8 +1,8 @@
 // Memory of maps in the kernel, by the kernel's own account (memlock in fdinfo).
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { BpfMap } from '../../src/native/load-native.ts'
 import type { DataplaneMaps } from '../../src/kernel/pinned-maps.ts'
+import { BpfMap } from '../../src/native/load-native.ts'
 
 export interface MapMemory {
   /** Bytes of the slot blocks. */

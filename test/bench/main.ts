@@ -1,16 +1,16 @@
 // npm run bench: measures the gateway beside what it is compared with. scripts/bench sets up and builds first.
-import { cpus } from 'node:os'
 import { writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { messageOf } from '../../src/errors/errors.ts'
-import { SCALES } from './bench.ts'
 import type { Bench, Case } from './bench.ts'
+import { SCALES } from './bench.ts'
 import { CASES } from './cases/index.ts'
 import { describeMachine } from './machine.ts'
 import { formatTable } from './report/table.ts'
 import { writeReport } from './report/write.ts'
-import { row } from './rows.ts'
 import type { Row } from './rows.ts'
+import { row } from './rows.ts'
 
 const USAGE = `usage: npm run bench [-- options]
   --quick        about a minute: fewer repetitions, cases and packets

@@ -1,17 +1,17 @@
 // A lab with a router in it, a generator and a sink at each end.
 import { execFileSync } from 'node:child_process'
 import { cpus } from 'node:os'
-import { ifIndex, inNetworkNamespace, setAffinity } from '../../src/native/load-native.ts'
-import { parseIpv4 } from '../../src/net/ipv4.ts'
 import { Lab } from '../../scripts/lab/lab.ts'
 import type { Namespace } from '../../scripts/lab/namespace.ts'
 import { GATEWAY_UPLINK, PUBLIC_PREFIX } from '../../scripts/lab/topology.ts'
-import { FIRST_HOST } from './flows.ts'
+import { ifIndex, inNetworkNamespace, setAffinity } from '../../src/native/load-native.ts'
+import { parseIpv4 } from '../../src/net/ipv4.ts'
 import type { Wire } from './flows.ts'
-import { macOf, prepareRoutes, startRouter } from './router.ts'
+import { FIRST_HOST } from './flows.ts'
 import type { Kind, Router, RouterOptions } from './router.ts'
-import { Traffic } from './traffic.ts'
+import { macOf, prepareRoutes, startRouter } from './router.ts'
 import type { Prefix } from './traffic.ts'
+import { Traffic } from './traffic.ts'
 
 export type { Kind } from './router.ts'
 

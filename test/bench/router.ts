@@ -1,12 +1,4 @@
 // The router between the ends of a lab: the gateway as a user starts it, or a program it is compared with.
-import { NextHopFlags } from '../../src/dataplane/generated/layouts.ts'
-import { ifIndex, inNetworkNamespace } from '../../src/native/load-native.ts'
-import type { BpfLink, BpfObject } from '../../src/native/load-native.ts'
-import { openPinnedDataplane } from '../../src/kernel/pinned-maps.ts'
-import type { PinnedDataplane } from '../../src/kernel/pinned-maps.ts'
-import { readSliceUse } from '../../src/kernel/readers.ts'
-import { formatIpv4 } from '../../src/net/ipv4.ts'
-import { parseMac } from '../../src/net/mac.ts'
 import {
   gatewayManifest,
   interfaceManifest,
@@ -17,9 +9,17 @@ import {
 import type { Lab } from '../../scripts/lab/lab.ts'
 import type { Namespace } from '../../scripts/lab/namespace.ts'
 import { Natgw } from '../../scripts/lab/natgw.ts'
-import { waitUntil } from '../../scripts/lab/process.ts'
 import type { Service } from '../../scripts/lab/process.ts'
+import { waitUntil } from '../../scripts/lab/process.ts'
 import { PUBLIC_PREFIX } from '../../scripts/lab/topology.ts'
+import { NextHopFlags } from '../../src/dataplane/generated/layouts.ts'
+import type { PinnedDataplane } from '../../src/kernel/pinned-maps.ts'
+import { openPinnedDataplane } from '../../src/kernel/pinned-maps.ts'
+import { readSliceUse } from '../../src/kernel/readers.ts'
+import type { BpfLink, BpfObject } from '../../src/native/load-native.ts'
+import { ifIndex, inNetworkNamespace } from '../../src/native/load-native.ts'
+import { formatIpv4 } from '../../src/net/ipv4.ts'
+import { parseMac } from '../../src/net/mac.ts'
 import { FIRST_HOST, HOSTS_PREFIX } from './flows.ts'
 import { keyOf, loadBench } from './traffic.ts'
 

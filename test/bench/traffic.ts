@@ -4,19 +4,19 @@ import { readFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { BpfObject, ifIndex, inNetworkNamespace } from '../../src/native/load-native.ts'
-import type { BpfLink, BpfMap, BpfProgram } from '../../src/native/load-native.ts'
 import type { Namespace } from '../../scripts/lab/namespace.ts'
+import type { BpfLink, BpfMap, BpfProgram } from '../../src/native/load-native.ts'
+import { BpfObject, ifIndex, inNetworkNamespace } from '../../src/native/load-native.ts'
+import type { FlowPlan, Progress, Received, Times, Wire } from './flows.ts'
 import {
-  decodeTimes,
   decodeProgress,
   decodeReceived,
+  decodeTimes,
   encodeProgress,
   encodeSink,
   encodeTraffic,
   longestFrame,
 } from './flows.ts'
-import type { FlowPlan, Progress, Received, Times, Wire } from './flows.ts'
 import type { SenderOrder } from './workers/sender.ts'
 
 export const BENCH_OBJECTS = join(import.meta.dirname, '../../build/bpf/bench')

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { strideFor, timeQuantile } from '../bench/flows.ts'
-import { exponent, quantile, ratios, row, summarise } from '../bench/rows.ts'
 import { formatMarkdown, formatNumber } from '../bench/report/table.ts'
 import { replaceMeasured } from '../bench/report/write.ts'
+import { exponent, quantile, ratios, row, summarise } from '../bench/rows.ts'
 
 describe('figures of the bench', () => {
   test('a median is the middle sample, or between the two in the middle', () => {

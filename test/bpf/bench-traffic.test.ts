@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { formatIpv4, parseIpv4 } from '../../src/net/ipv4.ts'
-import { setAffinity } from '../../src/native/load-native.ts'
 import type { BpfObject } from '../../src/native/load-native.ts'
+import { setAffinity } from '../../src/native/load-native.ts'
+import { formatIpv4, parseIpv4 } from '../../src/net/ipv4.ts'
+import type { FlowPlan } from '../bench/flows.ts'
 import {
   decodeProgress,
   decodeReceived,
@@ -12,10 +13,9 @@ import {
   FRAMES,
   longestFrame,
 } from '../bench/flows.ts'
-import type { FlowPlan } from '../bench/flows.ts'
 import { keyOf, loadBench } from '../bench/traffic.ts'
-import { frame, read, TCP, udp } from '../support/packet.ts'
 import type { Read } from '../support/packet.ts'
+import { frame, read, TCP, udp } from '../support/packet.ts'
 
 const WIRE = {
   ifindex: 1,

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { BindingKind, DropReason, NextHopFlags, NextHopKind } from '../../src/dataplane/generated/layouts.ts'
 import { parseIpv4 } from '../../src/net/ipv4.ts'
 import { parseMac } from '../../src/net/mac.ts'
-import { ethernet, frame, icmp, icmpEcho, ipv4, raw, resummed, tcp, TCP, udp } from '../support/packet.ts'
-import { HOST, LO, PacketGateway, PUBLIC, VNI, XDP } from '../support/packet-gateway.ts'
+import { ethernet, frame, icmp, icmpEcho, ipv4, raw, resummed, TCP, tcp, udp } from '../support/packet.ts'
 import type { DropName } from '../support/packet-gateway.ts'
+import { HOST, LO, PacketGateway, PUBLIC, VNI, XDP } from '../support/packet-gateway.ts'
 
 const A = '10.0.0.1'
 /** Of the frames of `ethernet`. */

@@ -1,7 +1,7 @@
 // What damaged, overlong and contradictory packets do to flows that live: nothing.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseIpv4 } from '../../src/net/ipv4.ts'
-import { frame, icmp, ipv4, onesSum, read, readPacket, tcp, TCP, udp } from '../support/packet.ts'
+import { frame, icmp, ipv4, onesSum, read, readPacket, TCP, tcp, udp } from '../support/packet.ts'
 import { HOST, PacketGateway, PUBLIC, ROUTER_MAC, XDP } from '../support/packet-gateway.ts'
 
 const A = '10.0.0.1'

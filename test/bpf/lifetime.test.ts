@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { SettingsFlags, TcpState } from '../../src/dataplane/generated/layouts.ts'
 import { generationOf, remoteOf } from '../../src/dataplane/session-words.ts'
-import { frame, icmpEcho, tcp, TCP, udp } from '../support/packet.ts'
+import { frame, icmpEcho, TCP, tcp, udp } from '../support/packet.ts'
 import { PacketGateway, PUBLIC, XDP } from '../support/packet-gateway.ts'
 
 const A = '10.0.0.1'

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { RingBuffer } from '../../src/native/load-native.ts'
-import { EventType, eventCodec } from '../../src/dataplane/generated/layouts.ts'
 import type { Event } from '../../src/dataplane/generated/layouts.ts'
+import { eventCodec, EventType } from '../../src/dataplane/generated/layouts.ts'
 import { readSliceUse } from '../../src/kernel/readers.ts'
+import { RingBuffer } from '../../src/native/load-native.ts'
 import { formatIpv4, parseIpv4 } from '../../src/net/ipv4.ts'
-import { frame, tcp, TCP, udp } from '../support/packet.ts'
+import { frame, TCP, tcp, udp } from '../support/packet.ts'
 import { PacketGateway, PUBLIC, XDP } from '../support/packet-gateway.ts'
 
 // One machine at full abuse, and another that must not notice.

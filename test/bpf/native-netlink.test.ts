@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { readlinkSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { messagesOf } from '../../src/host/message.ts'
-import type { NativeFailure } from '../../src/native/native.d.ts'
 import { ifIndex, inNetworkNamespace, NetlinkSocket } from '../../src/native/load-native.ts'
+import type { NativeFailure } from '../../src/native/native.d.ts'
 
 const RTM_NEWLINK = 16
 const RTM_GETLINK = 18

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { NativeFailure } from '../../src/native/native.d.ts'
 import {
   BpfLink,
   BpfMap,
@@ -16,6 +15,7 @@ import {
   mountBpffs,
   RingBuffer,
 } from '../../src/native/load-native.ts'
+import type { NativeFailure } from '../../src/native/native.d.ts'
 
 const XDP_DROP = 1
 const XDP_TX = 3

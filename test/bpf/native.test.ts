@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { NativeFailure } from '../../src/native/native.d.ts'
 import {
   BpfMap,
   fileSystemType,
@@ -15,6 +14,7 @@ import {
   possibleCpus,
   unlockFile,
 } from '../../src/native/load-native.ts'
+import type { NativeFailure } from '../../src/native/native.d.ts'
 
 const HASH = 1
 const ARRAY = 2

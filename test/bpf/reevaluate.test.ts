@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { hostAddressKey, hostFilter } from '../../src/dataplane/entries.ts'
 import { parseAddress } from '../../src/net/address.ts'
 import { parseIpv4 } from '../../src/net/ipv4.ts'
-import { frame, icmp, ipv4, tcp, TCP, udp } from '../support/packet.ts'
+import { frame, icmp, ipv4, TCP, tcp, udp } from '../support/packet.ts'
 import { HOST, LO, PacketGateway, PUBLIC, VNI, XDP } from '../support/packet-gateway.ts'
 
 const A = '10.0.0.1'

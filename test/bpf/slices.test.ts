@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { parseIpv4 } from '../../src/net/ipv4.ts'
-import { frame, icmpEcho, tcp, TCP, udp } from '../support/packet.ts'
 import { slotNumber } from '../../src/dataplane/slot-numbers.ts'
+import { parseIpv4 } from '../../src/net/ipv4.ts'
+import { frame, icmpEcho, TCP, tcp, udp } from '../support/packet.ts'
 import { LO, PacketGateway, PUBLIC, VNI, XDP } from '../support/packet-gateway.ts'
 
 const A = '10.0.0.1'

@@ -1,10 +1,10 @@
 // Whose frames these are: by the station they are for, by their tag, and by the side that they come from.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { deviceEntry } from '../../src/dataplane/entries.ts'
-import { InterfaceFlags, RouteFlags, NextHopFlags } from '../../src/dataplane/generated/layouts.ts'
+import { InterfaceFlags, NextHopFlags, RouteFlags } from '../../src/dataplane/generated/layouts.ts'
 import { parseIpv4 } from '../../src/net/ipv4.ts'
 import { formatMac, parseMac } from '../../src/net/mac.ts'
-import { arpRequest, ethernet, frame, ipv4, read, tcp, TCP, udp } from '../support/packet.ts'
+import { arpRequest, ethernet, frame, ipv4, read, TCP, tcp, udp } from '../support/packet.ts'
 import { HOST, LO, OWN_MAC, PacketGateway, PUBLIC, SHARED, VNI, XDP } from '../support/packet-gateway.ts'
 
 const A = '10.0.0.1'

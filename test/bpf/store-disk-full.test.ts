@@ -1,18 +1,18 @@
-import type { NetworkID } from '../../src/api/index.ts'
 import { execFileSync } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, rm, unlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest'
 import { IpPool } from '../../src/allocation/ip-pool.ts'
+import type { NetworkID } from '../../src/api/index.ts'
 import { CORE_API, NAT_TABLE, NETWORK, NETWORK_ID } from '../../src/api/index.ts'
 import { startControllers } from '../../src/controllers/manager.ts'
 import type { Logger } from '../../src/log/logger.ts'
 import type { Problem } from '../../src/problems/problem.ts'
 import { ProblemList } from '../../src/problems/problem-list.ts'
-import { systemClock } from '../../src/time/clock.ts'
 import { LocalStore } from '../../src/store/local.ts'
 import type { NewObject } from '../../src/store/store.ts'
+import { systemClock } from '../../src/time/clock.ts'
 
 let home: string
 let disk: string

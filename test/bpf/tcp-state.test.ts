@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { SessionTcp, tcpStateNames } from '../../src/dataplane/generated/layouts.ts'
 import type { TcpState } from '../../src/dataplane/generated/layouts.ts'
-import { frame, tcp, TCP } from '../support/packet.ts'
+import { SessionTcp, tcpStateNames } from '../../src/dataplane/generated/layouts.ts'
 import type { TcpFields } from '../support/packet.ts'
+import { frame, TCP, tcp } from '../support/packet.ts'
 import { PacketGateway, PUBLIC, XDP } from '../support/packet-gateway.ts'
 
 const A = '10.0.0.1'

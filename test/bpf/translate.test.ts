@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { formatIpv4 } from '../../src/net/ipv4.ts'
 import { ownerOf } from '../../src/dataplane/session-words.ts'
+import { formatIpv4 } from '../../src/net/ipv4.ts'
 import {
   arpRequest,
   ethernet,
@@ -10,8 +10,8 @@ import {
   ipv4,
   read,
   readPacket,
-  tcp,
   TCP,
+  tcp,
   udp,
 } from '../support/packet.ts'
 import { HOST, INSIDE_MAC, PacketGateway, PUBLIC, ROUTER_MAC, SHARED, XDP } from '../support/packet-gateway.ts'

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import type { Resource } from '../../src/api/index.ts'
 import type { AgentCounts } from '../../src/agent/agent.ts'
+import type { Resource } from '../../src/api/index.ts'
 import type { GatewayConfig } from '../../src/config/config.ts'
 import type { LastingProblem } from '../../src/problems/problem.ts'
-import type { Request } from './agent-process.ts'
 import { Namespaces } from './agent-namespaces.ts'
+import type { Request } from './agent-process.ts'
 
 type Conditions = Record<string, { status: string; reason: string } | undefined>
 type LogLine = { level: string; message: string; fields: Record<string, unknown> }

@@ -1,16 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { HostNetwork } from '../../src/host/host-network.ts'
-import type { HostChange } from '../../src/host/host-network.ts'
-import { neighbourKey } from '../../src/host/network-objects.ts'
-import { NEIGHBOURS } from '../../src/host/rtnetlink.ts'
-import type { Rtnetlink } from '../../src/host/rtnetlink.ts'
 import { NeighbourResolver } from '../../src/agent/neighbour-resolver.ts'
+import type { HostChange } from '../../src/host/host-network.ts'
+import { HostNetwork } from '../../src/host/host-network.ts'
+import { neighbourKey } from '../../src/host/network-objects.ts'
+import type { Rtnetlink } from '../../src/host/rtnetlink.ts'
+import { NEIGHBOURS } from '../../src/host/rtnetlink.ts'
 import { inNetworkNamespace } from '../../src/native/load-native.ts'
 import type { Address } from '../../src/net/address.ts'
 import { parseAddress } from '../../src/net/address.ts'
 import { formatMac } from '../../src/net/mac.ts'
-import { Namespaces, eventually } from './agent-namespaces.ts'
+import { eventually, Namespaces } from './agent-namespaces.ts'
 
 const PEER = parseAddress('192.0.2.2')
 const SILENT = parseAddress('192.0.2.77')

@@ -1,27 +1,27 @@
 // A real gateway in a lab: `natgw run` with gateway.yaml and manifests, as a user has it.
-import { isOfKind, NETWORK_INTERFACE } from '../../src/api/index.ts'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll } from 'vitest'
 import { Natgw } from '../../scripts/lab/natgw.ts'
+import type { AgentCounts } from '../../src/agent/agent.ts'
+import type { GroupKind, Resource, ResourceOf } from '../../src/api/index.ts'
+import { isOfKind, NETWORK_INTERFACE } from '../../src/api/index.ts'
 import type { ShownProblem } from '../../src/cli/all-problems.ts'
 import type { SliceRow } from '../../src/cli/inspect.ts'
-import type { GroupKind, Resource, ResourceOf } from '../../src/api/index.ts'
-import type { AgentCounts } from '../../src/agent/agent.ts'
 import { readStateFile } from '../../src/store/read-state.ts'
 import {
+  type GatewayFiles,
   gatewayManifest,
   interfaceManifest,
   Lab,
+  type LabOptions,
+  type Machine,
   networkManifest,
+  type Service,
   waitUntil,
   writeGatewayConfig,
   writeManifest,
-  type GatewayFiles,
-  type LabOptions,
-  type Machine,
-  type Service,
 } from './netns.ts'
 
 export type { SliceRow } from '../../src/cli/inspect.ts'

@@ -1,5 +1,5 @@
-import type { Schema } from '../../src/cli/json-schemas.ts'
 import { typeOf } from '../../scripts/docs/json-fields.ts'
+import type { Schema } from '../../src/cli/json-schemas.ts'
 
 /** Paths at which a value is not as described. */
 export function mismatches(schema: Schema, value: unknown, path = ''): string[] {

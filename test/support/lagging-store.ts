@@ -1,5 +1,5 @@
-import { GROUP_KINDS, KINDS, groupKindOf, keyOf } from '../../src/api/index.ts'
 import type { GroupKind, ObjectKey, Resource, ResourceOf } from '../../src/api/index.ts'
+import { GROUP_KINDS, groupKindOf, keyOf, KINDS } from '../../src/api/index.ts'
 import type { MemoryStore } from '../../src/store/memory.ts'
 import type { DeletePreconditions, NewObject, ResourceStore, WatchEvent } from '../../src/store/store.ts'
 import { Watchers } from '../../src/store/watchers.ts'

@@ -1,33 +1,33 @@
 // A loaded data plane for packet tests: maps filled by hand, packets through BPF_PROG_TEST_RUN. Test runs come in on
 // ifindex 1 (lo), so both the private device and the uplink of these tests have that number.
 import { randomBytes } from 'node:crypto'
-import { openDataplane, unloadDataplane } from '../../src/kernel/loader.ts'
-import type { Dataplane } from '../../src/kernel/loader.ts'
-import { BpfMap } from '../../src/native/load-native.ts'
+import { decodeOne, encodeOne, viewOf } from '../../src/dataplane/codec.ts'
+import { deviceEntry, hostFilter } from '../../src/dataplane/entries.ts'
+import type { SessionEntry, Settings, Slot } from '../../src/dataplane/generated/layouts.ts'
 import {
   BindingKind,
+  chainNodeCodec,
   Counter,
   DropReason,
+  expireArgsCodec,
+  flushArgsCodec,
+  maps,
   NextHopFlags,
   NextHopKind,
-  SlotConstants,
-  flushArgsCodec,
-  chainNodeCodec,
-  maps,
   sessionEntryCodec,
   slotCodec,
+  SlotConstants,
   slotGroupLayout,
-  expireArgsCodec,
 } from '../../src/dataplane/generated/layouts.ts'
-import type { SessionEntry, Settings, Slot } from '../../src/dataplane/generated/layouts.ts'
-import { decodeOne, encodeOne, viewOf } from '../../src/dataplane/codec.ts'
 import { isFree, ownerOf } from '../../src/dataplane/session-words.ts'
 import { blockOf, groupOffset, indexInBlock, memberOffset } from '../../src/dataplane/slot-numbers.ts'
-import { deviceEntry, hostFilter } from '../../src/dataplane/entries.ts'
+import type { Dataplane } from '../../src/kernel/loader.ts'
+import { openDataplane, unloadDataplane } from '../../src/kernel/loader.ts'
+import { BpfMap } from '../../src/native/load-native.ts'
 import { parseAddress } from '../../src/net/address.ts'
 import { parseIpv4 } from '../../src/net/ipv4.ts'
-import { read } from './packet.ts'
 import type { Read } from './packet.ts'
+import { read } from './packet.ts'
 
 export const XDP = { ABORTED: 0, DROP: 1, PASS: 2, TX: 3, REDIRECT: 4 } as const
 export const LO = 1

@@ -1,5 +1,5 @@
-import { allocateSlices } from '../../src/allocation/port-slices.ts'
 import type { SliceAllocation, SliceRequest } from '../../src/allocation/port-slices.ts'
+import { allocateSlices } from '../../src/allocation/port-slices.ts'
 import type { SliceAllocator } from '../../src/allocation/slice-allocator.ts'
 import type { SliceOwner } from '../../src/allocation/slice-owner.ts'
 

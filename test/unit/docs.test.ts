@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { GENERATED_FILES, regenerated } from '../../scripts/docs/blocks.ts'
-import { JSON_SCHEMA_FILES, fileText, keysOf } from '../../scripts/docs/json-schemas.ts'
+import { fileText, JSON_SCHEMA_FILES, keysOf } from '../../scripts/docs/json-schemas.ts'
 import { parseConfig } from '../../src/config/load.ts'
-import { readManifest } from '../../src/store/manifests/read-manifest.ts'
 import { DropReason, dropReasonNames, maps } from '../../src/dataplane/generated/layouts.ts'
+import { readManifest } from '../../src/store/manifests/read-manifest.ts'
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 const found = (text: string, pattern: RegExp): string[] =>

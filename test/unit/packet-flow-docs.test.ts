@@ -1,5 +1,5 @@
 // docs/packet-flow.md has a table a direction with what can end a packet; the programs are read for what really can.
-import { readFileSync, readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 
 const ROOT = new URL('../../', import.meta.url)

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { PORT_REUSE_DELAY_SECONDS } from '../../src/dataplane/entries.ts'
-import { parseConfig } from '../../src/config/load.ts'
 import { gatewayJsonSchema, keysOf } from '../../scripts/docs/json-schemas.ts'
-import { SlotConstants, maps } from '../../src/dataplane/generated/layouts.ts'
+import { parseConfig } from '../../src/config/load.ts'
+import { PORT_REUSE_DELAY_SECONDS } from '../../src/dataplane/entries.ts'
+import { maps, SlotConstants } from '../../src/dataplane/generated/layouts.ts'
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 

@@ -1,8 +1,8 @@
 import { groupKindOf, keyOf, nameOf } from '../../api/index.ts'
+import type { Logger } from '../../log/logger.ts'
+import { expectGone } from '../runtime/live.ts'
 import { parseClaimerKey } from '../view/claims.ts'
 import type { Cluster } from '../view/cluster.ts'
-import { expectGone } from '../runtime/live.ts'
-import type { Logger } from '../../log/logger.ts'
 
 /**
  * Takes back what belonged to a Network or NATGateway that is gone without having cleaned up (its finalizer was removed by

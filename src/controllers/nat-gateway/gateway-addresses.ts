@@ -1,11 +1,11 @@
-import { CORE_API, IP_ADDRESS, keyOf } from '../../api/index.ts'
-import type { IPAddress, NATGateway } from '../../api/index.ts'
 import type { IpPool, PoolAddress } from '../../allocation/ip-pool.ts'
 import { sliceCapacity } from '../../allocation/port-range.ts'
-import { claimRefTo } from '../view/claims.ts'
-import type { Cluster } from '../view/cluster.ts'
+import type { IPAddress, NATGateway } from '../../api/index.ts'
+import { CORE_API, IP_ADDRESS, keyOf } from '../../api/index.ts'
 import { isError } from '../../errors/errors.ts'
 import { identityOf, trailing } from '../runtime/live.ts'
+import { claimRefTo } from '../view/claims.ts'
+import type { Cluster } from '../view/cluster.ts'
 
 /** A public address of a gateway, under its name in status.ips. */
 export interface GatewayAddress extends PoolAddress {

@@ -1,9 +1,9 @@
-import { IP_ADDRESS, keyOf, NAT_GATEWAY, NAT_TABLE, NETWORK, NETWORK_INTERFACE } from '../../api/index.ts'
-import type { NATGateway } from '../../api/index.ts'
 import { networkKeyOf } from '../../allocation/lookups.ts'
+import type { NATGateway } from '../../api/index.ts'
+import { IP_ADDRESS, keyOf, NAT_GATEWAY, NAT_TABLE, NETWORK, NETWORK_INTERFACE } from '../../api/index.ts'
+import { expectCurrent, expectNone, trailing } from '../runtime/live.ts'
 import type { Cluster } from '../view/cluster.ts'
 import { sameSpec } from '../view/differences.ts'
-import { expectCurrent, expectNone, trailing } from '../runtime/live.ts'
 
 /** Live reads under way at a time. */
 const READS_AT_ONCE = 100

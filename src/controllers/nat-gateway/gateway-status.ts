@@ -1,11 +1,11 @@
-import { keyOf, NETWORK } from '../../api/index.ts'
-import type { ConditionUpdate, NATGateway } from '../../api/index.ts'
 import type { IpPool } from '../../allocation/ip-pool.ts'
 import { networkKeyOf } from '../../allocation/lookups.ts'
-import type { Cluster } from '../view/cluster.ts'
-import type { GatewayAddress } from './gateway-addresses.ts'
-import type { Outlook } from '../view/outlook.ts'
+import type { ConditionUpdate, NATGateway } from '../../api/index.ts'
+import { keyOf, NETWORK } from '../../api/index.ts'
 import { count } from '../runtime/status.ts'
+import type { Cluster } from '../view/cluster.ts'
+import type { Outlook } from '../view/outlook.ts'
+import type { GatewayAddress } from './gateway-addresses.ts'
 
 type Status = NonNullable<NATGateway['status']>
 type Ready = Omit<ConditionUpdate, 'type' | 'status'>

@@ -1,13 +1,13 @@
-import { CORE_API, keyOf, NAT_TABLE } from '../../api/index.ts'
-import type { NATGateway, NATTable, NATTableSection, ObjectKey } from '../../api/index.ts'
 import { sameSection } from '../../allocation/address-slots.ts'
 import { natTableName } from '../../allocation/lookups.ts'
 import type { SliceAllocator } from '../../allocation/slice-allocator.ts'
-import type { Cluster } from '../view/cluster.ts'
-import type { NewObject } from '../../store/store.ts'
+import type { NATGateway, NATTable, NATTableSection, ObjectKey } from '../../api/index.ts'
+import { CORE_API, keyOf, NAT_TABLE } from '../../api/index.ts'
 import { isError } from '../../errors/errors.ts'
-import type { GatewayAddress } from './gateway-addresses.ts'
+import type { NewObject } from '../../store/store.ts'
 import { identityOf, trailing } from '../runtime/live.ts'
+import type { Cluster } from '../view/cluster.ts'
+import type { GatewayAddress } from './gateway-addresses.ts'
 
 /** Writes the NATTables of gateways: one for each public address. */
 export class GatewayTables {

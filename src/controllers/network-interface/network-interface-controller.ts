@@ -1,13 +1,13 @@
-import { conditionOf, keyOf, mergeConditions, NETWORK_INTERFACE } from '../../api/index.ts'
-import type { ConditionUpdate, NATGateway, NetworkInterface, ObjectKey } from '../../api/index.ts'
 import type { IpPool } from '../../allocation/ip-pool.ts'
 import { addressOf, networkKeyOf } from '../../allocation/lookups.ts'
+import type { ConditionUpdate, NATGateway, NetworkInterface, ObjectKey } from '../../api/index.ts'
+import { conditionOf, keyOf, mergeConditions, NETWORK_INTERFACE } from '../../api/index.ts'
 import type { Clock } from '../../time/clock.ts'
 import { timestamp } from '../../time/clock.ts'
-import type { Cluster } from '../view/cluster.ts'
-import { hasPublicAddress, judge } from '../view/eligibility.ts'
-import type { Verdict } from '../view/eligibility.ts'
 import { count, writeStatus } from '../runtime/status.ts'
+import type { Cluster } from '../view/cluster.ts'
+import type { Verdict } from '../view/eligibility.ts'
+import { hasPublicAddress, judge } from '../view/eligibility.ts'
 
 type State = NonNullable<NonNullable<NetworkInterface['status']>['state']>
 

@@ -1,3 +1,6 @@
+import { networkKeyOf } from '../../allocation/lookups.ts'
+import { idInProviderId, networkProviderId, nextNetworkId } from '../../allocation/network-ids.ts'
+import type { ConditionUpdate, NATGateway, Network, NetworkID, NetworkInterface, ObjectKey } from '../../api/index.ts'
 import {
   CORE_API,
   FINALIZERS,
@@ -10,17 +13,14 @@ import {
   NETWORK_ID,
   NETWORK_INTERFACE,
 } from '../../api/index.ts'
-import type { ConditionUpdate, NATGateway, Network, NetworkID, NetworkInterface, ObjectKey } from '../../api/index.ts'
-import { networkKeyOf } from '../../allocation/lookups.ts'
-import { idInProviderId, networkProviderId, nextNetworkId } from '../../allocation/network-ids.ts'
-import { claimRefTo } from '../view/claims.ts'
+import { isError } from '../../errors/errors.ts'
 import type { Clock } from '../../time/clock.ts'
 import { timestamp } from '../../time/clock.ts'
-import type { Cluster } from '../view/cluster.ts'
-import { isError } from '../../errors/errors.ts'
 import { addFinalizer, removeFinalizer } from '../runtime/finalizers.ts'
 import { expectNone, identityOf } from '../runtime/live.ts'
 import { listNames, writeStatus } from '../runtime/status.ts'
+import { claimRefTo } from '../view/claims.ts'
+import type { Cluster } from '../view/cluster.ts'
 
 type State = NonNullable<NonNullable<Network['status']>['state']>
 

@@ -1,10 +1,10 @@
-import { NatGwError, isError, messageOf } from '../../errors/errors.ts'
-import type { Clock } from '../../time/clock.ts'
+import { isError, messageOf, NatGwError } from '../../errors/errors.ts'
 import type { Logger } from '../../log/logger.ts'
 import { causeOf } from '../../log/logger.ts'
 import { RateLimitedLog } from '../../log/rate-limited-log.ts'
 import { FailingObjects } from '../../problems/failing-objects.ts'
 import type { ProblemSink } from '../../problems/problem-list.ts'
+import type { Clock } from '../../time/clock.ts'
 import { WorkQueue } from './work-queue.ts'
 
 /** A key that failed so often in a row has failed for some five seconds. */

@@ -1,5 +1,5 @@
-import { groupKindOf, keyOf, nameOf } from '../../api/index.ts'
 import type { GroupKind, ObjectKey, ObjectMeta, Resource } from '../../api/index.ts'
+import { groupKindOf, keyOf, nameOf } from '../../api/index.ts'
 import { NatGwError } from '../../errors/errors.ts'
 import type { DeletePreconditions, ResourceStore } from '../../store/store.ts'
 import { sameSpec } from '../view/differences.ts'

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
-import { groupKindOf, keyOf } from '../../api/index.ts'
 import type { NATGateway, Network, NetworkInterface } from '../../api/index.ts'
-import type { ResourceStore } from '../../store/store.ts'
+import { groupKindOf, keyOf } from '../../api/index.ts'
 import { isError } from '../../errors/errors.ts'
+import type { ResourceStore } from '../../store/store.ts'
 
 type WithStatus = Network | NetworkInterface | NATGateway
 

@@ -1,5 +1,5 @@
-import { KINDS, NAT_GATEWAY, NETWORK, groupKindOf, kindOfResource } from '../../api/index.ts'
 import type { ClaimRef, NATGateway, Network, ObjectKey } from '../../api/index.ts'
+import { groupKindOf, kindOfResource, KINDS, NAT_GATEWAY, NETWORK } from '../../api/index.ts'
 
 export type ClaimerKind = typeof NETWORK | typeof NAT_GATEWAY
 

@@ -1,4 +1,5 @@
-import { IP_ADDRESS, NAT_GATEWAY, NAT_TABLE, NETWORK_ID } from '../../api/index.ts'
+import type { Contender } from '../../allocation/holder.ts'
+import { comesBefore } from '../../allocation/holder.ts'
 import type {
   GroupKind,
   IPAddress,
@@ -10,8 +11,7 @@ import type {
   ObjectKey,
   ResourceOf,
 } from '../../api/index.ts'
-import { comesBefore } from '../../allocation/holder.ts'
-import type { Contender } from '../../allocation/holder.ts'
+import { IP_ADDRESS, NAT_GATEWAY, NAT_TABLE, NETWORK_ID } from '../../api/index.ts'
 import type { ResourceStore } from '../../store/store.ts'
 import { Grouping } from './grouping.ts'
 import { InterfaceIndex } from './interface-index.ts'

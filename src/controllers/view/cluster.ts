@@ -1,10 +1,10 @@
-import { keyOf } from '../../api/index.ts'
 import type { GroupKind, ObjectKey, Resource } from '../../api/index.ts'
+import { keyOf } from '../../api/index.ts'
 import type { ResourceStore } from '../../store/store.ts'
 import { ClusterView } from './cluster-view.ts'
 import { InterfaceChanges } from './interface-changes.ts'
-import { KIND_VIEWS } from './kind-views.ts'
 import type { Evaluation, KindView, Queues, Receiver } from './kind-views.ts'
+import { KIND_VIEWS } from './kind-views.ts'
 
 /** Where a change makes work. */
 export type Triggers = { [Q in keyof Queues]: (key: Queues[Q]) => void }

@@ -1,6 +1,6 @@
-import { conditionOf } from '../../api/index.ts'
-import type { NATGateway, NetworkInterface, ObjectKey, Resource } from '../../api/index.ts'
 import { networkKeyOf } from '../../allocation/lookups.ts'
+import type { NATGateway, NetworkInterface, ObjectKey, Resource } from '../../api/index.ts'
+import { conditionOf } from '../../api/index.ts'
 
 // What of a change matters to others than the object itself.
 

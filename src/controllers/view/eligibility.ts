@@ -1,6 +1,6 @@
-import { keyOf, NETWORK } from '../../api/index.ts'
-import type { IPFamily, NATGateway, NetworkInterface } from '../../api/index.ts'
 import { addressOf, networkKeyOf } from '../../allocation/lookups.ts'
+import type { IPFamily, NATGateway, NetworkInterface } from '../../api/index.ts'
+import { keyOf, NETWORK } from '../../api/index.ts'
 import type { Cluster } from './cluster.ts'
 
 /** Whether an interface can be part of its Network at all. */

@@ -1,8 +1,8 @@
-import { keyOf } from '../../api/index.ts'
-import type { NetworkInterface, ObjectKey } from '../../api/index.ts'
-import { addressContender, comesBefore } from '../../allocation/holder.ts'
 import type { Contender } from '../../allocation/holder.ts'
+import { addressContender, comesBefore } from '../../allocation/holder.ts'
 import { networkKeyOf } from '../../allocation/lookups.ts'
+import type { NetworkInterface, ObjectKey } from '../../api/index.ts'
+import { keyOf } from '../../api/index.ts'
 import { formatAddress, tryParseAddress } from '../../net/address.ts'
 
 const NONE: readonly NetworkInterface[] = []

@@ -1,6 +1,6 @@
 // For each kind: the indexes that its objects keep, and whom a change of one concerns. A kind that controllers work from
 // is added here.
-import { IP_ADDRESS, NAT_GATEWAY, NAT_TABLE, NETWORK, NETWORK_ID, NETWORK_INTERFACE, keyOf } from '../../api/index.ts'
+import { networkKeyOf } from '../../allocation/lookups.ts'
 import type {
   GroupKind,
   IPAddress,
@@ -13,9 +13,9 @@ import type {
   Resource,
   ResourceOf,
 } from '../../api/index.ts'
-import { networkKeyOf } from '../../allocation/lookups.ts'
-import { claimerKey, claimerOf } from './claims.ts'
+import { IP_ADDRESS, keyOf, NAT_GATEWAY, NAT_TABLE, NETWORK, NETWORK_ID, NETWORK_INTERFACE } from '../../api/index.ts'
 import type { Claimer } from './claims.ts'
+import { claimerKey, claimerOf } from './claims.ts'
 import type { ClusterView } from './cluster-view.ts'
 import { networksOf, sameSpec, whyNotServed } from './differences.ts'
 

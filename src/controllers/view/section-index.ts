@@ -1,5 +1,5 @@
-import { keyOf } from '../../api/index.ts'
 import type { NATTable, NATTableSection, ObjectKey } from '../../api/index.ts'
+import { keyOf } from '../../api/index.ts'
 
 /** A slice that is dealt: which gateway, which public address, which ports, to whom. */
 export interface Slice {

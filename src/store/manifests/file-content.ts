@@ -1,6 +1,6 @@
 import type { ManifestId } from '../../api/index.ts'
-import type { Turns } from '../turns.ts'
 import { idText } from '../../api/index.ts'
+import type { Turns } from '../turns.ts'
 import type { ManifestProblem } from './problem.ts'
 import type { ManifestEntry } from './read-document.ts'
 

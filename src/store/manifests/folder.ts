@@ -1,14 +1,14 @@
 import { join } from 'node:path'
 import { messageOf } from '../../errors/errors.ts'
 import { Turns } from '../turns.ts'
-import { nextContent, unreadContent } from './file-content.ts'
 import type { FileContent, FileText } from './file-content.ts'
-import type { KnownDocuments } from './read-manifest.ts'
-import { listFolder } from './list-folder.ts'
+import { nextContent, unreadContent } from './file-content.ts'
 import type { Listing } from './list-folder.ts'
+import { listFolder } from './list-folder.ts'
 import type { ManifestParser } from './parser.ts'
 import type { ManifestNote, ManifestProblem } from './problem.ts'
 import { look, readRegularFile } from './read-file.ts'
+import type { KnownDocuments } from './read-manifest.ts'
 
 /**
  * How long a file must look the same before it counts, absent ones included: editors save in several steps, and a text

@@ -1,6 +1,6 @@
 import { idOfText, manifestName } from '../../api/index.ts'
-import { ALLOW_EMPTY } from './list-folder.ts'
 import type { Hold, RemovalTimes } from './absence.ts'
+import { ALLOW_EMPTY } from './list-folder.ts'
 import type { ManifestProblem } from './problem.ts'
 
 /** Objects that a message names: there can be any number. */

@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads'
 import { NatGwError } from '../../errors/errors.ts'
-import type { Gathered } from './read-manifest.ts'
 import type { ParsePiece, ParseRequest } from './parse-worker.ts'
 import type { Unread } from './read-documents.ts'
+import type { Gathered } from './read-manifest.ts'
 
 /** No manifest takes so long, but for one that was made to. */
 const TIMEOUT_MS = 60_000

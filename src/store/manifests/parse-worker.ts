@@ -1,7 +1,7 @@
 // The thread that reads large manifests. It answers each request with the next pieces of a file.
 import { parentPort } from 'node:worker_threads'
-import { readDocuments } from './read-documents.ts'
 import type { DocumentRead, Unread } from './read-documents.ts'
+import { readDocuments } from './read-documents.ts'
 
 export type ParseRequest = { file: string; bytes: Uint8Array; known: ReadonlySet<string> } | 'more'
 

@@ -1,8 +1,8 @@
 import { messageOf } from '../../errors/errors.ts'
-import { Gathered, readManifest } from './read-manifest.ts'
-import type { KnownDocuments, ObjectOf, ParsedFile } from './read-manifest.ts'
 import { ParseThread } from './parse-thread.ts'
 import type { Unread } from './read-documents.ts'
+import type { KnownDocuments, ObjectOf, ParsedFile } from './read-manifest.ts'
+import { Gathered, readManifest } from './read-manifest.ts'
 
 /** A file of more bytes is read by another thread: so many take a few milliseconds. */
 const INLINE_BYTES = 8 * 1024

@@ -1,5 +1,5 @@
-import { idText, manifestName } from '../../api/index.ts'
 import type { Manifest, ManifestId } from '../../api/index.ts'
+import { idText, manifestName } from '../../api/index.ts'
 import type { Turns } from '../turns.ts'
 import type { FileContent } from './file-content.ts'
 import type { ManifestProblem } from './problem.ts'

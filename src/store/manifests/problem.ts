@@ -1,6 +1,6 @@
-import type { ValidationIssue } from '../../schema/issue.ts'
 import type { ErrorCode } from '../../errors/errors.ts'
 import type { Problem } from '../../problems/problem.ts'
+import type { ValidationIssue } from '../../schema/issue.ts'
 
 /** One thing that keeps a manifest, or part of it, from taking effect. */
 export interface ManifestProblem {

@@ -1,15 +1,15 @@
-import { Composer, LineCounter, Parser } from 'yaml'
 import type { Document } from 'yaml'
-import { MANIFEST_KINDS, foreignContent, listedKind, manifestName, parseResource } from '../../api/index.ts'
+import { Composer, LineCounter, Parser } from 'yaml'
 import type { Manifest, ManifestId } from '../../api/index.ts'
-import { fieldPath } from '../../schema/issue.ts'
-import { ambiguousValues } from '../../document/dialects.ts'
+import { foreignContent, listedKind, MANIFEST_KINDS, manifestName, parseResource } from '../../api/index.ts'
 import type { AmbiguousValue } from '../../document/dialects.ts'
-import { offsetOf } from '../../document/positions.ts'
+import { ambiguousValues } from '../../document/dialects.ts'
 import type { Path } from '../../document/positions.ts'
+import { offsetOf } from '../../document/positions.ts'
 import { messageOf } from '../../errors/errors.ts'
-import { problemOf } from './problem.ts'
+import { fieldPath } from '../../schema/issue.ts'
 import type { ManifestProblem } from './problem.ts'
+import { problemOf } from './problem.ts'
 
 /** One object of a file, as far as it could be read. */
 export interface ManifestEntry {

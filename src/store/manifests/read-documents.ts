@@ -3,8 +3,8 @@ import { OUR_GROUPS } from '../../api/index.ts'
 import { decodeText } from '../../document/encoding.ts'
 import { messageOf } from '../../errors/errors.ts'
 import type { ManifestProblem } from './problem.ts'
-import { NotYaml, readDocument } from './read-document.ts'
 import type { DocumentContent } from './read-document.ts'
+import { NotYaml, readDocument } from './read-document.ts'
 import { splitDocuments } from './split.ts'
 
 /** A document of a file. */

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs'
-import { lstat, open, stat } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
+import { lstat, open, stat } from 'node:fs/promises'
 import { messageOf } from '../../errors/errors.ts'
 
 /** What there is at a path: a file with a text that is another one whenever the file is. */

@@ -2,8 +2,8 @@ import type { Manifest, ManifestId } from '../../api/index.ts'
 import { adopt } from '../adopt.ts'
 import type { FileText } from './file-content.ts'
 import type { ManifestEntry } from './read-document.ts'
-import { readDocuments } from './read-documents.ts'
 import type { DocumentRead } from './read-documents.ts'
+import { readDocuments } from './read-documents.ts'
 
 /** What a document said when it was last read. */
 export interface KnownDocument {

@@ -1,11 +1,11 @@
-import { KINDS, MANIFEST_KINDS, groupKindOf, idOfText, idText, immutableIssues, keyOf } from '../../api/index.ts'
 import type { Manifest, ManifestId, ManifestKind, ResourceOf } from '../../api/index.ts'
-import { NatGwError, messageOf } from '../../errors/errors.ts'
+import { groupKindOf, idOfText, idText, immutableIssues, keyOf, KINDS, MANIFEST_KINDS } from '../../api/index.ts'
+import { messageOf, NatGwError } from '../../errors/errors.ts'
 import type { ResourceStore } from '../store.ts'
 import type { Turns } from '../turns.ts'
 import type { Plan, WantedObject } from './plan.ts'
-import { problemOf } from './problem.ts'
 import type { ManifestProblem } from './problem.ts'
+import { problemOf } from './problem.ts'
 
 /** How often a write is tried when controllers write the same object at the same moment. */
 const ATTEMPTS = 5

@@ -1,5 +1,5 @@
-import { MANIFEST_KINDS, groupKindOf, idOfText, idText, keyOf, nameOf } from '../../api/index.ts'
 import type { ManifestKind, ResourceOf } from '../../api/index.ts'
+import { groupKindOf, idOfText, idText, keyOf, MANIFEST_KINDS, nameOf } from '../../api/index.ts'
 import type { ResourceStore, WatchEvent } from '../store.ts'
 import type { ManifestProblem } from './problem.ts'
 

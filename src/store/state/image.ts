@@ -1,18 +1,18 @@
+import type { GroupKind, ObjectKey, Resource } from '../../api/index.ts'
 import {
+  groupKindOf,
   IP_ADDRESS,
+  keyOf,
   NAT_GATEWAY,
   NAT_TABLE,
   NETWORK,
   NETWORK_ID,
   NETWORK_INTERFACE,
-  groupKindOf,
-  keyOf,
 } from '../../api/index.ts'
-import type { GroupKind, ObjectKey, Resource } from '../../api/index.ts'
 import { NatGwError } from '../../errors/errors.ts'
 import { adopt } from '../adopt.ts'
 import type { WatchEvent } from '../store.ts'
-import { FORMAT_VERSION, FIRST_RECORD, decodeHeader, decodeMarks, decodeRecord } from './format.ts'
+import { decodeHeader, decodeMarks, decodeRecord, FIRST_RECORD, FORMAT_VERSION } from './format.ts'
 
 /** From which length on a record of an image ends. */
 const RECORD_CHARACTERS = 256 * 1024

@@ -1,19 +1,19 @@
 import { dirname } from 'node:path'
 import type { Resource } from '../../api/index.ts'
-import { NatGwError, messageOf } from '../../errors/errors.ts'
+import { messageOf, NatGwError } from '../../errors/errors.ts'
 import type { WatchEvent } from '../store.ts'
 import type { Disk, DiskFile } from './disk.ts'
 import {
-  FIRST_RECORD,
-  FORMAT_VERSION,
-  RECORD_HEADER_BYTES,
   encodeHeader,
   encodeMark,
   encodeRecord,
+  FIRST_RECORD,
+  FORMAT_VERSION,
   markOffset,
+  RECORD_HEADER_BYTES,
 } from './format.ts'
-import { applyChanges, contentOf, readState, recordsOf } from './image.ts'
 import type { Image } from './image.ts'
+import { applyChanges, contentOf, readState, recordsOf } from './image.ts'
 
 /** Least room for records that is reserved beyond those of a new file. */
 const LEAST_ROOM_BYTES = 1024 * 1024

@@ -1,11 +1,11 @@
 // Established flows: packets a second beside the other routers, interleaved.
 import type { Bench, Case, Scale } from '../bench.ts'
-import { hostsOf } from '../flows.ts'
 import type { FlowPlan } from '../flows.ts'
-import { withRigs } from '../rig.ts'
+import { hostsOf } from '../flows.ts'
 import type { Kind, Rig } from '../rig.ts'
-import { ratios, row } from '../rows.ts'
+import { withRigs } from '../rig.ts'
 import type { Row, Target } from '../rows.ts'
+import { ratios, row } from '../rows.ts'
 import { TARGETS } from '../targets.ts'
 import type { Direction, Flow } from '../traffic.ts'
 

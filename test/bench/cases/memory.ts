@@ -1,8 +1,8 @@
 // Bytes in the kernel for a session and for an interface.
-import { activeSlices } from '../../../src/kernel/readers.ts'
-import type { PinnedDataplane } from '../../../src/kernel/pinned-maps.ts'
-import type { Case } from '../bench.ts'
 import { SlotConstants, slotGroupLayout } from '../../../src/dataplane/generated/layouts.ts'
+import type { PinnedDataplane } from '../../../src/kernel/pinned-maps.ts'
+import { activeSlices } from '../../../src/kernel/readers.ts'
+import type { Case } from '../bench.ts'
 import { mapMemory } from '../kernel-memory.ts'
 import { withRigs } from '../rig.ts'
 import { row } from '../rows.ts'

@@ -1,12 +1,12 @@
 // Other mixtures of established traffic: TCP, few and many interfaces, a flood beside it, half load.
 import type { Bench, Case } from '../bench.ts'
-import { timeQuantile } from '../flows.ts'
 import type { FlowPlan } from '../flows.ts'
+import { timeQuantile } from '../flows.ts'
 import { removeFlows } from '../remove-flows.ts'
-import { withRigs } from '../rig.ts'
 import type { Kind, Rig } from '../rig.ts'
-import { ratios, row } from '../rows.ts'
+import { withRigs } from '../rig.ts'
 import type { Row } from '../rows.ts'
+import { ratios, row } from '../rows.ts'
 
 const HOSTS = 1000
 const KINDS: readonly Kind[] = ['natgw', 'nft', 'forward']

@@ -5,10 +5,10 @@ import type { Bench, Case } from '../bench.ts'
 import { DirectCalls } from '../direct.ts'
 import { FLOWS_PER_HOST } from '../flows.ts'
 import { removeFlows } from '../remove-flows.ts'
-import { withRigs } from '../rig.ts'
 import type { Rig } from '../rig.ts'
-import { ratios, row } from '../rows.ts'
+import { withRigs } from '../rig.ts'
 import type { Row } from '../rows.ts'
+import { ratios, row } from '../rows.ts'
 import { TARGETS } from '../targets.ts'
 
 const HOSTS = 128

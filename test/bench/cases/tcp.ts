@@ -3,10 +3,10 @@ import { Lab } from '../../../scripts/lab/lab.ts'
 import { startWebServer } from '../../../scripts/lab/servers.ts'
 import { WEB_ADDRESS } from '../../../scripts/lab/topology.ts'
 import type { Bench, Case } from '../bench.ts'
-import { prepareRoutes, startRouter } from '../router.ts'
 import type { Kind, Router } from '../router.ts'
-import { ratios, row } from '../rows.ts'
+import { prepareRoutes, startRouter } from '../router.ts'
 import type { Row } from '../rows.ts'
+import { ratios, row } from '../rows.ts'
 
 interface Setting {
   name: string

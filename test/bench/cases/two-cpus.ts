@@ -1,10 +1,10 @@
 // Two generators, two queues, two CPUs. Rates of a virtual machine's CPUs together vary: compare with the rows beside.
 import { cpus } from 'node:os'
 import type { Bench, Case } from '../bench.ts'
-import { withRigs } from '../rig.ts'
 import type { Kind, Rig } from '../rig.ts'
-import { ratios, row } from '../rows.ts'
+import { withRigs } from '../rig.ts'
 import type { Row } from '../rows.ts'
+import { ratios, row } from '../rows.ts'
 
 const KINDS: readonly Kind[] = ['natgw', 'nft', 'forward']
 const CPUS = [0, 1]

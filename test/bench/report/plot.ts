@@ -1,7 +1,7 @@
 // Bars of packets per second, as SVG. Vega lays out labels and legend, so that none of them is cut off.
 import { parse, View } from 'vega'
-import { compile } from 'vega-lite'
 import type { TopLevelSpec } from 'vega-lite'
+import { compile } from 'vega-lite'
 import type { Row } from '../rows.ts'
 
 /** Pixels a bar takes, from one to the next. */

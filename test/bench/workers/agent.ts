@@ -1,12 +1,12 @@
 // An agent on existing objects, in the network namespace of its process. Prints one line of JSON.
 // Arguments: gateway.yaml, number of interfaces, number of changes.
-import { NAT_TABLE } from '../../../src/api/index.ts'
 import { setImmediate as turn } from 'node:timers/promises'
 import { pino } from 'pino'
 import { Agent } from '../../../src/agent/agent.ts'
+import { NAT_TABLE } from '../../../src/api/index.ts'
 import { loadConfig } from '../../../src/config/load.ts'
+import { bindingCodec, BindingKind } from '../../../src/dataplane/generated/layouts.ts'
 import { openPinnedDataplane } from '../../../src/kernel/pinned-maps.ts'
-import { BindingKind, bindingCodec } from '../../../src/dataplane/generated/layouts.ts'
 import { activeSlices } from '../../../src/kernel/readers.ts'
 import { ProblemList } from '../../../src/problems/problem-list.ts'
 import { MemoryStore } from '../../../src/store/memory.ts'

@@ -1,11 +1,11 @@
 // Controllers on a store of interfaces without slices, in a process of its own so that its memory can be measured. Prints one
 // line of JSON. Argument: number of interfaces.
-import { plainAllocation } from '../../support/plain-allocation.ts'
 import { IpPool } from '../../../src/allocation/ip-pool.ts'
-import { NAT_TABLE, NETWORKING_API } from '../../../src/api/index.ts'
 import type { NATGateway } from '../../../src/api/index.ts'
+import { NAT_TABLE, NETWORKING_API } from '../../../src/api/index.ts'
 import { startControllers } from '../../../src/controllers/manager.ts'
 import { MemoryStore } from '../../../src/store/memory.ts'
+import { plainAllocation } from '../../support/plain-allocation.ts'
 import { network } from '../../unit/desired/world.ts'
 import { interfaces, NETWORK } from '../world.ts'
 

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { openDataplane, unloadDataplane } from '../../../src/kernel/loader.ts'
 import type { Dataplane, DataplaneLimits } from '../../../src/kernel/loader.ts'
+import { openDataplane, unloadDataplane } from '../../../src/kernel/loader.ts'
 import { isPinned } from '../../../src/kernel/pins.ts'
 import { ifIndex } from '../../../src/native/load-native.ts'
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { DesiredInterface, DesiredState } from '../../../src/dataplane/desired-state.ts'
-import { offsetAddress, parseAddress } from '../../../src/net/address.ts'
 import { DataplaneSync } from '../../../src/kernel/sync.ts'
+import { offsetAddress, parseAddress } from '../../../src/net/address.ts'
 import { addressOf, PUBLIC, REACHABLE, stateOf } from '../../unit/dataplane/states.ts'
 import { TestInstance } from './plane.ts'
 

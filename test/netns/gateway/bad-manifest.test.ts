@@ -1,10 +1,10 @@
-import { isOfKind, NETWORK } from '../../../src/api/index.ts'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
+import { isOfKind, NETWORK } from '../../../src/api/index.ts'
 import { readStateFile } from '../../../src/store/read-state.ts'
-import { readProblems, useGateway, type GatewayLab } from '../../support/gateway-lab.ts'
+import { type GatewayLab, readProblems, useGateway } from '../../support/gateway-lab.ts'
 import {
   Client,
   DNS_ADDRESS,

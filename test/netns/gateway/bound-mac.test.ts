@@ -1,7 +1,7 @@
 // Two machines behind one bridge, which is the private device: the second takes the address of the first.
 import { expect, test } from 'vitest'
-import { useGateway, type GatewayLab } from '../../support/gateway-lab.ts'
-import { interfaceManifest, WEB_ADDRESS, waitUntil, writeManifest } from '../../support/netns.ts'
+import { type GatewayLab, useGateway } from '../../support/gateway-lab.ts'
+import { interfaceManifest, waitUntil, WEB_ADDRESS, writeManifest } from '../../support/netns.ts'
 
 async function onOneBridge({ lab }: GatewayLab): Promise<void> {
   await lab.gateway.ip(

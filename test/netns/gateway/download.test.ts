@@ -5,13 +5,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { isWithin, useGateway } from '../../support/gateway-lab.ts'
 import {
+  type Answer,
   ask,
   Client,
   DNS_ADDRESS,
   startEchoServer,
   startWebServer,
   WEB_ADDRESS,
-  type Answer,
 } from '../../support/netns.ts'
 
 const ECHO = { address: DNS_ADDRESS, port: 7 }

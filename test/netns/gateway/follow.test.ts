@@ -2,17 +2,17 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { instanceFolder, openLink, pinnedLinks } from '../../../src/kernel/pins.ts'
 import { BpfMap } from '../../../src/native/load-native.ts'
-import { useGateway, type GatewayLab } from '../../support/gateway-lab.ts'
+import { type GatewayLab, useGateway } from '../../support/gateway-lab.ts'
 import {
   ask,
   Client,
   DNS_ADDRESS,
   GATEWAY_UPLINK,
   INTERNET_ROUTER,
+  type Machine,
   PUBLIC_PREFIX,
   startEchoServer,
   waitUntil,
-  type Machine,
 } from '../../support/netns.ts'
 
 const ECHO = { protocol: 'tcp', address: DNS_ADDRESS, port: 7 } as const

@@ -1,8 +1,8 @@
-import { NETWORK_INTERFACE } from '../../../src/api/index.ts'
 import { createHash, randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { NETWORK_INTERFACE } from '../../../src/api/index.ts'
 import { GatewayLab, isWithin, readProblems, useGateway } from '../../support/gateway-lab.ts'
 import {
   ask,
@@ -11,11 +11,11 @@ import {
   GATEWAY_INSIDE,
   GATEWAY_UPLINK,
   INTERNET_ROUTER,
+  type Namespace,
   startEchoServer,
   startWebServer,
   waitUntil,
   WEB_ADDRESS,
-  type Namespace,
 } from '../../support/netns.ts'
 
 const SSH = 22

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { Natgw, NATGW } from '../../../scripts/lab/natgw.ts'
+import { NATGW, Natgw } from '../../../scripts/lab/natgw.ts'
 import { instanceFolder } from '../../../src/kernel/pins.ts'
 import {
   ask,
@@ -10,11 +10,11 @@ import {
   GATEWAY_INSIDE,
   GATEWAY_UPLINK,
   INTERNET_ROUTER,
+  type Namespace,
   run,
   startEchoServer,
   useLab,
   WEB_ADDRESS,
-  type Namespace,
 } from '../../support/netns.ts'
 
 const lab = useLab()

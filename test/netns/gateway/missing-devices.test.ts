@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { readProblems, useGateway } from '../../support/gateway-lab.ts'
-import { INTERNET_ROUTER, WEB_ADDRESS, waitUntil } from '../../support/netns.ts'
+import { INTERNET_ROUTER, waitUntil, WEB_ADDRESS } from '../../support/netns.ts'
 
 const gateway = useGateway()
 const config = () => gateway().files.config

@@ -1,5 +1,5 @@
 import type { Namespace, Service } from '../../support/netns.ts'
-import { icmpEcho, ipv4, raw, tcp, TCP, udp } from '../../support/packet.ts'
+import { icmpEcho, ipv4, raw, TCP, tcp, udp } from '../../support/packet.ts'
 
 // Node has no raw sockets; perl is part of every Debian. One packet in hexadecimal each argument behind the pause.
 const SEND = `

@@ -1,11 +1,11 @@
-import { NAT_TABLE } from '../../../src/api/index.ts'
 import { createHash, randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { NATGW } from '../../../scripts/lab/natgw.ts'
-import { useGateway, type SliceRow } from '../../support/gateway-lab.ts'
+import { NAT_TABLE } from '../../../src/api/index.ts'
+import { type SliceRow, useGateway } from '../../support/gateway-lab.ts'
 import { Client, DNS_ADDRESS, startEchoServer, startWebServer, WEB_ADDRESS } from '../../support/netns.ts'
 
 const FILE = randomBytes(24 << 20)

@@ -1,13 +1,13 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { NATGW } from '../../../scripts/lab/natgw.ts'
-import { JSON_SCHEMAS } from '../../../src/cli/json-schemas.ts'
-import type { SessionView } from '../../../src/cli/session-view.ts'
 import {
   gatewayManifest,
   interfaceManifest,
   networkManifest,
   writeManifest,
 } from '../../../scripts/lab/gateway-files.ts'
+import { NATGW } from '../../../scripts/lab/natgw.ts'
+import { JSON_SCHEMAS } from '../../../src/cli/json-schemas.ts'
+import type { SessionView } from '../../../src/cli/session-view.ts'
 import { GatewayLab, useGateway } from '../../support/gateway-lab.ts'
 import { mismatches } from '../../support/json-schema.ts'
 import { waitUntil } from '../../support/netns.ts'

@@ -1,9 +1,9 @@
-import { NAT_GATEWAY } from '../../../src/api/index.ts'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { GATEWAY_UPLINK, INTERNET_ROUTER, PUBLIC_PREFIX, WEB_ADDRESS } from '../../support/netns.ts'
+import { NAT_GATEWAY } from '../../../src/api/index.ts'
 import { GatewayLab, readProblems, useGateway } from '../../support/gateway-lab.ts'
+import { GATEWAY_UPLINK, INTERNET_ROUTER, PUBLIC_PREFIX, WEB_ADDRESS } from '../../support/netns.ts'
 
 const check = ({ natgw, files }: GatewayLab) => natgw.attempt('status', '--check', '--config', files.config)
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import type { GatewayConfig } from '../../../src/config/config.ts'
 import { readProblems, useGateway } from '../../support/gateway-lab.ts'
-import { GATEWAY_INSIDE, WEB_ADDRESS, type Namespace } from '../../support/netns.ts'
+import { GATEWAY_INSIDE, type Namespace, WEB_ADDRESS } from '../../support/netns.ts'
 
 const read = (page: string) => readFileSync(new URL(`../../../docs/${page}`, import.meta.url), 'utf8')
 const section = read('topologies.md').split('## Machines on a Linux bridge')[1] ?? ''

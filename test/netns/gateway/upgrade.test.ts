@@ -5,8 +5,8 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { Natgw } from '../../../scripts/lab/natgw.ts'
 import { useGateway } from '../../support/gateway-lab.ts'
 import { Client, DNS_ADDRESS, startEchoServer, startWebServer, WEB_ADDRESS } from '../../support/netns.ts'
-import { Variant } from '../../support/variant.ts'
 import type { Edit } from '../../support/variant.ts'
+import { Variant } from '../../support/variant.ts'
 
 const FLOWS_EACH = 5_000
 const FILE = randomBytes(60 << 20)

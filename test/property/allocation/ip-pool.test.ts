@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { IpPool } from '../../../src/allocation/ip-pool.ts'
 import { FIRST_NETWORK_ID, LAST_NETWORK_ID, nextNetworkId } from '../../../src/allocation/network-ids.ts'
-import { formatCidr, parseCidr, prefixOf } from '../../../src/net/cidr.ts'
 import { formatAddress, ipv4Address } from '../../../src/net/address.ts'
+import { formatCidr, parseCidr, prefixOf } from '../../../src/net/cidr.ts'
 
 // A corner of 64 addresses, so that prefixes and holes overlap often.
 const cidr = fc

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { SliceAddress } from '../../../src/allocation/address-slots.ts'
-import { allocateSlices } from '../../../src/allocation/port-slices.ts'
-import { plainAllocation } from '../../support/plain-allocation.ts'
 import type { ExistingTable } from '../../../src/allocation/port-slices.ts'
+import { allocateSlices } from '../../../src/allocation/port-slices.ts'
 import type { SliceAllocator } from '../../../src/allocation/slice-allocator.ts'
 import type { SliceOwner } from '../../../src/allocation/slice-owner.ts'
+import { plainAllocation } from '../../support/plain-allocation.ts'
 
 const RANGES = [
   { first: 1024, last: 65535 },

@@ -1,12 +1,3 @@
-import {
-  IP_ADDRESS,
-  isOfKind,
-  NAT_GATEWAY,
-  NAT_TABLE,
-  NETWORK,
-  NETWORK_ID,
-  NETWORK_INTERFACE,
-} from '../../../src/api/index.ts'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type {
@@ -17,6 +8,15 @@ import type {
   Network,
   NetworkInterface,
   Resource,
+} from '../../../src/api/index.ts'
+import {
+  IP_ADDRESS,
+  isOfKind,
+  NAT_GATEWAY,
+  NAT_TABLE,
+  NETWORK,
+  NETWORK_ID,
+  NETWORK_INTERFACE,
 } from '../../../src/api/index.ts'
 import { MemoryStore } from '../../../src/store/memory.ts'
 import { Lab, natGateway, network, networkInterface, prefix } from '../../unit/controllers/support.ts'

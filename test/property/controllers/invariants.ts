@@ -1,4 +1,9 @@
 import { expect } from 'vitest'
+import type { PoolPrefix } from '../../../src/allocation/ip-pool.ts'
+import { IpPool } from '../../../src/allocation/ip-pool.ts'
+import { networkIdOf, networkKeyOf } from '../../../src/allocation/lookups.ts'
+import { sliceCapacity, sliceIndexOf } from '../../../src/allocation/port-range.ts'
+import type { NATGateway, NetworkInterface } from '../../../src/api/index.ts'
 import {
   IP_ADDRESS,
   keyOf,
@@ -8,11 +13,6 @@ import {
   NETWORK_ID,
   NETWORK_INTERFACE,
 } from '../../../src/api/index.ts'
-import type { NATGateway, NetworkInterface } from '../../../src/api/index.ts'
-import { IpPool } from '../../../src/allocation/ip-pool.ts'
-import type { PoolPrefix } from '../../../src/allocation/ip-pool.ts'
-import { networkIdOf, networkKeyOf } from '../../../src/allocation/lookups.ts'
-import { sliceCapacity, sliceIndexOf } from '../../../src/allocation/port-range.ts'
 import type { ResourceStore } from '../../../src/store/store.ts'
 
 /** Where an interface's slice is, and all that may force it to move. */

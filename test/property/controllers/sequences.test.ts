@@ -1,7 +1,7 @@
-import type { NATGateway, NetworkInterface } from '../../../src/api/index.ts'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { IpPool } from '../../../src/allocation/ip-pool.ts'
+import type { NATGateway, NetworkInterface } from '../../../src/api/index.ts'
 import {
   IP_ADDRESS,
   keyOf,
@@ -14,6 +14,7 @@ import {
 import { MemoryStore } from '../../../src/store/memory.ts'
 import { LaggingStore } from '../../support/lagging-store.ts'
 import { Lab, natGateway, network, networkInterface, prefix } from '../../unit/controllers/support.ts'
+import type { Place } from './invariants.ts'
 import {
   expectAddressesRight,
   expectGatewaysRight,
@@ -22,7 +23,6 @@ import {
   placesOf,
   wants,
 } from './invariants.ts'
-import type { Place } from './invariants.ts'
 
 const KINDS = [NETWORK, NETWORK_INTERFACE, NAT_GATEWAY, NETWORK_ID, IP_ADDRESS, NAT_TABLE] as const
 const NETWORKS = ['n0', 'n1', 'n2']

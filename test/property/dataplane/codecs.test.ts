@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decodeOne, encodeMany, encodeOne } from '../../../src/dataplane/codec.ts'
 import type { Codec } from '../../../src/dataplane/codec.ts'
+import { decodeOne, encodeMany, encodeOne } from '../../../src/dataplane/codec.ts'
 import * as layouts from '../../../src/dataplane/generated/layouts.ts'
 import { Table } from '../../../src/dataplane/image.ts'
 

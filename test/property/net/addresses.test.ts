@@ -1,5 +1,5 @@
-import fc from 'fast-check'
 import { isIPv4, isIPv6 } from 'node:net'
+import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import * as net from '../../../src/net/address.ts'
 import {

@@ -1,9 +1,9 @@
-import { NETWORK, idText } from '../../../src/api/index.ts'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import { idText, NETWORK } from '../../../src/api/index.ts'
 import { REMOVAL_TIMES } from '../../../src/store/manifests/absence.ts'
-import { FollowedWorld, LONG_MS } from './followed-world.ts'
 import type { Text } from './followed-world.ts'
+import { FollowedWorld, LONG_MS } from './followed-world.ts'
 
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'f', 'g']
 const FILES: Record<string, Text> = { 'x.yaml': ['a', 'b', 'c'], 'y.yaml': ['d', 'e'], 'z.yaml': ['f', 'g'] }

@@ -1,7 +1,7 @@
-import { NETWORK } from '../../../src/api/index.ts'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import type { Resource } from '../../../src/api/index.ts'
+import { NETWORK } from '../../../src/api/index.ts'
 import { MemoryStore } from '../../../src/store/memory.ts'
 import { StateFile } from '../../../src/store/state/state-file.ts'
 import { CrashingDisk } from '../../unit/store/crashing-disk.ts'

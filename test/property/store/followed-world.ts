@@ -1,10 +1,10 @@
 // A folder of manifests and the objects it describes, followed as the product does but for the files, on a clock of its own.
-import { NETWORK } from '../../../src/api/index.ts'
 import type { Manifest } from '../../../src/api/index.ts'
-import { AbsenceJudge, REMOVAL_TIMES } from '../../../src/store/manifests/absence.ts'
+import { NETWORK } from '../../../src/api/index.ts'
 import type { Hold } from '../../../src/store/manifests/absence.ts'
-import { nextContent } from '../../../src/store/manifests/file-content.ts'
+import { AbsenceJudge, REMOVAL_TIMES } from '../../../src/store/manifests/absence.ts'
 import type { FileContent, FileText } from '../../../src/store/manifests/file-content.ts'
+import { nextContent } from '../../../src/store/manifests/file-content.ts'
 import { planOf } from '../../../src/store/manifests/plan.ts'
 import { Turns } from '../../../src/store/turns.ts'
 

@@ -1,8 +1,8 @@
-import type { Network } from '../../../src/api/index.ts'
 import { expect } from 'vitest'
+import type { Network } from '../../../src/api/index.ts'
 import { keyOf, NETWORK } from '../../../src/api/index.ts'
-import { FINALIZER, labelled, turn, withFinalizers } from './subject.ts'
 import type { ConformanceTest } from './subject.ts'
+import { FINALIZER, labelled, turn, withFinalizers } from './subject.ts'
 
 const OTHER_FINALIZER = 'natgw.dev/other'
 

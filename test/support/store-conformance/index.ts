@@ -1,8 +1,8 @@
 import { describe, it } from 'vitest'
 import { deletionTests } from './deletion.ts'
 import { readTests } from './reads.ts'
-import { Subject } from './subject.ts'
 import type { ConformanceTest, OpenBackend } from './subject.ts'
+import { Subject } from './subject.ts'
 import { watchTests } from './watches.ts'
 import { writeTests } from './writes.ts'
 

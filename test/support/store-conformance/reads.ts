@@ -1,8 +1,8 @@
 import { expect } from 'vitest'
-import { keyOf, NETWORK, NETWORK_ID } from '../../../src/api/index.ts'
 import type { Network, NetworkID } from '../../../src/api/index.ts'
-import { FINALIZER, eventually, labelled, peered, withFinalizers } from './subject.ts'
+import { keyOf, NETWORK, NETWORK_ID } from '../../../src/api/index.ts'
 import type { ConformanceTest } from './subject.ts'
+import { eventually, FINALIZER, labelled, peered, withFinalizers } from './subject.ts'
 
 /** Read-your-writes, live reads, what a new store shows, what is handed out. */
 export const readTests: ConformanceTest[] = [

@@ -1,6 +1,6 @@
 import { vi } from 'vitest'
-import { CORE_API, keyOf, NETWORK, NETWORKING_API } from '../../../src/api/index.ts'
 import type { Network, NetworkID, Resource } from '../../../src/api/index.ts'
+import { CORE_API, keyOf, NETWORK, NETWORKING_API } from '../../../src/api/index.ts'
 import type { NewObject, ResourceStore, WatchEvent } from '../../../src/store/store.ts'
 
 /** Where objects are kept, apart from the stores through which they are seen. */

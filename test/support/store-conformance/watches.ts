@@ -1,8 +1,8 @@
 import { expect } from 'vitest'
-import { keyOf, NETWORK, NETWORK_ID } from '../../../src/api/index.ts'
 import type { Network, NetworkID } from '../../../src/api/index.ts'
-import { FINALIZER, eventually, labelled, turn, withFinalizers } from './subject.ts'
+import { keyOf, NETWORK, NETWORK_ID } from '../../../src/api/index.ts'
 import type { ConformanceTest, Subject } from './subject.ts'
+import { eventually, FINALIZER, labelled, turn, withFinalizers } from './subject.ts'
 
 const labelOf = (object: Network | undefined): number => Number(object?.metadata.labels?.label)
 

@@ -1,8 +1,8 @@
-import type { Network, NetworkID } from '../../../src/api/index.ts'
 import { expect } from 'vitest'
+import type { Network, NetworkID } from '../../../src/api/index.ts'
 import { keyOf, NETWORK, NETWORK_ID } from '../../../src/api/index.ts'
-import { labelled, peered } from './subject.ts'
 import type { ConformanceTest } from './subject.ts'
+import { labelled, peered } from './subject.ts'
 
 /** Identity, conflicts, spec apart from status. */
 export const writeTests: ConformanceTest[] = [

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import type { BoundDevice } from '../../../src/desired/device-binding.ts'
 import type { DeviceFacts } from '../../../src/agent/device-problems.ts'
 import { deviceProblems, untranslated } from '../../../src/agent/device-problems.ts'
+import type { BoundDevice } from '../../../src/desired/device-binding.ts'
 import { NatGwError } from '../../../src/errors/errors.ts'
 import { link } from '../desired/world.ts'
 

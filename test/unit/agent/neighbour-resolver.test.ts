@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { NatGwError } from '../../../src/errors/errors.ts'
-import { neighbourKey } from '../../../src/host/network-objects.ts'
-import type { Neighbour, NeighbourKey } from '../../../src/host/network-objects.ts'
-import { NEIGHBOUR_PROTOCOL } from '../../../src/host/neighbours.ts'
 import { NeighbourResolver } from '../../../src/agent/neighbour-resolver.ts'
+import { NatGwError } from '../../../src/errors/errors.ts'
+import { NEIGHBOUR_PROTOCOL } from '../../../src/host/neighbours.ts'
+import type { Neighbour, NeighbourKey } from '../../../src/host/network-objects.ts'
+import { neighbourKey } from '../../../src/host/network-objects.ts'
 import { formatAddress, offsetAddress, parseAddress } from '../../../src/net/address.ts'
-import { PRIVATE_A, UPLINK, neighbour } from '../desired/world.ts'
+import { neighbour, PRIVATE_A, UPLINK } from '../desired/world.ts'
 
 const VM = neighbourKey(PRIVATE_A, parseAddress('10.0.0.1'))
 const GATEWAY = neighbourKey(UPLINK, parseAddress('192.0.2.254'))

@@ -1,12 +1,12 @@
-import { NETWORK_INTERFACE } from '../../../src/api/index.ts'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { Condition, NetworkInterface } from '../../../src/api/index.ts'
-import type { ProgrammedState } from '../../../src/desired/record.ts'
 import { StatusWriter } from '../../../src/agent/status-writer.ts'
+import type { Condition, NetworkInterface } from '../../../src/api/index.ts'
+import { NETWORK_INTERFACE } from '../../../src/api/index.ts'
+import type { ProgrammedState } from '../../../src/desired/record.ts'
 import { NatGwError } from '../../../src/errors/errors.ts'
 import { ProblemList } from '../../../src/problems/problem-list.ts'
-import { systemClock } from '../../../src/time/clock.ts'
 import { MemoryStore } from '../../../src/store/memory.ts'
+import { systemClock } from '../../../src/time/clock.ts'
 import { networkInterface } from '../desired/world.ts'
 
 const GOOD: ProgrammedState = { status: 'True', reason: 'Programmed', message: 'translated' }

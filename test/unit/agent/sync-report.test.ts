@@ -1,22 +1,22 @@
 import { describe, expect, test } from 'vitest'
-import type { Binding } from '../../../src/dataplane/generated/layouts.ts'
-import { DesiredModel } from '../../../src/desired/desired-model.ts'
 import { SyncReport } from '../../../src/agent/sync-report.ts'
-import { NO_SINK, ProblemList } from '../../../src/problems/problem-list.ts'
-import { RateLimitedLog } from '../../../src/log/rate-limited-log.ts'
-import { SyncFailure } from '../../../src/dataplane/sync-failure.ts'
+import type { Binding } from '../../../src/dataplane/generated/layouts.ts'
 import type { Affected } from '../../../src/dataplane/sync-failure.ts'
+import { SyncFailure } from '../../../src/dataplane/sync-failure.ts'
+import { DesiredModel } from '../../../src/desired/desired-model.ts'
+import { RateLimitedLog } from '../../../src/log/rate-limited-log.ts'
 import { parseAddress } from '../../../src/net/address.ts'
+import { NO_SINK, ProblemList } from '../../../src/problems/problem-list.ts'
 import {
-  TWO_DEVICES,
-  PRIVATE_A,
-  PRIVATE_B,
   event,
   host,
   natTable,
   network,
   networkId,
   networkInterface,
+  PRIVATE_A,
+  PRIVATE_B,
+  TWO_DEVICES,
 } from '../desired/world.ts'
 
 const NOTHING = { written: {}, flushedMappings: 0, addedSlotBlocks: 0 }

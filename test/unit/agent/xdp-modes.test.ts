@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { deafTargets, modeProblems, RedirectTargets } from '../../../src/agent/xdp-modes.ts'
 import type { BoundDevice } from '../../../src/desired/device-binding.ts'
-import { RedirectTargets, deafTargets, modeProblems } from '../../../src/agent/xdp-modes.ts'
 import { link } from '../desired/world.ts'
 
 const UPLINK: BoundDevice = { device: 'up0', role: 'uplink', link: link(2, 'up0') }

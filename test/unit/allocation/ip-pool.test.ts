@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { IpPool } from '../../../src/allocation/ip-pool.ts'
 import type { PoolPrefix } from '../../../src/allocation/ip-pool.ts'
+import { IpPool } from '../../../src/allocation/ip-pool.ts'
 import { parseCidr } from '../../../src/net/cidr.ts'
 
 const all = { first: 1024, last: 65535 }

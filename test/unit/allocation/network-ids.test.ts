@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import type { Network } from '../../../src/api/index.ts'
-import { NETWORKING_API } from '../../../src/api/index.ts'
 import {
   FIRST_NETWORK_ID,
-  LAST_NETWORK_ID,
   idInProviderId,
+  LAST_NETWORK_ID,
   networkProviderId,
   nextNetworkId,
 } from '../../../src/allocation/network-ids.ts'
+import type { Network } from '../../../src/api/index.ts'
+import { NETWORKING_API } from '../../../src/api/index.ts'
 
 describe('network IDs', () => {
   it('are the same for the same seed, and the next one up when that is taken', () => {

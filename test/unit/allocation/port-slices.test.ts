@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import type { NATTableSection } from '../../../src/api/index.ts'
 import { sliceAt, sliceCapacity, sliceIndexOf } from '../../../src/allocation/port-range.ts'
-import { plainAllocation } from '../../support/plain-allocation.ts'
 import type { ExistingTable } from '../../../src/allocation/port-slices.ts'
 import type { SliceOwner } from '../../../src/allocation/slice-owner.ts'
+import type { NATTableSection } from '../../../src/api/index.ts'
+import { plainAllocation } from '../../support/plain-allocation.ts'
 
 const ports = { first: 1024, last: 65535 }
 const owner = (name: string, createdAt = 0): SliceOwner => ({ uid: `uid-${name}`, name, ip: '10.0.0.1', createdAt })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { mergeConditions } from '../../../src/api/index.ts'
 import type { Condition } from '../../../src/api/index.ts'
+import { mergeConditions } from '../../../src/api/index.ts'
 
 const [BEFORE, NOW] = ['2026-01-01T00:00:00Z', '2026-01-02T00:00:00Z']
 

@@ -1,8 +1,8 @@
 import { parse } from 'yaml'
-import { parseResource } from '../../../src/api/index.ts'
 import type { Manifest } from '../../../src/api/index.ts'
-import { describeIssue } from '../../../src/schema/issue.ts'
+import { parseResource } from '../../../src/api/index.ts'
 import type { ValidationIssue } from '../../../src/schema/issue.ts'
+import { describeIssue } from '../../../src/schema/issue.ts'
 
 const source = { file: 'gateway.yaml', index: 0 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { immutableIssues } from '../../../src/api/index.ts'
 import type { ManifestKind, ResourceOf } from '../../../src/api/index.ts'
+import { immutableIssues } from '../../../src/api/index.ts'
 import { document, read } from './documents.ts'
 
 const change = (kind: string, before: string, after: string) =>

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest'
+import type { Network } from '../../../src/api/index.ts'
 import {
+  apiVersionOf,
   GROUP_KINDS,
+  groupKindOf,
+  isOfKind,
+  kindOfResource,
   KINDS,
   MANIFEST_KINDS,
   NAT_GATEWAY,
@@ -8,12 +13,7 @@ import {
   NETWORK,
   NETWORK_INTERFACE,
   UNSUPPORTED_KINDS,
-  apiVersionOf,
-  groupKindOf,
-  isOfKind,
-  kindOfResource,
 } from '../../../src/api/index.ts'
-import type { Network } from '../../../src/api/index.ts'
 
 const NETWORK_OBJECT = { apiVersion: 'networking.ironcore.dev/v1alpha1', kind: 'Network' } as Network
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { forwardingProblems, readForwarding } from '../../../src/checks/forwarding.ts'
 import type { DeviceForwarding } from '../../../src/checks/forwarding.ts'
+import { forwardingProblems, readForwarding } from '../../../src/checks/forwarding.ts'
 
 const device = (name: string, change: Partial<DeviceForwarding> = {}): DeviceForwarding => {
   return { device: name, ipv4: false, ipv6: false, ...change }

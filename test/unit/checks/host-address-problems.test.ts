@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { parseAddress } from '../../../src/net/address.ts'
 import { hostAddressProblems } from '../../../src/checks/host-address-problems.ts'
+import { parseAddress } from '../../../src/net/address.ts'
 
 const ports = { first: 40_000, last: 49_999 }
 const pool = { prefix: '198.51.100.0/28', ports, shared: false }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { PortRange } from '../../../src/net/ports.ts'
 import { localPortProblems, readLocalPorts } from '../../../src/checks/local-ports.ts'
+import type { PortRange } from '../../../src/net/ports.ts'
 
 const NAT_PORTS = { first: 40_000, last: 49_999 }
 const prefixes = [

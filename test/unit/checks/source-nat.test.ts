@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { SourceNatRule } from '../../../src/host/network-objects.ts'
 import { sourceNatProblems, unreadableRules } from '../../../src/checks/source-nat.ts'
+import type { SourceNatRule } from '../../../src/host/network-objects.ts'
 import { parseAddress } from '../../../src/net/address.ts'
 
 const own = { prefix: '198.51.100.0/28', ports: { first: 1024, last: 65_535 }, shared: false }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { addressRows } from '../../../src/cli/address-rows.ts'
 import type { AddressRow } from '../../../src/cli/address-rows.ts'
+import { addressRows } from '../../../src/cli/address-rows.ts'
 import { AddressFlags } from '../../../src/dataplane/generated/layouts.ts'
 import type { DataplaneMaps } from '../../../src/kernel/pinned-maps.ts'
 import { parseAddress } from '../../../src/net/address.ts'

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream'
 import { runCli } from '../../../src/cli/cli.ts'
-import { BPF_OBJECT, Output } from '../../../src/cli/env.ts'
 import type { CliEnv } from '../../../src/cli/env.ts'
+import { BPF_OBJECT, Output } from '../../../src/cli/env.ts'
 
 export interface Outcome {
   status: number

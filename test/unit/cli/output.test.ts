@@ -2,8 +2,8 @@ import { Writable } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { Output, ReaderGone } from '../../../src/cli/env.ts'
-import { writeJsonArray, writeTable } from '../../../src/cli/output.ts'
 import type { Column } from '../../../src/cli/output.ts'
+import { writeJsonArray, writeTable } from '../../../src/cli/output.ts'
 import { call, Collector } from './call.ts'
 
 type Row = { name: string; count: number }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { GatewayConfig, PublicPrefix } from '../../../src/config/config.ts'
-import { formatAddress, parseAddress } from '../../../src/net/address.ts'
 import { reservedAddresses } from '../../../src/config/public-addresses.ts'
+import { formatAddress, parseAddress } from '../../../src/net/address.ts'
 
 const ports = { first: 1024, last: 65535 }
 const config = (...prefixes: (string | PublicPrefix)[]): GatewayConfig =>

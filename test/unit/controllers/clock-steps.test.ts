@@ -1,9 +1,9 @@
-import { NAT_GATEWAY, NETWORK_INTERFACE } from '../../../src/api/index.ts'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { NAT_GATEWAY, NETWORK_INTERFACE } from '../../../src/api/index.ts'
 import { DesiredModel } from '../../../src/desired/desired-model.ts'
 import { AGENT_KINDS } from '../../../src/desired/objects.ts'
 import { parseAddress } from '../../../src/net/address.ts'
-import { ONE_DEVICE, event, host } from '../desired/world.ts'
+import { event, host, ONE_DEVICE } from '../desired/world.ts'
 import { Lab, natGateway, network, networkInterface, prefix } from './support.ts'
 
 const HOUR = 3_600_000

@@ -1,17 +1,17 @@
 // Which reconcilers each change concerns. A key that is missing here would leave an object as it is until something else
 // happens to it.
 import { afterEach, describe, expect, it } from 'vitest'
+import type { IPAddress, NATTable, NATTableSection, NetworkID, Resource } from '../../../src/api/index.ts'
 import {
   CORE_API,
   IP_ADDRESS,
+  keyOf,
   NAT_GATEWAY,
   NAT_TABLE,
   NETWORK,
   NETWORK_ID,
   NETWORK_INTERFACE,
-  keyOf,
 } from '../../../src/api/index.ts'
-import type { IPAddress, NATTable, NATTableSection, NetworkID, Resource } from '../../../src/api/index.ts'
 import { claimRefTo } from '../../../src/controllers/view/claims.ts'
 import { Cluster } from '../../../src/controllers/view/cluster.ts'
 import type { Queues } from '../../../src/controllers/view/kind-views.ts'

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { CORE_API, NAT_TABLE, NETWORK, NETWORK_INTERFACE } from '../../../src/api/index.ts'
 import type { NATGateway, NATTable, Network } from '../../../src/api/index.ts'
-import { Cluster } from '../../../src/controllers/view/cluster.ts'
+import { CORE_API, NAT_TABLE, NETWORK, NETWORK_INTERFACE } from '../../../src/api/index.ts'
 import { GatewayBooks } from '../../../src/controllers/nat-gateway/gateway-books.ts'
+import { Cluster } from '../../../src/controllers/view/cluster.ts'
 import { MemoryStore } from '../../../src/store/memory.ts'
 import { natGateway, network, networkInterface } from './support.ts'
 

@@ -1,7 +1,7 @@
-import { IP_ADDRESS, NAT_GATEWAY, NAT_TABLE, NETWORK, NETWORK_ID, NETWORK_INTERFACE } from '../../../src/api/index.ts'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { IPAddress, GroupKind, NATGateway, NATTable } from '../../../src/api/index.ts'
 import { natTables, networkIdOf } from '../../../src/allocation/lookups.ts'
+import type { GroupKind, IPAddress, NATGateway, NATTable } from '../../../src/api/index.ts'
+import { IP_ADDRESS, NAT_GATEWAY, NAT_TABLE, NETWORK, NETWORK_ID, NETWORK_INTERFACE } from '../../../src/api/index.ts'
 import { Lab, natGateway, network, networkInterface, prefix } from './support.ts'
 
 const four = [prefix('198.51.100.0/30')]

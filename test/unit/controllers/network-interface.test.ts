@@ -1,6 +1,6 @@
+import { afterEach, describe, expect, it } from 'vitest'
 import type { Network, NetworkInterface } from '../../../src/api/index.ts'
 import { NAT_GATEWAY, NETWORK, NETWORK_INTERFACE } from '../../../src/api/index.ts'
-import { afterEach, describe, expect, it } from 'vitest'
 import { Lab, natGateway, network, networkInterface, prefix } from './support.ts'
 
 const pool = [prefix('198.51.100.1/32')]

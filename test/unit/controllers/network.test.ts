@@ -1,6 +1,6 @@
-import type { Network } from '../../../src/api/index.ts'
 import { afterEach, describe, expect, it } from 'vitest'
 import { networkIdOf } from '../../../src/allocation/lookups.ts'
+import type { Network } from '../../../src/api/index.ts'
 import { FINALIZERS, NAT_GATEWAY, NETWORK, NETWORK_ID, NETWORK_INTERFACE } from '../../../src/api/index.ts'
 import { Lab, natGateway, network, networkInterface, prefix } from './support.ts'
 

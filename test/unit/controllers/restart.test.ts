@@ -1,6 +1,6 @@
-import { IP_ADDRESS, NAT_GATEWAY, NETWORK_INTERFACE } from '../../../src/api/index.ts'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { PoolPrefix } from '../../../src/allocation/ip-pool.ts'
+import { IP_ADDRESS, NAT_GATEWAY, NETWORK_INTERFACE } from '../../../src/api/index.ts'
 import { Lab, natGateway, network, networkInterface, prefix } from './support.ts'
 
 const pool = [prefix('198.51.100.0/30')]

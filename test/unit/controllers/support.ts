@@ -1,4 +1,5 @@
-import { IP_ADDRESS, NAT_GATEWAY, NAT_TABLE, NETWORKING_API } from '../../../src/api/index.ts'
+import type { PoolPrefix } from '../../../src/allocation/ip-pool.ts'
+import { IpPool } from '../../../src/allocation/ip-pool.ts'
 import type {
   Condition,
   GroupKind,
@@ -8,15 +9,14 @@ import type {
   Network,
   NetworkInterface,
 } from '../../../src/api/index.ts'
-import { IpPool } from '../../../src/allocation/ip-pool.ts'
-import type { PoolPrefix } from '../../../src/allocation/ip-pool.ts'
-import { startControllers } from '../../../src/controllers/manager.ts'
+import { IP_ADDRESS, NAT_GATEWAY, NAT_TABLE, NETWORKING_API } from '../../../src/api/index.ts'
 import type { Controllers } from '../../../src/controllers/manager.ts'
+import { startControllers } from '../../../src/controllers/manager.ts'
+import type { Logger } from '../../../src/log/logger.ts'
 import { parseAddress } from '../../../src/net/address.ts'
 import { hostPrefix } from '../../../src/net/cidr.ts'
-import type { Logger } from '../../../src/log/logger.ts'
-import type { NewObject, ResourceStore } from '../../../src/store/store.ts'
 import { MemoryStore } from '../../../src/store/memory.ts'
+import type { NewObject, ResourceStore } from '../../../src/store/store.ts'
 
 const PORTS = { first: 1024, last: 65535 }
 

@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { IpPool } from '../../../src/allocation/ip-pool.ts'
+import type { GroupKind, NATGateway, NetworkInterface, Resource } from '../../../src/api/index.ts'
 import {
   groupKindOf,
   IP_ADDRESS,
@@ -10,15 +12,13 @@ import {
   NETWORK_ID,
   NETWORK_INTERFACE,
 } from '../../../src/api/index.ts'
-import type { GroupKind, NATGateway, NetworkInterface, Resource } from '../../../src/api/index.ts'
-import { IpPool } from '../../../src/allocation/ip-pool.ts'
-import { startControllers } from '../../../src/controllers/manager.ts'
 import type { Controllers } from '../../../src/controllers/manager.ts'
+import { startControllers } from '../../../src/controllers/manager.ts'
 import { MemoryStore } from '../../../src/store/memory.ts'
 import type { NewObject } from '../../../src/store/store.ts'
-import { LaggingStore } from '../../support/lagging-store.ts'
 import type { LagOptions } from '../../support/lagging-store.ts'
-import { RecordingLog, natGateway, network, networkInterface, prefix } from './support.ts'
+import { LaggingStore } from '../../support/lagging-store.ts'
+import { natGateway, network, networkInterface, prefix, RecordingLog } from './support.ts'
 
 const pool = new IpPool([prefix('198.51.100.0/28')])
 const ends: (() => Promise<void>)[] = []

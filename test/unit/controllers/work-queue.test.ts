@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { WorkQueue } from '../../../src/controllers/runtime/work-queue.ts'
 import type { WorkQueueOptions } from '../../../src/controllers/runtime/work-queue.ts'
+import { WorkQueue } from '../../../src/controllers/runtime/work-queue.ts'
 import { HandClock, turns } from '../../support/hand-clock.ts'
 
 function queueWith(options: Partial<WorkQueueOptions> & Pick<WorkQueueOptions, 'run'>) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { difference, union } from '../../../src/dataplane/compatibility.ts'
 import type { LaidOut } from '../../../src/dataplane/compatibility.ts'
+import { difference, union } from '../../../src/dataplane/compatibility.ts'
 import { laidOut, maps } from '../../../src/dataplane/generated/layouts.ts'
 import { FLOW_MAPS } from '../../../src/kernel/upgrade.ts'
 

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { InterfaceFlags, SliceConstants, BindingKind, NextHopKind } from '../../../src/dataplane/generated/layouts.ts'
 import type { DesiredState } from '../../../src/dataplane/desired-state.ts'
+import { BindingKind, InterfaceFlags, NextHopKind, SliceConstants } from '../../../src/dataplane/generated/layouts.ts'
 import { ipv4Word, offsetAddress, parseAddress } from '../../../src/net/address.ts'
-import { addressOf, interfaceOf, LOCAL, MAC, PUBLIC, stateOf } from './states.ts'
 import { MemoryMaps, outline } from './memory-maps.ts'
+import { addressOf, interfaceOf, LOCAL, MAC, PUBLIC, stateOf } from './states.ts'
 
 let maps: MemoryMaps
 beforeEach(() => {

@@ -1,7 +1,7 @@
-import { planChanges } from '../../../src/dataplane/diff.ts'
-import { MapImage } from '../../../src/dataplane/image.ts'
-import type { Table } from '../../../src/dataplane/image.ts'
 import type { DesiredState } from '../../../src/dataplane/desired-state.ts'
+import { planChanges } from '../../../src/dataplane/diff.ts'
+import type { Table } from '../../../src/dataplane/image.ts'
+import { MapImage } from '../../../src/dataplane/image.ts'
 import type { Operation, Plan } from '../../../src/dataplane/operations.ts'
 import { Placement } from '../../../src/dataplane/placement.ts'
 

@@ -1,11 +1,11 @@
-import type { Address } from '../../../src/net/address.ts'
-import { offsetAddress, parseAddress } from '../../../src/net/address.ts'
 import type {
   DesiredAddress,
   DesiredInterface,
   DesiredState,
   LocalOwner,
 } from '../../../src/dataplane/desired-state.ts'
+import type { Address } from '../../../src/net/address.ts'
+import { offsetAddress, parseAddress } from '../../../src/net/address.ts'
 
 export const MAC = new Uint8Array([2, 0, 0, 0, 0, 1])
 export const PUBLIC = parseAddress('198.51.100.0')

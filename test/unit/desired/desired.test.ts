@@ -1,18 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import type { Resource } from '../../../src/api/index.ts'
-import { DesiredModel } from '../../../src/desired/desired-model.ts'
-import type { DesiredConfig } from '../../../src/desired/desired-model.ts'
 import type { DesiredInterface, LocalOwner } from '../../../src/dataplane/desired-state.ts'
+import type { DesiredConfig } from '../../../src/desired/desired-model.ts'
+import { DesiredModel } from '../../../src/desired/desired-model.ts'
 import type { HostSnapshot } from '../../../src/host/host-network.ts'
 import { neighbourKey } from '../../../src/host/network-objects.ts'
 import { formatAddress, parseAddress } from '../../../src/net/address.ts'
 import { parseMac } from '../../../src/net/mac.ts'
 import {
-  ONE_DEVICE,
-  PRIVATE_A,
-  PRIVATE_B,
-  TWO_DEVICES,
-  UPLINK,
   address,
   event,
   host,
@@ -22,7 +17,12 @@ import {
   network,
   networkId,
   networkInterface,
+  ONE_DEVICE,
+  PRIVATE_A,
+  PRIVATE_B,
   route,
+  TWO_DEVICES,
+  UPLINK,
 } from './world.ts'
 
 const MAC = '02:00:00:00:01:01'

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { DeviceBinding } from '../../../src/desired/device-binding.ts'
 import type { Link } from '../../../src/host/network-objects.ts'
-import { TWO_DEVICES, link } from './world.ts'
+import { link, TWO_DEVICES } from './world.ts'
 
 /** @returns the ifindex each configured device has after each of these sets of links */
 function bound(...turns: Link[][]): (Record<string, number | undefined> | undefined)[] {

@@ -2,18 +2,13 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Resource } from '../../../src/api/index.ts'
 import { keyOf } from '../../../src/api/index.ts'
+import type { DesiredInterface } from '../../../src/dataplane/desired-state.ts'
 import { DesiredModel } from '../../../src/desired/desired-model.ts'
 import type { HostChange, HostSnapshot } from '../../../src/host/host-network.ts'
 import type { NeighbourKey } from '../../../src/host/network-objects.ts'
 import { neighbourKey } from '../../../src/host/network-objects.ts'
-import type { DesiredInterface } from '../../../src/dataplane/desired-state.ts'
 import { compareAddresses, formatAddress, offsetAddress, parseAddress } from '../../../src/net/address.ts'
 import {
-  ONE_DEVICE,
-  PRIVATE_A,
-  PRIVATE_B,
-  TWO_DEVICES,
-  UPLINK,
   event,
   host,
   natTable,
@@ -21,7 +16,12 @@ import {
   network,
   networkId,
   networkInterface,
+  ONE_DEVICE,
+  PRIVATE_A,
+  PRIVATE_B,
   route,
+  TWO_DEVICES,
+  UPLINK,
 } from './world.ts'
 
 const NAMES = ['a', 'b', 'c', 'd']

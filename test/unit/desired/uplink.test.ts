@@ -3,11 +3,11 @@ import { routeProblems } from '../../../src/desired/route-problems.ts'
 import { uplinkState } from '../../../src/desired/uplink.ts'
 import type { Neighbour, Route } from '../../../src/host/network-objects.ts'
 import { neighbourKey } from '../../../src/host/network-objects.ts'
-import { formatCidr } from '../../../src/net/cidr.ts'
 import type { Address } from '../../../src/net/address.ts'
 import { formatAddress, parseAddress } from '../../../src/net/address.ts'
+import { formatCidr } from '../../../src/net/cidr.ts'
 import { parseMac } from '../../../src/net/mac.ts'
-import { PRIVATE_A, UPLINK, host, link, neighbour, route } from './world.ts'
+import { host, link, neighbour, PRIVATE_A, route, UPLINK } from './world.ts'
 
 const OTHER = 9
 const GATEWAY = parseAddress('192.0.2.254')

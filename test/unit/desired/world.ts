@@ -11,8 +11,8 @@ import type { AgentEvent } from '../../../src/desired/objects.ts'
 import type { HostSnapshot } from '../../../src/host/host-network.ts'
 import type { InterfaceAddress, Link, Neighbour, Route } from '../../../src/host/network-objects.ts'
 import { neighbourKey } from '../../../src/host/network-objects.ts'
-import { parseCidr } from '../../../src/net/cidr.ts'
 import { parseAddress } from '../../../src/net/address.ts'
+import { parseCidr } from '../../../src/net/cidr.ts'
 import { parseMac } from '../../../src/net/mac.ts'
 
 // Objects and hosts for tests of the agent, short to write down.

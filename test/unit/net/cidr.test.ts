@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import * as cidr from '../../../src/net/cidr.ts'
 import { formatAddress, parseAddress } from '../../../src/net/address.ts'
+import * as cidr from '../../../src/net/cidr.ts'
 
 const prefix = cidr.parseCidr
 

@@ -1,7 +1,7 @@
 // Writes to the state file of its first argument as fast as it can, telling of each write once it is acknowledged:
 // `<name> <resourceVersion>`. Meant to be killed.
-import { NETWORK } from '../../../src/api/index.ts'
 import { writeSync } from 'node:fs'
+import { NETWORK } from '../../../src/api/index.ts'
 import { MemoryStore } from '../../../src/store/memory.ts'
 import { realDisk } from '../../../src/store/state/disk.ts'
 import { StateFile } from '../../../src/store/state/state-file.ts'

@@ -2,14 +2,14 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { keyOf } from '../../../src/api/index.ts'
 import type { Resource } from '../../../src/api/index.ts'
+import { keyOf } from '../../../src/api/index.ts'
 import { LocalStore } from '../../../src/store/local.ts'
 import { MemoryStore } from '../../../src/store/memory.ts'
-import { LaggingStore } from '../../support/lagging-store.ts'
 import type { LagOptions } from '../../support/lagging-store.ts'
-import { CONFORMANCE_TESTS, describeStore, runConformanceTest } from '../../support/store-conformance/index.ts'
+import { LaggingStore } from '../../support/lagging-store.ts'
 import type { OpenBackend } from '../../support/store-conformance/index.ts'
+import { CONFORMANCE_TESTS, describeStore, runConformanceTest } from '../../support/store-conformance/index.ts'
 
 /** What a commit hook was given is what the next store begins with. */
 const memory: OpenBackend = () => {

@@ -1,5 +1,5 @@
+import type { Network, NETWORK_INTERFACE, NetworkInterface } from '../../../src/api/index.ts'
 import { NETWORK, NETWORKING_API } from '../../../src/api/index.ts'
-import type { Network, NetworkInterface, NETWORK_INTERFACE } from '../../../src/api/index.ts'
 import type { NewObject, ResourceStore, WatchEvent } from '../../../src/store/store.ts'
 
 export function network(name: string, more: Partial<Network['metadata']> = {}): NewObject<Network> {

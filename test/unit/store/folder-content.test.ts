@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process'
-import { createServer } from 'node:net'
 import { mkdir, rm, symlink, unlink, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { FollowedFolder, eventually, networkText } from './manifest-folder.ts'
+import { eventually, FollowedFolder, networkText } from './manifest-folder.ts'
 
 vi.setConfig({ testTimeout: 20_000 })
 

@@ -1,8 +1,8 @@
-import { NETWORK } from '../../../src/api/index.ts'
 import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { NETWORK } from '../../../src/api/index.ts'
 import { ManifestParser } from '../../../src/store/manifests/parser.ts'
-import { FollowedFolder, eventually, networkText } from './manifest-folder.ts'
+import { eventually, FollowedFolder, networkText } from './manifest-folder.ts'
 
 vi.setConfig({ testTimeout: 30_000 })
 

@@ -1,10 +1,10 @@
-import { NAT_GATEWAY, NETWORK } from '../../../src/api/index.ts'
 import { mkdir, mkdtemp, readFile, rename, rm, symlink, truncate, unlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { LocalStore, describeProblem } from '../../../src/store/local.ts'
+import { NAT_GATEWAY, NETWORK } from '../../../src/api/index.ts'
 import type { ManifestProblem } from '../../../src/store/local.ts'
+import { describeProblem, LocalStore } from '../../../src/store/local.ts'
 
 vi.setConfig({ testTimeout: 20_000 })
 

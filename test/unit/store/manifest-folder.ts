@@ -1,11 +1,11 @@
 // A folder of manifests with a store that follows it, for tests.
-import { NETWORK } from '../../../src/api/index.ts'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { vi } from 'vitest'
-import { LocalStore, describeProblem } from '../../../src/store/local.ts'
+import { NETWORK } from '../../../src/api/index.ts'
 import type { LocalStoreOptions } from '../../../src/store/local.ts'
+import { describeProblem, LocalStore } from '../../../src/store/local.ts'
 
 /** Those of the product are longer than a test may take. */
 export const QUICK_REMOVAL = { grace: 300, quiet: 100, doubt: 1_500, restless: 3_000 }

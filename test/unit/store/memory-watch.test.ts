@@ -1,7 +1,7 @@
-import { NETWORK } from '../../../src/api/index.ts'
 import { describe, expect, it, vi } from 'vitest'
-import { MemoryStore } from '../../../src/store/memory.ts'
+import { NETWORK } from '../../../src/api/index.ts'
 import type { CommitHook } from '../../../src/store/memory.ts'
+import { MemoryStore } from '../../../src/store/memory.ts'
 import { network, networkInterface, recordEvents, turn } from './fixtures.ts'
 
 describe('a watch', () => {

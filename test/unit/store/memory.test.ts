@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { CORE_API, NETWORK, NETWORK_ID } from '../../../src/api/index.ts'
 import type { Network, NetworkID } from '../../../src/api/index.ts'
+import { CORE_API, NETWORK, NETWORK_ID } from '../../../src/api/index.ts'
 import { MemoryStore } from '../../../src/store/memory.ts'
 import { network, networkInterface } from './fixtures.ts'
 

@@ -1,7 +1,7 @@
-import { NETWORK } from '../../../src/api/index.ts'
 import { cp, mkdir, open, rename, rm, unlink, writeFile } from 'node:fs/promises'
 import { describe, expect, test as base, vi } from 'vitest'
-import { FollowedFolder, QUICK_REMOVAL, eventually, networkText } from './manifest-folder.ts'
+import { NETWORK } from '../../../src/api/index.ts'
+import { eventually, FollowedFolder, networkText, QUICK_REMOVAL } from './manifest-folder.ts'
 
 vi.setConfig({ testTimeout: 20_000 })
 
