@@ -79,6 +79,17 @@ class DumpWorker : public Napi::AsyncWorker
 	void OnOK() override
 	{
 		channel_->busy = false;
+		try {
+			Settle();
+		} catch (const Napi::Error &) {
+			// The thread of JavaScript is being ended: it runs nothing any more, so nobody waits for the
+			// promise.
+		}
+	}
+
+      private:
+	void Settle()
+	{
 		Napi::Env env = Env();
 		try {
 			RequireSuccess(env, result_, TypeOf(message_));
@@ -88,7 +99,6 @@ class DumpWorker : public Napi::AsyncWorker
 		}
 	}
 
-      private:
 	Napi::Promise::Deferred deferred_;
 	std::shared_ptr<DumpChannel> channel_;
 	std::vector<uint8_t> message_;

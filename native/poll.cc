@@ -21,9 +21,12 @@ PollState *StateOf(uv_handle_s *handle)
 	return static_cast<PollState *>(uv_handle_get_data(handle));
 }
 
-void OnReadable(uv_handle_s *handle, int, int)
+void OnReadable(uv_handle_s *handle, int status, int)
 {
-	// An error status is left to the reader: its system call fails with the same reason.
+	// libuv ceases to watch a descriptor with a pending error, as a netlink socket has after an overrun. The
+	// reader's system call takes the error off and returns it, and what comes afterwards must reach the reader too.
+	if (status < 0)
+		uv_poll_start(handle, UV_ABI_READABLE, OnReadable);
 	StateOf(handle)->on_readable();
 }
 

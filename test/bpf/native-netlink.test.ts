@@ -198,6 +198,16 @@ describe('requests', () => {
   })
 })
 
+/** More events than a socket's buffer holds, while this thread cannot read. */
+function overrun(): void {
+  const batch: string[] = []
+  for (let i = 0; i < 12_000; i++) {
+    const address = `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}/32`
+    batch.push(`addr add ${address} dev n1`, `addr del ${address} dev n1`)
+  }
+  execFileSync('ip', ['-n', netns, '-batch', '-'], { input: batch.join('\n') })
+}
+
 describe('events', () => {
   test('a new address is reported to a socket of its group', async () => {
     const received: number[] = []
@@ -218,14 +228,26 @@ describe('events', () => {
       () => messages++,
       () => overruns++,
     )
-    const batch: string[] = []
-    for (let i = 0; i < 12_000; i++) {
-      const address = `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}/32`
-      batch.push(`addr add ${address} dev n1`, `addr del ${address} dev n1`)
-    }
-    execFileSync('ip', ['-n', netns, '-batch', '-'], { input: batch.join('\n') })
+    overrun()
     await expect.poll(() => overruns, { timeout: 10_000 }).toBeGreaterThan(0)
     expect(messages).toBeGreaterThan(0)
+  })
+
+  test('events after an overrun are reported again', async () => {
+    let overruns = 0
+    const received: number[] = []
+    open(
+      [RTNLGRP_IPV4_IFADDR],
+      (datagram) => received.push(typeOf(datagram)),
+      () => overruns++,
+    )
+    overrun()
+    await expect.poll(() => overruns, { timeout: 10_000 }).toBeGreaterThan(0)
+    // What was queued before the overrun is read first.
+    let before = -1
+    await expect.poll(() => before === (before = received.length), { interval: 200, timeout: 10_000 }).toBe(true)
+    ip('addr', 'add', '192.0.2.9/24', 'dev', 'n0')
+    await expect.poll(() => received.length, { timeout: 5_000 }).toBe(before + 1)
   })
 
   test('a callback may close the socket', async () => {
