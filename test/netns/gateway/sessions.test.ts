@@ -14,12 +14,13 @@ import { waitUntil } from '../../support/netns.ts'
 
 const MANY = 3_000
 const WEB = '203.0.113.80'
-/** One datagram to each port from 1001 on, each from a socket of its own. */
+/** One datagram to each port from 1001 on, each from a port of its own: sockets with one port share a mapping. */
 const SENDER = `
 const { createSocket } = require('node:dgram')
 ;(async () => {
   for (let i = 1; i <= ${MANY}; i++) {
     const socket = createSocket('udp4')
+    await new Promise((bound) => socket.bind(20_000 + i, bound))
     await new Promise((sent) => socket.send('q', 1000 + i, '${WEB}', sent))
     socket.close()
   }
