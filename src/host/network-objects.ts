@@ -1,6 +1,7 @@
 // What the kernel tells about the network of a host. MACs are six bytes.
 
 import type { Address } from '../net/address.ts'
+import { isIpv4 } from '../net/address.ts'
 import type { PortRange } from '../net/ports.ts'
 
 export interface Link {
@@ -76,10 +77,17 @@ declare const brand: unique symbol
 /** A neighbour as one value, for keys of maps and comparisons with `===`. */
 export type NeighbourKey = bigint & { readonly [brand]: 'NeighbourKey' }
 
+/** An IPv4 address has 48 bits here, an IPv6 address up to 128: keys of IPv4, of which there may be 100,000, stay short. */
+const ADDRESS_BITS = { IPv4: 48n, IPv6: 128n } as const
+const FIRST_IPV6_KEY = 1n << 128n
+
+/** @param ifindex 1 or more */
 export function neighbourKey(ifindex: number, address: Address): NeighbourKey {
-  return ((BigInt(ifindex) << 128n) | address) as NeighbourKey
+  const bits = isIpv4(address) ? ADDRESS_BITS.IPv4 : ADDRESS_BITS.IPv6
+  return ((BigInt(ifindex) << bits) | address) as NeighbourKey
 }
 
 export function neighbourOfKey(key: NeighbourKey): { ifindex: number; address: Address } {
-  return { ifindex: Number(key >> 128n), address: BigInt.asUintN(128, key) as Address }
+  const bits = key < FIRST_IPV6_KEY ? ADDRESS_BITS.IPv4 : ADDRESS_BITS.IPv6
+  return { ifindex: Number(key >> bits), address: BigInt.asUintN(Number(bits), key) as Address }
 }
