@@ -94,8 +94,9 @@ struct slot_block {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, BLOCK_GROUPS);
-	__type(key, __u32);
-	__type(value, struct slot_group);
+	/* Sizes, not types: Linux 6.1 takes no inner map without BTF where the template has one (timer_off). */
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct slot_group));
 };
 
 struct {

@@ -45,6 +45,9 @@ export interface MapShape {
 
 const INTEGER_BYTES = [1, 2, 4, 8]
 
+/** Inner map → the struct that its values are. The map's definition cannot say it: see struct slot_block in bpf/maps.h. */
+const INNER_VALUES: Readonly<Record<string, string>> = { slot_block: 'slot_group' }
+
 export class Shapes {
   readonly #types: BtfType[]
   readonly #public: ReadonlySet<string>
@@ -174,7 +177,20 @@ export class Shapes {
   /** The inner map is known to the headers by the name of its struct. */
   #inner(outer: string, id: number): MapShape {
     const type = this.#resolve(id)
-    return this.#map((type.kind === 'struct' && type.name) || `${outer}_inner`, id)
+    const shape = this.#map((type.kind === 'struct' && type.name) || `${outer}_inner`, id)
+    const value = INNER_VALUES[shape.name]
+    if (value === undefined) return shape
+    const struct = this.#idOfStruct(value)
+    if (this.#sizeOf(struct) !== shape.valueSize) throw new Error(`map ${shape.name}: its value is no struct ${value}`)
+    shape.contents.push('key 0 u32 key', ...this.#contents('value', struct, '', 0))
+    shape.structs.push(['value', value], ...this.#elementStructs(struct))
+    return shape
+  }
+
+  #idOfStruct(name: string): number {
+    const index = this.#types.findIndex((type) => type.kind === 'struct' && type.name === name)
+    if (index < 0) throw new Error(`struct ${name} of types.h is not in the BTF: ${keepAdvice}`)
+    return index
   }
 
   /** Structs that a struct holds arrays of, as [name, name]. */
